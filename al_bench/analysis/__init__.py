@@ -1,0 +1,1 @@
+"""What is read out of results folders, without torch and without Hydra."""

@@ -1,0 +1,111 @@
+"""The root keys: their types and ranges; what a configuration is compared with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from al_bench.errors import ConfigError, nearest
+from al_bench.identity import GROUPS, Identity, canonical, flattened, identity_of
+from al_bench.parts import checked_value
+from al_bench.ranges import NonNegativeInt, PositiveInt
+
+CONF = next(
+    folder for folder in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if folder.is_dir()
+)
+
+
+@dataclass
+class BatchSize:
+    """Examples labelled per round."""
+
+    size: PositiveInt = MISSING
+
+
+@dataclass
+class RootConfig:
+    """Schema of the root. The values are those of conf/config.yaml; the groups are checked by `al_bench.parts`."""
+
+    seed: NonNegativeInt = MISSING
+    num_initial: PositiveInt = MISSING
+    budget: PositiveInt | None = MISSING
+    name: str = MISSING
+    output_dir: str = MISSING
+    data_dir: str = MISSING
+    device: str = MISSING
+    storage_device: str = MISSING
+    num_threads: PositiveInt = MISSING
+    dataset: Any = MISSING
+    model: Any = MISSING
+    strategy: Any = MISSING
+    batch_size: BatchSize = MISSING
+    tracker: Any = MISSING
+
+
+ConfigStore.instance().store(name="schema", node=RootConfig)
+
+
+def checked_root(cfg: DictConfig) -> dict[str, Any]:
+    """The resolved configuration as plain values.
+
+    Raises:
+        ConfigError: for a key that is unknown or has no value, and for a value out of range.
+    """
+    missing = sorted(OmegaConf.missing_keys(cfg))
+    if missing:
+        raise ConfigError(f"{missing[0]} has no value; say {missing[0]}=...")
+    try:
+        resolved: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    except OmegaConfBaseException as error:
+        problem = str(error).splitlines()[0]
+        raise ConfigError(f"{error.full_key or 'the configuration'} cannot be resolved: {problem}") from error
+    _check_keys("", RootConfig, resolved)
+    _check_keys("batch_size.", BatchSize, resolved["batch_size"])
+    budget, num_initial = resolved["budget"], resolved["num_initial"]
+    if budget is not None and budget < num_initial:
+        raise ConfigError(f"budget={budget}: labels in all, so at least num_initial={num_initial}")
+    for key in ("name", "output_dir", "data_dir"):
+        if not resolved[key].strip() or "\0" in resolved[key]:
+            raise ConfigError(f"{key}={resolved[key]!r}: must name a folder")
+    if "/" in resolved["name"] or resolved["name"] in (".", ".."):
+        raise ConfigError(f"name={resolved['name']}: one folder below output_dir, without '/'")
+    if resolved["storage_device"] not in ("auto", "cpu"):
+        raise ConfigError(f"storage_device={resolved['storage_device']}: must be auto (on the device) or cpu")
+    return resolved
+
+
+def _check_keys(prefix: str, schema: type, values: dict[str, Any]) -> None:
+    hints = schema.__annotations__
+    for key, value in values.items():
+        if key not in hints:
+            leaf, leaf_value = next(flattened(value, f"{prefix}{key}"))
+            raise ConfigError(f"{leaf}={canonical(leaf_value)}: there is no such key; {nearest(key, hints)}")
+        if not isinstance(value, dict):  # the groups are checked by themselves
+            checked_value(f"{prefix}{key}", hints[key], value)
+
+
+def identity_of_job(config: Mapping[str, Any]) -> Identity:
+    """The identity of the configuration of the Hydra job that runs now."""
+    hydra = HydraConfig.get()
+    choices: dict[str, str] = {}
+    for group in GROUPS:
+        choice = hydra.runtime.choices.get(group)
+        if not isinstance(choice, str):
+            raise ConfigError(f"{group}={choice or 'null'}: must be the name of one option; see `al-bench --help`")
+        choices[group] = choice
+    return identity_of(config, _default_config(str(hydra.job.config_name), tuple(choices.items())), choices)
+
+
+@cache
+def _default_config(config_name: str, choices: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    """What these choices alone give; keys without a value stay `???`."""
+    composed = compose(config_name, [f"{group}={option}" for group, option in choices])
+    default: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
+    return default

@@ -1,0 +1,215 @@
+"""What people see: a display in a terminal, log lines elsewhere and in sweeps."""
+
+import logging
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+from al_bench.identity import Identity
+
+if TYPE_CHECKING:  # it imports torch, which a display has no use for
+    from al_bench.interfaces import RoundRecord
+
+SUMMARY_ROWS = 10
+COLUMNS = ("round", "labels", "epochs", "seconds", "test accuracy", "time left")
+
+log = logging.getLogger(__name__)
+console = Console(highlight=False)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is about to do; `num_done` labels were committed before."""
+
+    identity: Identity
+    path: Path
+    pool_size: int
+    test_size: int
+    input_shape: tuple[int, ...]
+    num_classes: int
+    num_parameters: int
+    num_initial: int
+    budget: int
+    num_done: int
+    device: str
+    num_threads: int
+
+
+def log_to_stdout(is_sweep: bool) -> None:
+    """Log lines of al_bench go to stdout; to a terminal that shows a single run, warnings alone."""
+    logger = logging.getLogger("al_bench")
+    if any(handler.get_name() == "al_bench" for handler in logger.handlers):
+        return
+    handler: logging.Handler
+    if console.is_terminal and not is_sweep:
+        handler = RichHandler(logging.WARNING, console, show_time=False, show_path=False)
+    else:
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.set_name("al_bench")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def display_for(is_sweep: bool) -> "RunDisplay":
+    """For a single run in a terminal one that is looked at; else log lines."""
+    return TerminalDisplay() if console.is_terminal and not is_sweep else RunDisplay()
+
+
+class RunDisplay:
+    """One log line per round; the lines are in run.log too, whatever the display."""
+
+    plan: Plan
+
+    def start(self, plan: Plan) -> None:
+        """A run starts or goes on."""
+        self.plan = plan
+        self.clock = Clock(plan.budget, plan.identity.batch_size)
+        how = f"goes on after {plan.num_done} labels" if plan.num_done else "starts"
+        log.info("%s: %s, %s", plan.identity.title, how, plan.path)
+
+    def round(self, record: "RoundRecord") -> None:
+        """A round ended."""
+        self.clock.lap(record.num_labelled)
+        log.info(
+            "%s: round %d, %d labels, %d epochs, %.2f s, test accuracy %.4f, %s left",
+            self.plan.identity.title,
+            record.round,
+            record.num_labelled,
+            record.num_epochs,
+            self.clock.seconds,
+            record.test.accuracy,
+            duration(self.clock.seconds_left),
+        )
+
+    def stop(self) -> None:
+        """The rounds ended, well or not."""
+
+    def finish(self, picture: Path | None) -> None:
+        """The run is complete; a single run has a picture of its curve."""
+        log.info("%s: finished, %s", self.plan.identity.title, picture or self.plan.path)
+
+
+class TerminalDisplay(RunDisplay):
+    """What runs, a line per round, a live line for the one that is on, and the curve at the end."""
+
+    def start(self, plan: Plan) -> None:
+        """See `RunDisplay`."""
+        super().start(plan)
+        run = plan.identity
+        shape = " x ".join(map(str, plan.input_shape))
+        rows = {
+            "data set": f"{run.dataset}: {plan.pool_size:,} in the pool, {plan.test_size:,} in the test set, "
+            f"inputs {shape}, {plan.num_classes} classes",
+            "model": f"{run.model}: {plan.num_parameters:,} parameters",
+            "strategy": f"{run.strategy}: {plan.num_initial:,} initial labels, {run.batch_size:,} a round, "
+            f"up to {plan.budget:,}",
+            "device": f"{plan.device}, {plan.num_threads} thread" + "s" * (plan.num_threads > 1),
+            "seed": str(run.seed),
+            "directory": str(plan.path),
+        }
+        facts = Table.grid(padding=(0, 2))
+        facts.add_column(style="bold cyan")
+        facts.add_column(overflow="fold")
+        for name, value in rows.items():
+            facts.add_row(name, value)
+        console.print(facts)
+        if plan.num_done:
+            console.print(f"\ngoes on after {plan.num_done:,} labels")
+        console.print("\n" + _line(COLUMNS), style="bold")
+        self._status = console.status("training")
+        self._status.start()
+
+    def round(self, record: "RoundRecord") -> None:
+        """See `RunDisplay`."""
+        super().round(record)
+        cells = (
+            str(record.round),
+            f"{record.num_labelled:,}",
+            f"{record.num_epochs:,}",
+            f"{self.clock.seconds:.2f}",
+            f"{record.test.accuracy:.4f}",
+            duration(self.clock.seconds_left),
+        )
+        console.print(_line(cells))
+        if record.num_labelled < self.plan.budget:
+            self._status.update(f"round {record.round + 1}: querying and training")
+
+    def stop(self) -> None:
+        """See `RunDisplay`."""
+        self._status.stop()
+
+    def finish(self, picture: Path | None) -> None:
+        """See `RunDisplay`."""
+        super().finish(picture)
+        console.print()
+        console.print(_summary(self.plan))
+        console.print(f"results  {self.plan.path}", soft_wrap=True)
+        if picture is not None:
+            console.print(f"picture  {picture}", soft_wrap=True)
+
+
+class Clock:
+    """Seconds of the last round, and an estimate of what is left: a round takes time in proportion to its labels."""
+
+    def __init__(self, budget: int, batch_size: int) -> None:
+        self.budget = budget
+        self.batch_size = batch_size
+        self.seconds = 0.0
+        self.seconds_left = 0.0
+        self._since = time.perf_counter()
+
+    def lap(self, num_labelled: int) -> None:
+        """The round with this many labels ends now."""
+        now = time.perf_counter()
+        self.seconds, self._since = now - self._since, now
+        to_come = [*range(num_labelled + self.batch_size, self.budget, self.batch_size), self.budget]
+        self.seconds_left = sum(to_come) * self.seconds / num_labelled if num_labelled < self.budget else 0.0
+
+
+def duration(seconds: float) -> str:
+    """`4 s`, `3 min`, `2.5 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def draw_curve(path: Path) -> Path | None:
+    """The learning curve as `curve.png` in the run directory; None, with a warning, if it cannot be written."""
+    from al_bench.analysis.curves import draw_learning_curve, load_rounds  # pandas and matplotlib take a second
+
+    try:
+        return draw_learning_curve(load_rounds(path / "rounds.csv"), path / "curve.png")
+    except OSError as error:
+        log.warning("no picture of the learning curve: %s", error)
+        return None
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return "".join(f"{cell:>{max(len(column), 7) + 3}}" for cell, column in zip(cells, COLUMNS, strict=True))
+
+
+def _summary(plan: Plan) -> Table:
+    """Some ten points of the learning curve, the last among them."""
+    from al_bench.analysis.curves import load_rounds
+
+    rounds = load_rounds(plan.path / "rounds.csv")
+    step = -(-len(rounds) // SUMMARY_ROWS)
+    table = Table(title=plan.identity.title)
+    for column in ("labels", "test accuracy", "balanced", "test loss"):
+        table.add_column(column, justify="right")
+    for row in rounds[::-1][::step][::-1].itertuples():
+        table.add_row(
+            f"{row.num_labelled:,}",
+            f"{row.test_accuracy:.4f}",
+            f"{row.test_balanced_accuracy:.4f}",
+            f"{row.test_loss:.4f}",
+        )
+    return table

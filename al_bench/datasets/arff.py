@@ -1,0 +1,73 @@
+"""Reading ARFF files: the header here, the rows with pandas."""
+
+import hashlib
+import re
+import warnings
+from pathlib import Path
+from typing import TextIO
+
+import pandas as pd
+
+from al_bench.errors import DataError
+
+ATTRIBUTE = re.compile(r"""@attribute\s+('[^']*'|"[^"]*"|\S+)\s+(.+)""", re.IGNORECASE)
+NUMERIC = {"numeric", "real", "integer"}
+
+
+def md5_of(path: Path) -> str:
+    """The md5 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def read_arff(path: Path) -> tuple[pd.DataFrame, str]:
+    """A dense ARFF file: numeric columns as float64, nominal ones as categories; and the name of the target.
+
+    The target is the column called `class` in any case, else the last.
+
+    Raises:
+        DataError: if the file is not such a file.
+    """
+    try:
+        with path.open(encoding="utf-8") as file, warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
+            attributes, quote = _read_header(file)
+            frame = pd.read_csv(
+                file,
+                header=None,
+                names=list(attributes),
+                index_col=False,
+                na_values=["?"],
+                keep_default_na=False,
+                comment="%",
+                quotechar=quote,
+                skipinitialspace=True,
+                dtype={name: "float64" if kind in NUMERIC else "category" for name, kind in attributes.items()},
+            )
+    except (OSError, ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        raise DataError(
+            f"{path.absolute()}: not a readable ARFF file ({error}); fetch it again from "
+            f"https://www.openml.org/search?type=data&id={path.stem}, or delete it"
+        ) from error
+    named = [name for name in attributes if name.lower() == "class"]
+    return frame, named[0] if named else list(attributes)[-1]
+
+
+def _read_header(file: TextIO) -> tuple[dict[str, str], str]:
+    """Column names with their types, as far as `@data`, and the quotation mark that nominal values use."""
+    attributes: dict[str, str] = {}
+    for line in file:
+        if line.strip().lower().startswith("@data"):
+            break
+        match = ATTRIBUTE.match(line.strip())
+        if match:
+            kind = match[2].split("%")[0].strip()
+            attributes[match[1].strip("'\"")] = kind if kind.startswith("{") else kind.split()[0].lower()
+    else:
+        raise ValueError("there is no @data line")
+    unusable = {name: kind for name, kind in attributes.items() if kind not in NUMERIC and not kind.startswith("{")}
+    if unusable:
+        raise ValueError(f"only numeric and nominal columns can be used, but these are {unusable}")
+    if not attributes:
+        raise ValueError("there is no @attribute line")
+    return attributes, "'" if any("'" in kind for kind in attributes.values()) else '"'

@@ -1,0 +1,150 @@
+"""OpenML: any classification table of openml.org (Vanschoren et al., 2014), prepared as Ash et al. (2020) do."""
+
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from al_bench.datasets.arff import md5_of, read_arff
+from al_bench.datasets.files import write_npz
+from al_bench.datasets.split import drawn_dataset
+from al_bench.errors import DataError, nearest
+from al_bench.interfaces import Dataset
+from al_bench.ranges import Fraction, PositiveInt
+
+FORMAT = 1  # of the kept tables
+
+
+def openml(
+    id: PositiveInt,
+    data_dir: Path,
+    rng: np.random.Generator,
+    target: str | None = None,
+    md5: str | None = None,
+    scale: bool = False,
+    test_fraction: Fraction = 0.1,
+    max_pool_size: PositiveInt | None = 50_000,
+) -> Dataset:
+    """Inputs (N, D), unscaled unless asked for, nominal columns as integer codes.
+
+    The rows are shuffled; the last `test_fraction` are the test set, the first `max_pool_size` of the others the
+    pool; that is drawn again until every class is in the pool.
+
+    Args:
+        id: of the data set on OpenML.
+        data_dir: `<data_dir>/openml/<id>.arff` is read if it is there; else the data set is fetched and kept.
+        rng: draws the split.
+        target: the column to predict; None for the default on OpenML, or in a file the one called `class`, else
+            the last.
+        md5: of the ARFF file.
+        scale: standardise every input over the training pool.
+        test_fraction: share of the test set.
+        max_pool_size: cap of the training pool.
+    """
+    table = _load(id, data_dir / "openml", md5)
+    name = target or str(table["target"])
+    columns = [str(column) for column in table["columns"]]
+    if name not in columns:
+        raise DataError(f"dataset.target={name}: OpenML {id} has no such column; {nearest(name, columns)}")
+    is_target = np.array([column == name for column in columns])
+    values_NK = table["values"]
+    labels = values_NK[:, is_target][:, 0]
+    if not (np.isfinite(labels).all() and (labels == labels.round()).all()):
+        raise DataError(
+            f"dataset.target={name}: column {name!r} of OpenML {id} holds missing or fractional values, not classes; "
+            f"{nearest('class', columns)}"
+        )
+    targets = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    dataset = drawn_dataset(values_NK[:, ~is_target], targets, test_fraction, rng, max_pool_size)
+    return _standardised(dataset) if scale else dataset
+
+
+def _standardised(dataset: Dataset) -> Dataset:
+    std_D, mean_D = torch.std_mean(dataset.train.inputs, dim=0, correction=0)
+    std_D = torch.where(std_D > 0, std_D, 1.0)
+    train, test = (replace(part, inputs=(part.inputs - mean_D) / std_D) for part in (dataset.train, dataset.test))
+    return replace(dataset, train=train, test=test)
+
+
+def _load(id: int, folder: Path, md5: str | None) -> dict[str, NDArray[Any]]:
+    """The kept table if it is of this ARFF file; else the ARFF file, or OpenML, read and kept."""
+    arff, kept = folder / f"{id}.arff", folder / f"{id}.npz"
+    digest = md5_of(arff) if arff.exists() else None
+    if digest is not None and md5 is not None and digest != md5:
+        raise DataError(
+            f"{arff.absolute()}: the checksum does not match (md5 {digest}, expected {md5}); fetch the file again, "
+            "or say dataset.md5=null if it is meant to differ"
+        )
+    table = _kept_table(kept)
+    if table is not None and digest in (None, str(table["md5"])):
+        return table
+    frame, target = read_arff(arff) if digest is not None else _fetch(id, folder)
+    table = _encoded(id, frame, target) | {"md5": np.array(digest or ""), "format": np.array(FORMAT)}
+    write_npz(kept, table)
+    return table
+
+
+def _kept_table(path: Path) -> dict[str, NDArray[Any]] | None:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            table = {key: file[key] for key in file.files}
+    except (OSError, ValueError, EOFError, BadZipFile):
+        return None
+    return table if table.get("format") == FORMAT else None
+
+
+def _fetch(id: int, folder: Path) -> tuple[pd.DataFrame, str]:
+    from sklearn.datasets import fetch_openml
+
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Version .* of dataset .* is inactive", category=UserWarning)
+            bunch = fetch_openml(data_id=id, as_frame=True, parser="auto", cache=False)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"dataset.id={id}: there is no {folder.absolute() / f'{id}.arff'} and OpenML could not be asked ({error}); "
+            "put the ARFF file there, or name its place with data_dir=... or the environment variable AL_BENCH_DATA"
+        ) from error
+    if len(bunch.target_names) != 1:
+        raise DataError(f"dataset.id={id}: OpenML names the targets {bunch.target_names}; say dataset.target=...")
+    return bunch.frame, bunch.target_names[0]
+
+
+def _encoded(id: int, frame: pd.DataFrame, target: str) -> dict[str, NDArray[Any]]:
+    """Every column as float32: numbers as they are, categories as codes in the order of their values.
+
+    The order does not depend on whether the table came from a file or from OpenML: numeric if all values are
+    numbers, else alphabetical.
+    """
+    values_NK = np.empty(frame.shape, dtype=np.float32)
+    for position, (name, column) in enumerate(frame.items()):
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            values_NK[:, position] = _codes(column)
+        elif pd.api.types.is_numeric_dtype(column.dtype):
+            values_NK[:, position] = column.to_numpy(dtype=np.float32, na_value=np.nan)
+        else:
+            raise DataError(f"dataset.id={id}: column {name!r} holds text; only numbers and categories can be used")
+    return {
+        "values": values_NK,
+        "columns": np.array([str(name) for name in frame.columns]),
+        "target": np.array(target),
+    }
+
+
+def _codes(column: "pd.Series[Any]") -> NDArray[np.float32]:
+    """The rank of each value among the values that occur, without their quotation marks; NaN where one is missing."""
+    codes_N = column.cat.codes.to_numpy()
+    occurring = np.unique(codes_N[codes_N >= 0])
+    values = [str(value).strip(" '\"") for value in column.cat.categories]
+    distinct = pd.Index({values[code] for code in occurring}).sort_values()
+    numbers = pd.to_numeric(distinct, errors="coerce")
+    if not numbers.hasnans:
+        distinct = distinct[numbers.argsort()]
+    ranks = np.append(distinct.get_indexer(values).astype(np.float32), np.float32("nan"))
+    return ranks[codes_N]  # a missing value has the code -1: the last

@@ -1,0 +1,38 @@
+"""The errors that a user can cause: the message is all that is shown, so it names the way out."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+MAX_LISTED = 20  # names in a message
+
+
+class UserError(Exception):
+    """Base of the errors below. `al-bench` prints the message without a stack trace and exits with 1."""
+
+
+class ConfigError(UserError):
+    """A value in the configuration is wrong; known before any data is loaded."""
+
+
+class DataError(UserError):
+    """A data set is missing, broken or cannot be learned from; known before training."""
+
+
+class TrainingError(UserError):
+    """Training went wrong in a way that a user can mend."""
+
+
+class StrategyError(UserError):
+    """A strategy broke its contract."""
+
+
+class RunDirectoryError(UserError):
+    """A run directory is locked, damaged, of another configuration or cannot be written."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The second half of a message about an unknown name: the nearest known one, or all of them."""
+    known = sorted(known)
+    matches = get_close_matches(name, known, n=1, cutoff=0.6) or get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+    listed = ", ".join(known[:MAX_LISTED]) + (", ..." if len(known) > MAX_LISTED else "") or "none"
+    return f"did you mean {matches[0]!r}? (known: {listed})" if matches else f"known: {listed}"

@@ -1,0 +1,82 @@
+"""Errors that Hydra raises before our code runs, as one message that names the key, the value and the way out."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from al_bench.config import CONF
+from al_bench.errors import UserError, nearest
+from al_bench.identity import flattened
+
+
+def explained(error: Exception, arguments: Sequence[str]) -> str | None:
+    """The message for an error that ended a command; None if it is not the user's to mend.
+
+    Args:
+        error: as raised by Hydra, OmegaConf or al_bench.
+        arguments: of the command line.
+    """
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
+        group, _, option = str(error.missing_cfg_file).rpartition("/")
+        return f"{group}={option}: there is no such option; {nearest(option, error.options)}"
+    if isinstance(error, ValueError) and "Config group override" in str(error):
+        return _not_an_option(arguments)
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: cannot be read: {_first_line(error)}"
+    if unknown := re.match(r"Could not override '(.+)'", str(error)):
+        return _unknown_key(unknown[1], arguments)
+    if merged := re.match(r"Error merging override (.+)", str(error)):
+        return f"{merged[1]}: {_first_line(error.__cause__ or error)}"
+    if isinstance(error, OmegaConfBaseException):
+        return f"{error.full_key}: {_first_line(error)}" if error.full_key else _first_line(error)
+    return str(error) if isinstance(error, HydraException) else None
+
+
+def _not_an_option(arguments: Sequence[str]) -> str | None:
+    """`batch_size=100`, `tracker=null`: a group is given something that cannot be an option's name."""
+    for argument in arguments:
+        group, _, value = argument.partition("=")
+        if (CONF / group).is_dir() and (value == "null" or not re.match(r"[A-Za-z]", value)):
+            options = [path.stem for path in (CONF / group).glob("*.yaml")]
+            message = f"{argument}: must be the name of an option; {nearest(value, options)}"
+            return f"{message}; any other size: batch_size.size={value}" if group == "batch_size" else message
+    return None
+
+
+def _unknown_key(key: str, arguments: Sequence[str]) -> str:
+    parent, _, name = key.rpartition(".")
+    siblings = OmegaConf.select(OmegaConf.create(_composed(arguments)), parent) if parent else _composed(arguments)
+    given = [argument for argument in arguments if argument.lstrip("+~").partition("=")[0] == key]
+    keys = [str(sibling) for sibling in siblings] if OmegaConf.is_dict(siblings) or not parent else []
+    if not keys:
+        keys = [leaf for leaf, _ in flattened(_composed(arguments))]
+        name = key
+    return f"{given[0] if given else key}: there is no such key; {nearest(name, keys)}"
+
+
+def _composed(arguments: Sequence[str]) -> Any:
+    """The configuration that the choices on the command line give, without the other overrides."""
+    parsed = OverridesParser.create().parse_overrides([each for each in arguments if "=" in each and each[0] != "-"])
+    choices = [
+        f"{override.key_or_group}={override.value()}"
+        for override in parsed
+        if (CONF / override.key_or_group).is_dir() and not override.is_sweep_override()
+    ]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        try:
+            composed = compose("config", choices)
+        except HydraException:  # an option from the user's own --config-dir
+            composed = compose("config")
+    return OmegaConf.to_container(composed)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,53 @@
+"""Writing so that a kill at any instant leaves whole files and whole lines."""
+
+import errno
+import os
+from pathlib import Path
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a whole file in one step: afterwards it is the old one or the new one, never a part."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def append_lines(path: Path, text: str) -> None:
+    """Append whole lines in one write; if they do not fit on the disk, the file is left as it was."""
+    content = text.encode()
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        size = os.fstat(descriptor).st_size
+        written = os.write(descriptor, content)
+        if written < len(content):
+            os.ftruncate(descriptor, size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def whole_lines(path: Path) -> list[str]:
+    """The lines of a file, with their newlines; a last line without one was interrupted and is cut off the file."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    end = content.rfind(b"\n") + 1
+    if end < len(content):
+        os.truncate(path, end)
+    return [f"{line}\n" for line in content[:end].decode().split("\n")[:-1]]
+
+
+def keep_lines(path: Path, lines: list[str]) -> None:
+    """Cut the file after these, its first lines."""
+    size = sum(len(line.encode()) for line in lines)
+    if path.exists() and path.stat().st_size > size:
+        os.truncate(path, size)

@@ -1,0 +1,137 @@
+"""The labels of a run, computed from its resolved configuration: what it is called on disk and in tables.
+
+A label is the group's choice and whatever differs from what that choice alone would give, sorted, in canonical form:
+`mlp`, `mlp,optimizer.lr=0.001`, `badge,first=largest`. So `lr=1e-3` and `lr=0.001` are one run, and an override that
+repeats a default changes nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+GROUPS = ("dataset", "model", "strategy")
+VARIANT_KEYS = (
+    "num_initial",
+    "num_threads",
+)  # root keys that change results and are named if not the default
+READ_BY_MODELS = "dataset.hyperparameters"  # its values count where a model takes them
+MAX_LABEL = 120
+IRRELEVANT = {"output_dir", "data_dir", "name", "device", "storage_device", "tracker", "budget"}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What makes a run this run: runs of the same identity have the same results."""
+
+    dataset: str
+    model: str
+    strategy: str
+    batch_size: int
+    variant: str
+    seed: int
+
+    @property
+    def path(self) -> Path:
+        """The run directory, below the folder of the experiment."""
+        parts = [
+            self.dataset,
+            self.model,
+            self.strategy,
+            f"b{self.batch_size}",
+            self.variant,
+            f"s{self.seed}",
+        ]
+        return Path(*filter(None, parts))
+
+    @property
+    def title(self) -> str:
+        """For people: `digits · mlp · badge · b100 · seed 0`."""
+        parts = [
+            self.dataset,
+            self.model,
+            self.strategy,
+            f"b{self.batch_size}",
+            self.variant,
+            f"seed {self.seed}",
+        ]
+        return " · ".join(filter(None, parts))
+
+    def as_dict(self) -> dict[str, str | int]:
+        """The columns that identify a row of a table."""
+        return asdict(self)
+
+
+def identity_of(config: Mapping[str, Any], default: Mapping[str, Any], choices: Mapping[str, str]) -> Identity:
+    """The identity of a resolved configuration.
+
+    Args:
+        config: plain values.
+        default: the configuration that the choices alone give.
+        choices: the option chosen in each of the groups `GROUPS`.
+    """
+    labels = {
+        group: _label([choices[group], *_differences(_relevant(group, config), _relevant(group, default))])
+        for group in GROUPS
+    }
+    variant, usual = ({key: each[key] for key in VARIANT_KEYS} for each in (config, default))
+    return Identity(
+        **labels,
+        batch_size=config["batch_size"]["size"],
+        variant=_label(_differences(variant, usual)),
+        seed=config["seed"],
+    )
+
+
+def differing_keys(config: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The keys, with both values, in which two configurations that change results are not the same."""
+    ours, theirs = (
+        dict(flattened({key: value for key, value in each.items() if key not in IRRELEVANT}))
+        for each in (config, other)
+    )
+    keys = sorted(key for key in ours.keys() | theirs.keys() if not key.startswith(READ_BY_MODELS))
+    return [
+        f"{key}: {canonical(theirs[key]) if key in theirs else 'absent'} there, "
+        f"{canonical(ours[key]) if key in ours else 'absent'} asked for"
+        for key in keys
+        if key not in ours or key not in theirs or ours[key] != theirs[key]
+    ]
+
+
+def flattened(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of nested mappings, with their dotted keys; a list is a leaf."""
+    if isinstance(node, Mapping) and node:
+        for key, value in node.items():
+            yield from flattened(value, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, node
+
+
+def canonical(value: Any) -> str:
+    """One spelling per value: 1.0 is 1, 1e-3 is 0.001."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)
+
+
+def _relevant(group: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: value for key, value in config[group].items() if f"{group}.{key}" != READ_BY_MODELS}
+
+
+def _differences(node: Mapping[str, Any], default: Mapping[str, Any]) -> list[str]:
+    ours, theirs = dict(flattened(node)), dict(flattened(default))
+    changed = [f"{key}={canonical(ours[key])}" for key in ours if key not in theirs or ours[key] != theirs[key]]
+    removed = [f"~{key}" for key in theirs.keys() - ours.keys()]
+    return sorted(changed + removed)
+
+
+def _label(parts: list[str]) -> str:
+    """Joined by commas, safe as a folder's name and on a case-preserving file system; a long one ends in a hash."""
+    label = quote(",".join(parts), safe="=,+-_.:()[]{} ")
+    if len(label) <= MAX_LABEL:
+        return label
+    digest = hashlib.sha256(label.encode()).hexdigest()[:12]
+    return f"{label[: MAX_LABEL - 13]}~{digest}"

@@ -1,0 +1,195 @@
+"""The vocabulary: what data sets, models and strategies hand to each other.
+
+Shapes: N examples, U unlabelled, L labelled, B queried, C classes, D dimensions of the embedding.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Flag, auto
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from al_bench.errors import StrategyError
+
+Objective = Callable[[Tensor, Tensor], Tensor]
+"""(logits (N, C), targets (N,)) -> mean loss (): what training minimises."""
+
+
+class Needs(Flag):
+    """What a strategy reads. What it does not declare is not computed, and reading it is an error."""
+
+    NONE = 0
+    LOGITS = auto()
+    EMBEDDING = auto()
+    LABELLED = auto()  # the outputs declared, for the labelled set too
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs (N, ...), float32 or uint8, and targets (N,), int64 in 0 .. C-1."""
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(self, indices: Tensor) -> "Examples":
+        """The examples at these positions, in this order."""
+        return Examples(self.inputs[indices], self.targets[indices])
+
+    def to(self, device: str) -> "Examples":
+        """The same examples on a device."""
+        return Examples(self.inputs.to(device), self.targets.to(device))
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation per channel of inputs scaled to 0 .. 1; for uint8 images (N, C, H, W)."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The training pool, the test set, and what models need to know of them."""
+
+    train: Examples
+    test: Examples
+    num_classes: int
+    normalisation: Normalisation | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return tuple(self.train.inputs.shape[1:])
+
+    def to(self, device: str) -> "Dataset":
+        """The same data set on a device."""
+        return replace(self, train=self.train.to(device), test=self.test.to(device))
+
+
+class Network(nn.Module, ABC):
+    """A classifier: `embed`, then the last linear layer `head`."""
+
+    head: nn.Linear
+
+    @abstractmethod
+    def embed(self, inputs: Tensor) -> Tensor:
+        """Inputs (N, ...), float32 and normalised -> embedding (N, D), the input of the last layer."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Inputs (N, ...) -> logits (N, C)."""
+        logits: Tensor = self.head(self.embed(inputs))
+        return logits
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """A network's float32 outputs in evaluation mode, as far as they were declared in `needs`."""
+
+    logits: Tensor | None = None
+    embedding: Tensor | None = None
+
+    @property
+    def logits_NC(self) -> Tensor:
+        """The logits; StrategyError unless `needs` has LOGITS."""
+        return self._declared(self.logits, "LOGITS")
+
+    @property
+    def embedding_ND(self) -> Tensor:
+        """The input of the last linear layer; StrategyError unless `needs` has EMBEDDING."""
+        return self._declared(self.embedding, "EMBEDDING")
+
+    @staticmethod
+    def _declared(value: Tensor | None, need: str) -> Tensor:
+        if value is None:
+            raise StrategyError(f"the strategy reads {need} without declaring it: add Needs.{need} to its needs")
+        return value
+
+
+@dataclass(frozen=True)
+class QueryContext:
+    """All that a strategy sees.
+
+    Row r of `unlabelled` is the r-th unlabelled example in ascending pool order; row l of `labelled` and
+    `labelled_targets` the l-th in labelling order. `labelled` is empty unless declared.
+    """
+
+    unlabelled: Outputs
+    labelled: Outputs
+    labelled_targets: Tensor
+    num_unlabelled: int
+    num_classes: int
+    round: int
+
+
+def cross_entropy(logits_NC: Tensor, targets: Tensor) -> Tensor:
+    """The mean cross-entropy: the objective unless a strategy brings its own."""
+    return functional.cross_entropy(logits_NC, targets)
+
+
+class Strategy(ABC):
+    """A query strategy: a pure function of (context, batch size, random numbers).
+
+    One that learns between rounds keeps what it learned in `state_dict`, so that a killed run goes on.
+    """
+
+    needs: ClassVar[Needs] = Needs.NONE
+    objective: Objective = staticmethod(cross_entropy)
+
+    @abstractmethod
+    def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
+        """Distinct rows (batch_size,) of the unlabelled examples, int64, in the order of choice."""
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """What the strategy has learned, as JSON; None if it learns nothing."""
+        return None
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        raise NotImplementedError(f"{type(self).__name__} has a state_dict but no load_state_dict")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples labelled together: pool indices (B,) in labelling order and their targets (B,), int64."""
+
+    indices: NDArray[np.int64]
+    targets: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """On a test set: accuracy, mean recall over the classes present, mean cross-entropy in nats."""
+
+    accuracy: float
+    balanced_accuracy: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class RoundRecord:
+    """One round: the batch labelled before it, and the network then trained from scratch.
+
+    `query_seconds` is the time taken to choose `batch` (0 for the initial labels), with the forward pass;
+    `class_counts` (C,) counts the classes in `batch`; `strategy_state` is the state after that choice.
+    """
+
+    round: int
+    batch: Batch
+    num_labelled: int
+    train_accuracy: float
+    test: Metrics
+    num_epochs: int
+    epoch_limit_hit: bool
+    fit_seconds: float
+    query_seconds: float
+    class_counts: tuple[int, ...]
+    strategy_state: dict[str, Any] | None = None

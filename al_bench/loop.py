@@ -1,0 +1,142 @@
+"""The one training/query loop: it knows no Hydra, no files and no wandb, so it also runs in a notebook."""
+
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from al_bench.datasets.checks import check_dataset
+from al_bench.errors import ConfigError, DataError, StrategyError
+from al_bench.interfaces import Batch, Dataset, Needs, Outputs, QueryContext, RoundRecord, Strategy
+from al_bench.learner import Learner, Trained
+from al_bench.pool import Pool
+from al_bench.seeding import Stream, generator
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What an earlier, interrupted call has done: the batches of its rounds, and the strategy's last state."""
+
+    batches: Sequence[Batch] = ()
+    strategy_state: dict[str, object] | None = None
+
+
+def active_learning(
+    dataset: Dataset,
+    learner: Learner,
+    strategy: Strategy,
+    *,
+    seed: int,
+    num_initial: int = 100,
+    batch_size: int = 100,
+    budget: int | None = None,
+    committed: Committed = Committed(),
+) -> Iterator[RoundRecord]:
+    """Train from scratch, measure, query a batch, label, repeat; one record per round, as it ends.
+
+    Args:
+        dataset: the pool and the test set.
+        learner: trains the networks.
+        strategy: chooses the batches.
+        seed: of every random number (see `al_bench.seeding`).
+        num_initial: labels of round 0, drawn uniformly.
+        batch_size: labels added per round; the last round adds what is left.
+        budget: labels in all; None for the whole pool.
+        committed: rounds already done. They are replayed, not repeated or yielded; the networks of all but the
+            last are not needed any more, and the last is trained again to query from it.
+
+    Raises:
+        ConfigError: if `num_initial` or `budget` does not fit the pool.
+        DataError: if a committed batch does not fit the data set.
+        StrategyError: if the strategy returns anything but distinct unlabelled rows.
+        TrainingError: if a loss is not finite.
+    """
+    check_dataset(dataset)
+    pool = Pool(dataset.train)
+    budget = _checked_budget(len(pool), num_initial, budget)
+    if committed.strategy_state is not None:
+        strategy.load_state_dict(committed.strategy_state)
+    indices = generator(seed, Stream.INITIAL).permutation(len(pool))[:num_initial]
+    query_seconds, last_committed = 0.0, len(committed.batches) - 1
+    for round in itertools.count():
+        is_committed = round <= last_committed
+        batch = _replayed(pool, committed.batches[round], round) if is_committed else pool.label(indices)
+        if round < last_committed:
+            continue
+        if is_committed and pool.num_labelled >= budget:
+            return
+        trained = learner.fit(pool.labelled(), strategy.objective, seed=seed, round=round)
+        if not is_committed:
+            yield RoundRecord(
+                round=round,
+                batch=batch,
+                num_labelled=pool.num_labelled,
+                train_accuracy=trained.train_accuracy,
+                test=trained.evaluate(dataset.test),
+                num_epochs=trained.num_epochs,
+                epoch_limit_hit=trained.epoch_limit_hit,
+                fit_seconds=trained.fit_seconds,
+                query_seconds=query_seconds,
+                class_counts=tuple(np.bincount(batch.targets, minlength=dataset.num_classes).tolist()),
+                strategy_state=strategy.state_dict(),
+            )
+        if pool.num_labelled >= budget:
+            return
+        size = min(batch_size, budget - pool.num_labelled)
+        start = time.perf_counter()
+        indices = query(pool, trained, strategy, size, dataset.num_classes, seed=seed, round=round)
+        query_seconds = time.perf_counter() - start
+
+
+def query(
+    pool: Pool,
+    trained: Trained,
+    strategy: Strategy,
+    batch_size: int,
+    num_classes: int,
+    *,
+    seed: int,
+    round: int,
+) -> NDArray[np.int64]:
+    """Pool indices (batch_size,) of the examples that the strategy chooses, in its order."""
+    unlabelled, labelled = pool.unlabelled_indices, pool.labelled_indices
+    wants_labelled = Needs.LABELLED in strategy.needs
+    context = QueryContext(
+        unlabelled=trained.outputs(pool.inputs, unlabelled, strategy.needs),
+        labelled=trained.outputs(pool.inputs, labelled, strategy.needs) if wants_labelled else Outputs(),
+        labelled_targets=pool.labelled().targets,
+        num_unlabelled=len(unlabelled),
+        num_classes=num_classes,
+        round=round,
+    )
+    rows = strategy.query(context, batch_size, generator(seed, Stream.QUERY, round)).cpu()
+    name = type(strategy).__name__
+    if rows.dtype != torch.int64 or rows.shape != (batch_size,):
+        raise StrategyError(
+            f"{name} returned {rows.dtype} rows of shape {tuple(rows.shape)} where int64 rows of shape "
+            f"({batch_size},) were asked for"
+        )
+    if len(rows.unique()) != batch_size or rows.min() < 0 or rows.max() >= len(unlabelled):
+        raise StrategyError(f"{name} returned rows that are not distinct or not within 0 .. {len(unlabelled) - 1}")
+    chosen: NDArray[np.int64] = unlabelled.cpu()[rows].numpy()
+    return chosen
+
+
+def _checked_budget(pool_size: int, num_initial: int, budget: int | None) -> int:
+    for key, value in (("num_initial", num_initial), ("budget", budget)):
+        if value is not None and value > pool_size:
+            raise ConfigError(f"{key}={value}: the training pool has {pool_size} examples; at most that many")
+    return pool_size if budget is None else budget
+
+
+def _replayed(pool: Pool, batch: Batch, round: int) -> Batch:
+    if batch.indices.max() >= len(pool) or not np.array_equal(pool.label(batch.indices).targets, batch.targets):
+        raise DataError(
+            f"the data set has changed: the labels that were queried for round {round} are not those of the pool "
+            "any more; restore the data, or give the run another name"
+        )
+    return batch

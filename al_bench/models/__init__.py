@@ -1,0 +1,1 @@
+"""Models: one file each, found through `_target_` in conf/model."""

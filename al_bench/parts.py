@@ -1,0 +1,127 @@
+"""Parts of the configuration (nodes with a `_target_`): checked against their constructors, then built.
+
+A part's arguments come from its node, except for the facts that al_bench passes in itself, by name: `data_dir` and
+`rng` to a data set, `input_shape` and `num_classes` to a model.
+"""
+
+import inspect
+import json
+from collections.abc import Callable, Mapping, Set
+from functools import partial
+from typing import Any, get_type_hints
+
+from hydra.utils import instantiate
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+
+from al_bench.errors import ConfigError, nearest
+from al_bench.identity import canonical
+
+STRICT = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
+PART_KEYS = {"_target_", "_partial_"}
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def checked_part(path: str, node: Any, facts: Set[str] = frozenset()) -> Callable[..., Any]:
+    """The constructor that `_target_` names, with the arguments of the node; call it with the facts.
+
+    Args:
+        path: of the node in the configuration, for messages.
+        node: plain values.
+        facts: names of the arguments that are passed in later.
+
+    Raises:
+        ConfigError: for a target that cannot be imported, and for arguments that the constructor does not have, has
+            with another type or range, or has without a default and the node leaves out.
+    """
+    target = located(path, node)
+    arguments = {key: value for key, value in node.items() if key not in PART_KEYS}
+    if node.get("_partial_"):  # whoever calls it adds what is lacking
+        facts = facts | _signature(target)[1] - arguments.keys()
+    return partial(target, **checked_arguments(path, [target], arguments, facts))
+
+
+def checked_arguments(
+    path: str,
+    constructors: list[Callable[..., Any]],
+    arguments: Mapping[str, Any],
+    facts: Set[str] = frozenset(),
+) -> dict[str, Any]:
+    """The arguments, checked and converted for constructors that share them between each other (no name twice)."""
+    hints: dict[str, Any] = {}
+    required: set[str] = set()
+    for constructor in constructors:
+        own_hints, own_required = _signature(constructor)
+        clash = sorted(own_hints.keys() & hints.keys())
+        if clash:
+            raise ConfigError(f"{path}.{clash[0]}: two constructors have this argument; rename it in {constructor}")
+        hints |= own_hints
+        required |= own_required
+    known = hints.keys() - facts
+    for key, value in arguments.items():
+        if key not in known:
+            raise ConfigError(f"{path}.{key}={canonical(value)}: there is no such key; {nearest(key, known)}")
+    lacking = sorted(required - facts - arguments.keys())
+    if lacking:
+        raise ConfigError(f"{path}.{lacking[0]} is missing; say +{path}.{lacking[0]}=...")
+    return {key: checked_value(f"{path}.{key}", hints[key], value) for key, value in arguments.items()}
+
+
+def checked_value(path: str, hint: Any, value: Any) -> Any:
+    """The value as its type hint wants it: a nested part is built, an int for a float converted; or ConfigError."""
+    if isinstance(value, dict) and "_target_" in value:
+        part = checked_part(path, value)
+        return part if value.get("_partial_") else called(path, part)
+    if hint is inspect.Parameter.empty or hint is Any:
+        return value
+    try:
+        return TypeAdapter(hint, config=STRICT).validate_json(json.dumps(value))
+    except PydanticUserError:
+        return value
+    except ValidationError as error:
+        problem = error.errors()[0]
+        inner = "".join(f"[{place}]" for place in problem["loc"] if isinstance(place, int))
+        raise ConfigError(
+            f"{path}{inner}={canonical(value)}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+        ) from None
+
+
+def called(path: str, part: Callable[..., Any], **facts: Any) -> Any:
+    """Call a part with those of the facts that it takes; a ValueError of its own is the user's to mend."""
+    parameters = inspect.signature(part).parameters
+    try:
+        return part(**{name: value for name, value in facts.items() if name in parameters})
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def located(path: str, node: Any) -> Callable[..., Any]:
+    """The callable that the `_target_` of a node names; ConfigError if it cannot be imported."""
+    if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
+        raise ConfigError(
+            f"{path}={canonical(node)}: must be one of the options of the group {path!r} (see al-bench --help)"
+        )
+    try:
+        target: Callable[..., Any] = instantiate({"_target_": node["_target_"], "_partial_": True}).func
+    except Exception as error:
+        cause = error.__cause__ or error
+        raise ConfigError(
+            f"{path}._target_={node['_target_']}: cannot be imported ({' '.join(str(cause).split())}); it must be "
+            "module.name, of this package or found from the working directory"
+        ) from error
+    return target
+
+
+def _signature(constructor: Callable[..., Any]) -> tuple[dict[str, Any], set[str]]:
+    """The type hints of the parameters, and the names of those without a default."""
+    parameters = {
+        name: parameter
+        for name, parameter in inspect.signature(constructor).parameters.items()
+        if parameter.kind not in VARIADIC
+    }
+    annotated = constructor.__init__ if inspect.isclass(constructor) else constructor
+    try:
+        hints = get_type_hints(annotated, include_extras=True)
+    except (NameError, TypeError):  # names that exist for type checkers only
+        hints = {}
+    required = {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
+    return {name: hints.get(name, inspect.Parameter.empty) for name in parameters}, required

@@ -1,0 +1,182 @@
+"""The run directory: results and checkpoint in one.
+
+Networks are trained anew each round and random numbers depend on the round alone, so the labels in their order are
+all that a run needs to go on. A round is committed by its row in rounds.csv, which is written last; whatever other
+files say beyond the committed rounds was interrupted, and is dropped when the directory is opened.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from al_bench.errors import RunDirectoryError, UserError
+from al_bench.files import append_lines, keep_lines, replace_text, whole_lines
+from al_bench.identity import Identity
+from al_bench.interfaces import RoundRecord
+from al_bench.loop import Committed
+from al_bench.status import SCHEMA_VERSION, check_same_run
+from al_bench.tables import (
+    IDENTITY_COLUMNS,
+    QUERY_COLUMNS,
+    ROUND_COLUMNS,
+    Table,
+    batches_of,
+    query_rows,
+    round_row,
+)
+
+
+class RunDirectory:
+    """An open, locked run directory; see `opened`."""
+
+    def __init__(self, path: Path, identity: Identity) -> None:
+        self.path = path
+        self.identity = identity
+        self.committed = Committed()
+        self._rounds = Table(path / "rounds.csv", ROUND_COLUMNS)
+        self._queries = Table(path / "queries.csv", QUERY_COLUMNS)
+        self._states = path / "strategy_state.jsonl"
+
+    @classmethod
+    @contextmanager
+    def opened(
+        cls, path: Path, identity: Identity, config: Mapping[str, Any], environment: Mapping[str, Any]
+    ) -> Iterator["RunDirectory"]:
+        """Create or reopen, lock and mend a run directory; `committed` then says what is done.
+
+        An error inside the `with` is kept in error.json until the next start, and raised again.
+
+        Raises:
+            RunDirectoryError: if another process has it open, or it is of another configuration, is damaged or
+                cannot be written.
+        """
+        directory = cls(path, identity)
+        with _writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+            lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            _acquire(lock, path)
+            check_same_run(path, config)
+            with _writing(path):
+                directory._mend()
+                directory._start(config, environment)
+            with _logging_to(path / "run.log"):
+                try:
+                    yield directory
+                except Exception as error:
+                    directory._record_error(error)
+                    raise
+        finally:
+            os.close(lock)
+
+    def append(self, record: RoundRecord) -> None:
+        """Commit a round."""
+        with _writing(self.path):
+            self._queries.append(query_rows(record))
+            if record.strategy_state is not None:
+                state = {"round": record.round, "state": record.strategy_state}
+                append_lines(self._states, json.dumps(state) + "\n")
+            self._rounds.append([round_row(self.identity, record)])
+
+    def finish(self, num_labelled: int, pool_size: int) -> None:
+        """Mark the run as done with the labels it has."""
+        done = {
+            "schema_version": SCHEMA_VERSION,
+            "num_labelled": num_labelled,
+            "pool_size": pool_size,
+            "identity": self.identity.as_dict(),
+        }
+        with _writing(self.path):
+            replace_text(self.path / "done.json", json.dumps(done, indent=1) + "\n")
+
+    def _mend(self) -> None:
+        """Read what is committed, and cut off what is not."""
+        rounds, queries = self._rounds.read(), self._queries.read()
+        expected = {column: str(value) for column, value in self.identity.as_dict().items()}
+        if any(row[column] != expected[column] for row in rounds for column in IDENTITY_COLUMNS):
+            raise RunDirectoryError(f"{self.path / 'rounds.csv'} holds rows of another run; give this run another name")
+        batches = batches_of(row for row in queries if int(row["round"]) < len(rounds))
+        if list(accumulate(len(batch.indices) for batch in batches)) != [int(row["num_labelled"]) for row in rounds]:
+            raise RunDirectoryError(
+                f"{self.path}: queries.csv does not hold the labels that rounds.csv counts; the folder was changed "
+                "by something else: delete it to start again, or give the run another name"
+            )
+        self._queries.keep(sum(len(batch.indices) for batch in batches))
+        states = whole_lines(self._states)[: len(rounds)]
+        keep_lines(self._states, states)
+        self.committed = Committed(batches, json.loads(states[-1])["state"] if states else None)
+
+    def _start(self, config: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
+        """Say what is started; marks of how earlier starts ended are removed."""
+        replace_text(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(config))))
+        starts = self.path / "environment.json"
+        earlier = json.loads(starts.read_text()) if starts.exists() else []
+        replace_text(starts, json.dumps([*earlier, {"time": _now(), **environment}], indent=1) + "\n")
+        for mark in ("done.json", "error.json"):
+            (self.path / mark).unlink(missing_ok=True)
+
+    def _record_error(self, error: Exception) -> None:
+        entry = {"time": _now(), "type": type(error).__name__, "message": str(error)}
+        if not isinstance(error, UserError):
+            entry["traceback"] = "".join(traceback.format_exception(error))
+        with suppress(OSError):  # a full disk must not hide the error
+            replace_text(self.path / "error.json", json.dumps(entry, indent=1) + "\n")
+
+
+def _acquire(lock: int, path: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RunDirectoryError(
+            f"{path} is in use by another process; wait for it, or give this run another name"
+        ) from None
+    except OSError as error:
+        raise RunDirectoryError(f"{path / '.lock'} cannot be locked: {error.strerror}") from error
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Whatever the operating system refuses becomes a message about this folder."""
+    try:
+        yield
+    except OSError as error:
+        raise RunDirectoryError(
+            f"cannot write to {path}: {error.strerror}; mend that or choose another output_dir=..., and start the "
+            "same command again: finished rounds are kept"
+        ) from error
+    except (ValueError, KeyError) as error:
+        raise RunDirectoryError(f"{path} is damaged ({error}); delete it to start again") from error
+
+
+@contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    handler = _QuietFileHandler(path, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("al_bench")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+class _QuietFileHandler(logging.FileHandler):
+    """A log that a full disk may cut short without a stack trace: rounds.csv is what must not be lost."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Drop the record."""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

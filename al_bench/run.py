@@ -1,0 +1,78 @@
+"""The command line: `al-bench`, or `python -m al_bench.run`."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from al_bench.config import CONF, checked_root, identity_of_job
+from al_bench.console import display_for, draw_curve, log_to_stdout
+from al_bench.errors import UserError
+from al_bench.explain import explained
+from al_bench.outcome import Outcome, Status
+from al_bench.status import is_finished
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Run what the command line says; exit with 0 if all of it ended well.
+
+    What a user can mend is one message without a stack trace; HYDRA_FULL_ERROR=1 shows the trace as well.
+    """
+    sys.path.append(str(Path.cwd()))  # a user's own parts; a console script does not look there by itself
+    wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, not to Hydra's printer
+    try:
+        hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
+    except KeyboardInterrupt:
+        sys.stderr.write("\nal-bench: interrupted; the same command goes on where it stopped\n")
+        sys.exit(130)
+    except Exception as error:
+        message = explained(error, sys.argv[1:])
+        if wants_trace or message is None:
+            raise
+        sys.exit(f"al-bench: {message}")
+
+
+def job(cfg: DictConfig) -> Outcome:
+    """One run. A single one exits with 1 on an error; in a sweep nothing is raised, so a failure stops nothing."""
+    hydra_config = HydraConfig.get()
+    is_sweep = hydra_config.mode == RunMode.MULTIRUN
+    run_name = " ".join(hydra_config.overrides.task)
+    log_to_stdout(is_sweep)
+    try:
+        config = checked_root(cfg)
+        identity = identity_of_job(config)
+        run_name = identity.title
+        path = Path(config["output_dir"], config["name"], identity.path)
+        if is_finished(path, config):
+            log.info("%s: finished before, skipped (%s)", run_name, path)
+            return Outcome(run_name, Status.SKIPPED)
+        from al_bench import experiment  # torch, a second that skipping and --help need not wait
+
+        parts = experiment.Parts.checked(config)
+        display = display_for(is_sweep)
+        experiment.run(config, identity, path, parts, display)
+        display.finish(None if is_sweep else draw_curve(path))
+    except UserError as error:
+        if not is_sweep:
+            sys.exit(f"al-bench: {error}")
+        return Outcome(run_name, Status.FAILED, str(error))
+    except Exception as error:
+        if not is_sweep:
+            raise
+        log.exception("%s: failed", run_name)
+        return Outcome(run_name, Status.FAILED, f"{type(error).__name__}: {error}")
+    return Outcome(run_name, Status.FINISHED)
+
+
+if __name__ == "__main__":
+    from al_bench.run import main as importable_main  # workers find the job by its module's name
+
+    importable_main()

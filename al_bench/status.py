@@ -1,0 +1,49 @@
+"""How a run stands, read from its directory without opening it; imports no torch, so that skipping is quick."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from al_bench.errors import RunDirectoryError
+from al_bench.identity import differing_keys
+
+SCHEMA_VERSION = 1
+
+
+def is_finished(path: Path, config: Mapping[str, Any]) -> bool:
+    """Whether the run in this directory has all the labels that this configuration asks for.
+
+    Raises:
+        RunDirectoryError: if the directory belongs to another configuration or another version of al_bench.
+    """
+    check_same_run(path, config)
+    try:
+        done = json.loads((path / "done.json").read_text())
+        version, num_labelled, pool_size = done["schema_version"], done["num_labelled"], done["pool_size"]
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise RunDirectoryError(f"{path / 'done.json'} cannot be read ({error}); delete it to go on") from error
+    if version != SCHEMA_VERSION:
+        raise RunDirectoryError(
+            f"{path} was written by another version of al_bench (schema {version}, this one writes "
+            f"{SCHEMA_VERSION}); give the run another name"
+        )
+    return bool(num_labelled >= (config["budget"] or pool_size))
+
+
+def check_same_run(path: Path, config: Mapping[str, Any]) -> None:
+    """RunDirectoryError, with the keys, if the directory holds a run whose results may differ from this one's."""
+    try:
+        stored: Any = OmegaConf.to_container(OmegaConf.load(path / "config.yaml"))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except Exception as error:  # whatever the YAML reader makes of a foreign file
+        raise RunDirectoryError(f"{path / 'config.yaml'} cannot be read ({error})") from error
+    differences = differing_keys(config, stored if isinstance(stored, dict) else {})
+    if differences:
+        listed = "\n  ".join(differences)
+        raise RunDirectoryError(f"{path} holds a run of another configuration; give this one another name:\n  {listed}")

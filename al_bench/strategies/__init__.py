@@ -1,0 +1,1 @@
+"""Strategies: one file each, found through `_target_` in conf/strategy."""

@@ -1,0 +1,101 @@
+"""Trackers: observers of a run, never the source of truth. Their failures cost no result."""
+
+import logging
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from al_bench.identity import Identity
+from al_bench.interfaces import RoundRecord
+
+log = logging.getLogger(__name__)
+
+
+class Tracker(Protocol):
+    """What the runner tells an observer."""
+
+    def start(self, identity: Identity, config: Mapping[str, Any], path: Path) -> None:
+        """A run starts or goes on."""
+
+    def log(self, record: RoundRecord) -> None:
+        """A round is committed."""
+
+    def finish(self) -> None:
+        """The run ended, well or not."""
+
+
+class NullTracker:
+    """Observes nothing and imports nothing."""
+
+    def start(self, identity: Identity, config: Mapping[str, Any], path: Path) -> None:
+        """See `Tracker`."""
+
+    def log(self, record: RoundRecord) -> None:
+        """See `Tracker`."""
+
+    def finish(self) -> None:
+        """See `Tracker`."""
+
+
+class WandbTracker:
+    """Learning curves to Weights & Biases, one wandb run per run; its files lie beside the experiment's folder.
+
+    Args:
+        project: where the runs go.
+        mode: `offline` writes files that `wandb sync` uploads later; `online` needs a key.
+    """
+
+    def __init__(self, project: str, mode: Literal["online", "offline"] = "offline") -> None:
+        self.project = project
+        self.mode = mode
+        self._run: Any = None
+
+    def start(self, identity: Identity, config: Mapping[str, Any], path: Path) -> None:
+        """See `Tracker`; an interrupted run goes on under the same id, which is its place in the results."""
+        try:
+            import wandb
+
+            self._run = wandb.init(
+                project=self.project,
+                mode=self.mode,
+                dir=str(config["output_dir"]),
+                id=re.sub(r"[^\w-]", "-", f"{config['name']}-{identity.path}")[-128:],
+                resume="allow",
+                name=identity.title,
+                group=f"{identity.dataset} · {identity.model} · b{identity.batch_size}",
+                job_type=identity.strategy,
+                config=dict(config) | {"run_directory": str(path)},
+                settings=wandb.Settings(silent=True),
+            )
+        except Exception as error:  # whatever wandb raises
+            log.warning("wandb is off for this run: %s", error)
+
+    def log(self, record: RoundRecord) -> None:
+        """See `Tracker`."""
+        if self._run is None:
+            return
+        values = {
+            "num_labelled": record.num_labelled,
+            "train_accuracy": record.train_accuracy,
+            "test_accuracy": record.test.accuracy,
+            "test_balanced_accuracy": record.test.balanced_accuracy,
+            "test_loss": record.test.loss,
+            "num_epochs": record.num_epochs,
+            "fit_seconds": record.fit_seconds,
+            "query_seconds": record.query_seconds,
+        }
+        try:
+            self._run.log(values, step=record.round)
+        except Exception as error:  # whatever wandb raises
+            log.warning("wandb is off for the rest of this run: %s", error)
+            self._run = None
+
+    def finish(self) -> None:
+        """See `Tracker`."""
+        if self._run is None:
+            return
+        try:
+            self._run.finish()
+        except Exception as error:  # whatever wandb raises
+            log.warning("wandb did not finish: %s", error)

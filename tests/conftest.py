@@ -1,0 +1,126 @@
+"""Fixtures: the command line in this process and in others, small data sets, and where real data is."""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from al_bench.interfaces import Dataset, Examples
+from al_bench.learner import Learner, Training
+from al_bench.models.mlp import MLP
+
+torch.set_num_threads(1)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run_command(*arguments: str, cwd: Path, env: dict[str, str] | None = None, python: str = sys.executable) -> Result:
+    """`python -m al_bench.run` in a process of its own."""
+    completed = subprocess.run(
+        [python, "-m", "al_bench.run", *arguments],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    return Result(completed.returncode, completed.stdout, completed.stderr)
+
+
+@pytest.fixture
+def cli(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Result]]:
+    """`al-bench` in this process, in an empty folder."""
+    from al_bench.run import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def call(*arguments: str) -> Result:
+        monkeypatch.setattr(sys, "argv", ["al-bench", *arguments])
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+        code: object = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        finally:
+            forget_handlers()
+        message = ""
+        if isinstance(code, str):  # what the interpreter does with it
+            message, code = f"{code}\n", 1
+        out, err = capfd.readouterr()
+        return Result(int(code or 0), out, err + message)
+
+    yield call
+    forget_handlers()
+
+
+def forget_handlers() -> None:
+    logger = logging.getLogger("al_bench")
+    for handler in [each for each in logger.handlers if each.get_name() == "al_bench"]:
+        logger.removeHandler(handler)
+    logger.propagate = True
+
+
+def run_directory(root: Path) -> Path:
+    """The only run directory below a folder."""
+    (found,) = root.rglob("config.yaml")
+    return found.parent
+
+
+def rounds_without_seconds(path: Path) -> list[list[str]]:
+    """rounds.csv but for the two columns that are timings."""
+    header, *rows = [line.split(",") for line in (path / "rounds.csv").read_text().splitlines()]
+    kept = [position for position, column in enumerate(header) if not column.endswith("_seconds")]
+    assert len(header) - len(kept) == 2
+    return [[row[position] for position in kept] for row in [header, *rows]]
+
+
+def assert_same_results(path: Path, other: Path) -> None:
+    """Byte for byte, timings apart."""
+    assert (path / "queries.csv").read_bytes() == (other / "queries.csv").read_bytes()
+    assert rounds_without_seconds(path) == rounds_without_seconds(other)
+
+
+def real_data(*parts: str) -> Path:
+    """The folder with the real data sets; skips, saying which file is missing."""
+    folder = Path(os.environ.get("AL_BENCH_DATA", "data")).absolute()
+    if not folder.joinpath(*parts).exists():
+        pytest.skip(f"REAL DATA MISSING: {folder.joinpath(*parts)} (set AL_BENCH_DATA)")
+    return folder
+
+
+def blobs(num_examples: int = 300, num_classes: int = 4, num_inputs: int = 5, seed: int = 0) -> Dataset:
+    """Gaussian clusters, one per class: easy, and trained in milliseconds."""
+    rng = np.random.default_rng(seed)
+    targets = rng.integers(num_classes, size=num_examples)
+    targets[:num_classes] = np.arange(num_classes)
+    inputs = rng.normal(size=(num_classes, num_inputs))[targets] * 2 + rng.normal(size=(num_examples, num_inputs))
+    examples = Examples(torch.tensor(inputs, dtype=torch.float32), torch.from_numpy(targets))
+    cut = num_examples * 2 // 3
+    return Dataset(examples.take(torch.arange(cut)), examples.take(torch.arange(cut, num_examples)), num_classes)
+
+
+def small_learner(dataset: Dataset, **training: object) -> Learner:
+    """A small network for `blobs`."""
+    arguments = {"optimizer": partial(torch.optim.Adam, lr=1e-2), "minibatch_size": 32, "max_epochs": 20} | training
+    return Learner(partial(MLP, dataset.input_shape, dataset.num_classes, 16), Training(**arguments))  # type: ignore[arg-type]

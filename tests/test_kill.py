@@ -1,0 +1,127 @@
+"""A run that is killed at any instant and started again ends as if nothing had happened."""
+
+import json
+import multiprocessing
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+
+from tests import killable
+from tests.conftest import assert_same_results, run_directory
+
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["tests.killable"])
+NUM_RANDOM_KILLS = 25
+
+
+def started(folder: Path, **arguments: object) -> BaseProcess:
+    process = PROCESSES.Process(target=killable.run, args=(str(folder),), kwargs=arguments)
+    process.start()
+    return process
+
+
+def finished(folder: Path, **arguments: object) -> int | None:
+    process = started(folder, **arguments)
+    process.join(120)
+    return process.exitcode
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert finished(folder) == 0
+    path = run_directory(folder)
+    assert len((path / "rounds.csv").read_text().splitlines()) == 5
+    assert len((path / "strategy_state.jsonl").read_text().splitlines()) == 4
+    return path
+
+
+def assert_ended_as(undisturbed: Path, folder: Path) -> None:
+    path = run_directory(folder)
+    assert_same_results(path, undisturbed)
+    assert (path / "strategy_state.jsonl").read_bytes() == (undisturbed / "strategy_state.jsonl").read_bytes()
+    assert json.loads((path / "done.json").read_text())["num_labelled"] == 60
+    assert not (path / "error.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("is_torn", "part", "num_parts", "least"),
+    [(False, part, 4, 12) for part in range(4)] + [(True, 0, 1, 12)],
+    ids=[*(f"between writes {part + 1} of 4" for part in range(4)), "within writes"],
+)
+def test_killed_at_every_step_on_the_disk(
+    undisturbed: Path, tmp_path: Path, is_torn: bool, part: int, num_parts: int, least: int
+):
+    num_kills = 0
+    for step in range(part, 1000, num_parts):
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        code = finished(folder, kill_at=step, is_torn=is_torn)
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+        num_kills += 1
+        assert finished(folder) == 0
+        assert_ended_as(undisturbed, folder)
+    assert num_kills >= least
+
+
+def test_killed_at_random_instants_again_and_again(undisturbed: Path, tmp_path: Path):
+    clock = time.perf_counter()
+    assert finished(tmp_path_of(tmp_path, "timed")) == 0
+    seconds = time.perf_counter() - clock
+    instants, num_kills = random.Random(0), 0
+    for attempt in range(NUM_RANDOM_KILLS):
+        folder = tmp_path_of(tmp_path, str(attempt))
+        while True:
+            process = started(folder)
+            process.join(instants.uniform(0, 1.5 * seconds))
+            process.kill()
+            process.join()
+            if process.exitcode == 0:
+                break
+            num_kills += 1
+        assert_ended_as(undisturbed, folder)
+    assert num_kills >= NUM_RANDOM_KILLS / 2
+
+
+def test_a_command_killed_from_outside_goes_on_when_repeated(undisturbed: Path, tmp_path: Path):
+    """The real command, killed as soon as it has committed a round."""
+    command = [sys.executable, "-m", "al_bench.run", *killable.ARGUMENTS]
+    kill_when(command, tmp_path, lambda: any(tmp_path.rglob("rounds.csv")), signal.SIGKILL)
+    assert subprocess.run(command, cwd=tmp_path, check=False, stdout=subprocess.DEVNULL).returncode == 0
+    assert_ended_as(undisturbed, tmp_path)
+
+
+def test_ctrl_c_leaves_a_run_that_resumes(undisturbed: Path, tmp_path: Path):
+    command = [sys.executable, "-m", "al_bench.run", *killable.ARGUMENTS]
+    code, errors = kill_when(command, tmp_path, lambda: any(tmp_path.rglob("rounds.csv")), signal.SIGINT)
+    if code != 0:  # it may have finished before the signal came
+        assert code == 130
+        assert errors.strip() == "al-bench: interrupted; the same command goes on where it stopped"
+    assert subprocess.run(command, cwd=tmp_path, check=False, stdout=subprocess.DEVNULL).returncode == 0
+    assert_ended_as(undisturbed, tmp_path)
+
+
+def kill_when(command: list[str], folder: Path, is_time: Callable[[], bool], with_signal: int) -> tuple[int, str]:
+    root = Path(__file__).parents[1]
+    (folder / "tests").symlink_to(root / "tests")  # the strategy is found from the working directory
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not is_time() and process.poll() is None:
+        time.sleep(0.001)
+    process.send_signal(with_signal)
+    _, errors = process.communicate(timeout=120)
+    return process.returncode, errors
+
+
+def tmp_path_of(parent: Path, name: str) -> Path:
+    folder = parent / name
+    folder.mkdir()
+    return folder

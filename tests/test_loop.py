@@ -1,0 +1,166 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from al_bench.errors import ConfigError, DataError, StrategyError
+from al_bench.interfaces import Batch, Needs, QueryContext, RoundRecord, Strategy
+from al_bench.loop import Committed, active_learning
+from al_bench.strategies.badge import Badge
+from al_bench.strategies.random import Random
+from al_bench.strategies.uncertainty import Margin
+from tests.conftest import blobs, small_learner
+
+DATASET = blobs()
+POOL_SIZE = len(DATASET.train)
+
+
+def run(strategy: Strategy, dataset=DATASET, **arguments: object) -> list[RoundRecord]:
+    settings: dict[str, object] = {"seed": 0, "num_initial": 20, "batch_size": 30} | arguments
+    return list(active_learning(dataset, small_learner(dataset), strategy, **settings))  # type: ignore[arg-type]
+
+
+def results(records: list[RoundRecord]) -> list[tuple[object, ...]]:
+    """All but the seconds."""
+    return [
+        (r.round, r.batch.indices.tolist(), r.batch.targets.tolist(), r.test, r.train_accuracy, r.num_epochs)
+        for r in records
+    ]
+
+
+class Recorder(Strategy):
+    """Keeps what it is shown, and chooses the first rows."""
+
+    needs = Needs.LOGITS | Needs.EMBEDDING | Needs.LABELLED
+
+    def __init__(self) -> None:
+        self.seen: list[QueryContext] = []
+
+    def query(self, context, batch_size, rng):
+        self.seen.append(context)
+        return torch.arange(batch_size)
+
+
+class Learning(Strategy):
+    """Chooses by what it learned in earlier rounds."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def query(self, context, batch_size, rng):
+        self.count += int(rng.integers(100))
+        return (torch.arange(batch_size) + self.count) % context.num_unlabelled
+
+    def state_dict(self):
+        return {"count": self.count}
+
+    def load_state_dict(self, state):
+        self.count = state["count"]
+
+
+def test_labels_grow_by_the_batch_size_and_the_last_smaller_batch_is_labelled_too():
+    assert [r.num_labelled for r in run(Random())] == [*range(20, POOL_SIZE, 30), POOL_SIZE]
+    assert [r.num_labelled for r in run(Random(), budget=90)] == [20, 50, 80, 90]
+    assert [r.num_labelled for r in run(Random(), budget=20)] == [20]
+
+
+def test_every_label_is_bought_once_and_its_target_is_the_truth():
+    records = run(Badge())
+    indices = np.concatenate([r.batch.indices for r in records])
+    assert sorted(indices) == list(range(POOL_SIZE))
+    targets = np.concatenate([r.batch.targets for r in records])
+    assert np.array_equal(targets, DATASET.train.targets.numpy()[indices])
+    for record in records:
+        assert record.class_counts == tuple(np.bincount(record.batch.targets, minlength=4))
+
+
+def test_strategies_are_paired_at_one_seed():
+    first, second = run(Random(), budget=50), run(Badge(), budget=50)
+    assert results(first)[0] == results(second)[0]
+    assert results(first)[1] != results(second)[1]
+
+
+def test_seeds_differ_and_one_seed_gives_one_result():
+    assert results(run(Badge())) == results(run(Badge()))
+    assert results(run(Badge(), seed=1, budget=20)) != results(run(Badge(), budget=20))
+
+
+def test_the_context_holds_what_is_declared_and_in_the_declared_order():
+    recorder = Recorder()
+    records = run(recorder, budget=80)
+    labelled = np.concatenate([r.batch.indices for r in records[:2]])
+    context = recorder.seen[1]
+    assert context.round == 1
+    assert context.num_unlabelled == POOL_SIZE - 50 == len(context.unlabelled.logits_NC)
+    assert torch.equal(context.labelled_targets, DATASET.train.targets[labelled])
+    trained = small_learner(DATASET).fit(
+        DATASET.train.take(torch.from_numpy(labelled)), recorder.objective, seed=0, round=1
+    )
+    rest = np.setdiff1d(np.arange(POOL_SIZE), labelled)
+    for outputs, indices in ((context.unlabelled, rest), (context.labelled, labelled)):
+        expected = trained.outputs(DATASET.train.inputs, torch.from_numpy(indices), Needs.LOGITS | Needs.EMBEDDING)
+        assert torch.equal(outputs.logits_NC, expected.logits_NC)
+        assert torch.equal(outputs.embedding_ND, expected.embedding_ND)
+    assert records[2].batch.indices.tolist() == rest[:30].tolist()
+
+
+@pytest.mark.parametrize("num_committed", [1, 2, 5])
+@pytest.mark.parametrize("make", [Badge, Random, Margin, Learning])
+def test_a_run_goes_on_from_its_committed_rounds(make: Callable[[], Strategy], num_committed: int):
+    whole = run(make())
+    committed = Committed([r.batch for r in whole[:num_committed]], whole[num_committed - 1].strategy_state)
+    assert results(run(make(), committed=committed)) == results(whole[num_committed:])
+
+
+def test_a_larger_budget_goes_on_from_where_a_run_ended():
+    whole, short = run(Badge(), budget=110), run(Badge(), budget=50)
+    longer = run(Badge(), budget=110, committed=Committed([r.batch for r in short]))
+    assert results(short + longer) == results(whole)
+
+
+def test_a_run_that_has_its_budget_trains_nothing():
+    short = run(Badge(), budget=50)
+
+    class Untrainable:
+        def fit(self, *arguments, **keywords):
+            raise AssertionError("nothing is left to be trained")
+
+    committed = Committed([r.batch for r in short])
+    arguments = {"seed": 0, "num_initial": 20, "batch_size": 30, "budget": 50, "committed": committed}
+    assert list(active_learning(DATASET, Untrainable(), Badge(), **arguments)) == []
+
+
+def test_data_that_changed_between_two_starts_is_refused():
+    first = run(Badge(), budget=50)[0].batch
+    forged = Batch(first.indices, (first.targets + 1) % 4)
+    with pytest.raises(DataError, match="data set has changed"):
+        run(Badge(), committed=Committed([forged]))
+    with pytest.raises(DataError, match="data set has changed"):
+        run(Badge(), committed=Committed([Batch(first.indices + POOL_SIZE, first.targets)]))
+
+
+@pytest.mark.parametrize("key", ["num_initial", "budget"])
+def test_more_labels_than_the_pool_has_are_refused(key):
+    with pytest.raises(ConfigError, match=f"{key}={POOL_SIZE + 1}: the training pool has {POOL_SIZE} examples"):
+        run(Random(), **{key: POOL_SIZE + 1})
+
+
+@pytest.mark.parametrize("rows", [[0, 0, 1], [0, 1], [0, 1, POOL_SIZE], [-1, 0, 1], [0.0, 1.0, 2.0]], ids=str)
+def test_a_strategy_that_breaks_its_contract_is_named(rows):
+    class Broken(Strategy):
+        def query(self, context, batch_size, rng):
+            return torch.tensor(rows)
+
+    with pytest.raises(StrategyError, match="Broken returned"):
+        run(Broken(), batch_size=3)
+
+
+def test_labels_the_loop_has_not_bought_change_nothing():
+    """No strategy and no network can see the targets of unlabelled examples."""
+    whole = run(Badge(), budget=80)
+    bought = np.concatenate([r.batch.indices for r in whole])
+    forged = blobs()
+    unseen = np.setdiff1d(np.arange(POOL_SIZE), bought)
+    forged.train.targets[unseen] = (forged.train.targets[unseen] + 1) % 4
+    assert results(run(Badge(), dataset=forged, budget=80)) == results(whole)

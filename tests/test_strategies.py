@@ -1,0 +1,140 @@
+"""The contract of every strategy in conf/strategy, and the definitions of those that score examples."""
+
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from scipy.stats import chisquare
+
+from al_bench.config import CONF
+from al_bench.errors import StrategyError
+from al_bench.interfaces import Needs, Outputs, QueryContext, Strategy
+from al_bench.parts import called, checked_part
+from al_bench.strategies.uncertainty import Confidence, Entropy, Margin
+
+OPTIONS = sorted(path.stem for path in (CONF / "strategy").glob("*.yaml"))
+
+
+def strategy(option: str) -> Strategy:
+    node = OmegaConf.to_container(OmegaConf.load(CONF / "strategy" / f"{option}.yaml"))
+    return called("strategy", checked_part("strategy", node))
+
+
+def context(
+    needs: Needs, num_unlabelled: int = 40, num_classes: int = 3, num_dimensions: int = 4, seed: int = 0, spread=1.0
+) -> QueryContext:
+    """Random outputs, restricted to what is declared."""
+    generator = torch.Generator().manual_seed(seed)
+    draw = partial(torch.randn, generator=generator)
+
+    def outputs(size: int) -> Outputs:
+        logits, embedding = draw(size, num_classes) * spread, draw(size, num_dimensions) * spread
+        return Outputs(logits if Needs.LOGITS in needs else None, embedding if Needs.EMBEDDING in needs else None)
+
+    num_labelled = 7
+    unlabelled, labelled = outputs(num_unlabelled), outputs(num_labelled)
+    targets = torch.arange(num_labelled) % num_classes
+    return QueryContext(
+        unlabelled, labelled if Needs.LABELLED in needs else Outputs(), targets, num_unlabelled, num_classes, round=0
+    )
+
+
+def query(chosen: Strategy, of: QueryContext, batch_size: int, seed: int = 0) -> torch.Tensor:
+    return chosen.query(of, batch_size, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+class TestEveryStrategy:
+    @pytest.mark.parametrize(
+        ("num_unlabelled", "batch_size", "num_classes", "num_dimensions", "spread"),
+        [
+            (40, 10, 3, 4, 1.0),
+            (40, 1, 3, 4, 1.0),
+            (40, 40, 3, 4, 1.0),
+            (1, 1, 2, 4, 1.0),
+            (30, 12, 2, 1, 1.0),
+            (30, 12, 1000, 8, 1.0),
+            (30, 12, 3, 4, 0.0),
+            (30, 30, 3, 4, 0.0),
+            (30, 12, 3, 4, 1e4),
+        ],
+    )
+    def test_returns_distinct_unlabelled_rows(
+        self, option, num_unlabelled, batch_size, num_classes, num_dimensions, spread
+    ):
+        chosen = strategy(option)
+        rows = query(
+            chosen, context(chosen.needs, num_unlabelled, num_classes, num_dimensions, spread=spread), batch_size
+        )
+        assert rows.dtype == torch.int64
+        assert rows.shape == (batch_size,)
+        assert len(set(rows.tolist())) == batch_size
+        assert 0 <= rows.min() <= rows.max() < num_unlabelled
+
+    def test_is_a_pure_function_of_context_batch_size_and_random_numbers(self, option):
+        chosen = strategy(option)
+        of = context(chosen.needs)
+        kept = of.unlabelled.logits.clone() if of.unlabelled.logits is not None else None
+        first = query(chosen, of, 10, seed=3)
+        assert torch.equal(first, query(chosen, of, 10, seed=3))
+        assert kept is None or torch.equal(kept, of.unlabelled.logits), "the context was written to"
+
+    def test_touches_no_global_generator(self, option):
+        chosen = strategy(option)
+        before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+        query(chosen, context(chosen.needs), 10)
+        assert torch.equal(before, torch.get_rng_state())
+        assert np.array_equal(numpy_before, np.random.get_state()[1])  # noqa: NPY002
+
+
+@pytest.mark.parametrize(
+    ("scored", "by_hand"),
+    [
+        (Confidence(), lambda p: max(p)),
+        (Margin(), lambda p: sorted(p)[-1] - sorted(p)[-2]),
+        (Entropy(), lambda p: sum(q * math.log(q) for q in p if q > 0)),
+    ],
+    ids=["confidence", "margin", "entropy"],
+)
+class TestUncertainty:
+    def test_takes_the_examples_of_smallest_score_by_definition(self, scored, by_hand):
+        of = context(Needs.LOGITS, num_unlabelled=200, num_classes=5, spread=2.0)
+        probabilities = of.unlabelled.logits_NC.double().softmax(1).tolist()
+        expected = sorted(range(200), key=lambda row: by_hand(probabilities[row]))[:50]
+        assert query(scored, of, 50).tolist() == expected
+
+    def test_equal_scores_are_taken_in_pool_order(self, scored, by_hand):
+        logits = torch.zeros(5000, 3)
+        logits[::2] = torch.tensor([5.0, 0.0, -5.0])
+        of = QueryContext(Outputs(logits), Outputs(), torch.zeros(0), 5000, 3, 0)
+        assert query(scored, of, 2600).tolist() == [*range(1, 5000, 2), *range(0, 200, 2)]
+
+    def test_permuting_the_pool_permutes_the_answer(self, scored, by_hand):
+        of = context(Needs.LOGITS, spread=2.0)
+        order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
+        shuffled = QueryContext(Outputs(of.unlabelled.logits_NC[order]), Outputs(), of.labelled_targets, 40, 3, 0)
+        assert order[query(scored, shuffled, 10)].tolist() == query(scored, of, 10).tolist()
+
+
+def test_entropy_of_certain_predictions_is_zero_and_not_nan():
+    scores = Entropy.score(torch.tensor([[0.0, 200.0, -300.0], [0.0, 0.0, 0.0]]))
+    assert scores.tolist() == pytest.approx([0.0, math.log(3)])
+
+
+def test_random_is_uniform_without_replacement():
+    """Chi-squared test over all pairs out of six; false alarms: 1 in 1,000."""
+    counts = np.zeros((6, 6))
+    for seed in range(6000):
+        first, second = query(strategy("random"), context(Needs.NONE, num_unlabelled=6), 2, seed).tolist()
+        counts[first, second] += 1
+    assert np.all(np.diag(counts) == 0)
+    assert chisquare(counts[~np.eye(6, dtype=bool)]).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("field", "need"), [("logits_NC", "LOGITS"), ("embedding_ND", "EMBEDDING")])
+def test_reading_an_output_that_was_not_declared_is_an_error(field, need):
+    with pytest.raises(StrategyError, match=f"Needs.{need}"):
+        getattr(Outputs(), field)
