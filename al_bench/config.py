@@ -58,14 +58,14 @@ def checked_root(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         ConfigError: for a key that is unknown or has no value, and for a value out of range.
     """
-    missing = sorted(OmegaConf.missing_keys(cfg))
-    if missing:
-        raise ConfigError(f"{missing[0]} has no value; say {missing[0]}=...")
     try:
+        missing = sorted(OmegaConf.missing_keys(cfg))
         resolved: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     except OmegaConfBaseException as error:
         problem = str(error).splitlines()[0]
         raise ConfigError(f"{error.full_key or 'the configuration'} cannot be resolved: {problem}") from error
+    if missing:
+        raise ConfigError(f"{missing[0]} has no value; say {missing[0]}=...")
     _check_keys("", RootConfig, resolved)
     _check_keys("batch_size.", BatchSize, resolved["batch_size"])
     budget, num_initial = resolved["budget"], resolved["num_initial"]
@@ -98,9 +98,16 @@ def identity_of_job(config: Mapping[str, Any]) -> Identity:
     for group in GROUPS:
         choice = hydra.runtime.choices.get(group)
         if not isinstance(choice, str):
-            raise ConfigError(f"{group}={choice or 'null'}: must be the name of one option; see `al-bench --help`")
+            given = [override for override in task_overrides() if override.startswith(f"{group}=")]
+            raise ConfigError(f"{' '.join(given) or group}: must be the name of one option; see `al-bench --help`")
         choices[group] = choice
     return identity_of(config, _default_config(str(hydra.job.config_name), tuple(choices.items())), choices)
+
+
+def task_overrides() -> list[str]:
+    """What the command line, or the sweep, has set for the Hydra job that runs now."""
+    overrides: list[str] = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # type: ignore[assignment]
+    return overrides
 
 
 @cache

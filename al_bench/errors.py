@@ -33,6 +33,6 @@ class RunDirectoryError(UserError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """The second half of a message about an unknown name: the nearest known one, or all of them."""
     known = sorted(known)
-    matches = get_close_matches(name, known, n=1, cutoff=0.6) or get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+    matches = get_close_matches(name, known, n=1, cutoff=0.5)
     listed = ", ".join(known[:MAX_LISTED]) + (", ..." if len(known) > MAX_LISTED else "") or "none"
     return f"did you mean {matches[0]!r}? (known: {listed})" if matches else f"known: {listed}"

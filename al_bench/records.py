@@ -160,7 +160,7 @@ def _writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _logging_to(path: Path) -> Iterator[None]:
-    handler = _QuietFileHandler(path, delay=True)
+    handler = logging.FileHandler(path, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("al_bench")
     logger.addHandler(handler)
@@ -168,14 +168,8 @@ def _logging_to(path: Path) -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
-        handler.close()
-
-
-class _QuietFileHandler(logging.FileHandler):
-    """A log that a full disk may cut short without a stack trace: rounds.csv is what must not be lost."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Drop the record."""
+        with suppress(OSError):
+            handler.close()
 
 
 def _now() -> str:

@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from al_bench.config import CONF, checked_root, identity_of_job
+from al_bench.config import CONF, checked_root, identity_of_job, task_overrides
 from al_bench.console import display_for, draw_curve, log_to_stdout
 from al_bench.errors import UserError
 from al_bench.explain import explained
@@ -26,6 +26,7 @@ def main() -> None:
     What a user can mend is one message without a stack trace; HYDRA_FULL_ERROR=1 shows the trace as well.
     """
     sys.path.append(str(Path.cwd()))  # a user's own parts; a console script does not look there by itself
+    logging.raiseExceptions = False  # a log line that a full disk or a closed pipe does not take is no error
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, not to Hydra's printer
     try:
@@ -44,7 +45,7 @@ def job(cfg: DictConfig) -> Outcome:
     """One run. A single one exits with 1 on an error; in a sweep nothing is raised, so a failure stops nothing."""
     hydra_config = HydraConfig.get()
     is_sweep = hydra_config.mode == RunMode.MULTIRUN
-    run_name = " ".join(hydra_config.overrides.task)
+    run_name = " ".join(task_overrides())
     log_to_stdout(is_sweep)
     try:
         config = checked_root(cfg)

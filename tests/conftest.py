@@ -1,5 +1,6 @@
 """Fixtures: the command line in this process and in others, small data sets, and where real data is."""
 
+import csv
 import logging
 import os
 import subprocess
@@ -89,7 +90,7 @@ def run_directory(root: Path) -> Path:
 
 def rounds_without_seconds(path: Path) -> list[list[str]]:
     """rounds.csv but for the two columns that are timings."""
-    header, *rows = [line.split(",") for line in (path / "rounds.csv").read_text().splitlines()]
+    header, *rows = csv.reader((path / "rounds.csv").read_text().splitlines())
     kept = [position for position, column in enumerate(header) if not column.endswith("_seconds")]
     assert len(header) - len(kept) == 2
     return [[row[position] for position in kept] for row in [header, *rows]]

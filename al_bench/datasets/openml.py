@@ -104,7 +104,7 @@ def _fetch(id: int, folder: Path) -> tuple[pd.DataFrame, str]:
 
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Version .* of dataset .* is inactive", category=UserWarning)
+            warnings.simplefilter("ignore")  # inactive versions, repeated tries: the error says what came of them
             bunch = fetch_openml(data_id=id, as_frame=True, parser="auto", cache=False)
     except (OSError, ValueError) as error:
         raise DataError(

@@ -1,0 +1,84 @@
+"""What a run is called."""
+
+import pytest
+
+from al_bench.identity import Identity, canonical, differing_keys, identity_of
+
+CHOICES = {"dataset": "digits", "model": "mlp", "strategy": "badge"}
+DEFAULT = {
+    "seed": 0,
+    "num_initial": 100,
+    "num_threads": 1,
+    "budget": None,
+    "batch_size": {"size": 100},
+    "dataset": {"_target_": "d", "hyperparameters": {"width": 256}},
+    "model": {"_target_": "m", "width": 256, "optimizer": {"lr": 0.001, "betas": [0.9, 0.99]}},
+    "strategy": {"_target_": "s", "first": "uniform"},
+}
+
+
+def identity(**changes: object) -> Identity:
+    config = {key: dict(value) if isinstance(value, dict) else value for key, value in DEFAULT.items()}
+    for key, value in changes.items():
+        node, *rest = key.split("__")
+        target = config
+        for part in rest:
+            target[node] = dict(target[node])
+            target, node = target[node], part
+        target[node] = value
+    return identity_of(config, DEFAULT, CHOICES)
+
+
+def test_a_choice_alone_is_its_own_label():
+    assert identity() == Identity("digits", "mlp", "badge", 100, "", 0)
+    assert identity().path.as_posix() == "digits/mlp/badge/b100/s0"
+
+
+@pytest.mark.parametrize(
+    ("changes", "label"),
+    [
+        ({"model__optimizer__lr": 0.01}, "mlp,optimizer.lr=0.01"),
+        ({"model__width": 3, "model__optimizer__lr": 1.0}, "mlp,optimizer.lr=1,width=3"),
+        ({"model__optimizer__lr": 1}, "mlp,optimizer.lr=1"),
+        ({"model__width": 256.0}, "mlp"),
+        ({"model__extra": "a/b"}, "mlp,extra=a%2Fb"),
+        ({"model__optimizer__betas": [0.5, 1]}, "mlp,optimizer.betas=[0.5,1]"),
+        ({"model__extra": True}, "mlp,extra=true"),
+    ],
+)
+def test_a_label_names_what_differs_from_the_choice_in_canonical_form(changes, label):
+    assert identity(**changes).model == label
+
+
+def test_what_a_choice_has_and_a_run_has_not_is_named_too():
+    assert identity_of(DEFAULT | {"strategy": {"_target_": "s"}}, DEFAULT, CHOICES).strategy == "badge,~first"
+
+
+def test_values_that_models_take_from_the_data_set_are_named_where_they_are_used():
+    assert identity(dataset__hyperparameters={"width": 7}).dataset == "digits"
+
+
+def test_root_keys_that_change_results_are_the_variant():
+    changed = identity(num_initial=50, num_threads=2)
+    assert changed.variant == "num_initial=50,num_threads=2"
+    assert changed.path.as_posix() == "digits/mlp/badge/b100/num_initial=50,num_threads=2/s0"
+    assert identity(budget=7) == identity()
+
+
+def test_a_long_label_is_short_and_still_its_own():
+    first, second = identity(model__extra="x" * 300), identity(model__extra="x" * 299 + "y")
+    assert len(first.model) <= 120
+    assert first.model != second.model
+    assert first == identity(model__extra="x" * 300)
+
+
+def test_differing_keys_ignores_what_changes_no_result():
+    assert differing_keys(DEFAULT, DEFAULT | {"budget": 3, "device": "cuda", "data_dir": "x"}) == []
+    assert differing_keys(DEFAULT, DEFAULT | {"seed": 1}) == ["seed: 1 there, 0 asked for"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1.0, "1"), (1e-3, "0.001"), (None, "null"), ("a b", "a b"), (1e22, "10000000000000000000000")]
+)
+def test_a_value_has_one_spelling(value, text):
+    assert canonical(value) == text

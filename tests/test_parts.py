@@ -1,0 +1,88 @@
+"""Nodes against the signatures of what they name."""
+
+from functools import partial
+from typing import Annotated, Literal
+
+import pytest
+import torch
+from annotated_types import Gt
+
+from al_bench.errors import ConfigError
+from al_bench.parts import called, checked_arguments, checked_part
+
+
+class Part:
+    def __init__(
+        self,
+        fact: object,
+        size: Annotated[int, Gt(0)],
+        rate: float = 0.5,
+        kind: Literal["a", "b"] = "a",
+        inner: object = None,
+        names: list[str] | None = None,
+        untyped=None,
+    ) -> None:
+        if kind == "b" and size > 5:
+            raise ValueError("kind=b: size must be at most 5")
+        self.arguments = {"size": size, "rate": rate, "kind": kind, "inner": inner, "names": names, "untyped": untyped}
+
+
+PART = "tests.test_parts.Part"
+
+
+def built(**arguments: object) -> Part:
+    part = checked_part("part", {"_target_": PART, **arguments}, facts={"fact"})
+    return called("part", part, fact=1, unused=2)
+
+
+def test_arguments_reach_the_constructor_with_the_types_of_its_hints():
+    arguments = built(size=3, rate=1, names=["x"], untyped={"y": 1}).arguments
+    assert arguments == {"size": 3, "rate": 1.0, "kind": "a", "inner": None, "names": ["x"], "untyped": {"y": 1}}
+    assert type(arguments["rate"]) is float
+
+
+def test_a_nested_part_is_built_and_a_partial_one_left_open():
+    inner = {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 1, "betas": [0.8, 0.9]}
+    optimizer = built(size=1, inner=inner).arguments["inner"]
+    assert isinstance(optimizer, partial)
+    assert optimizer([torch.zeros(1, requires_grad=True)]).defaults["betas"] == (0.8, 0.9)
+    nested = built(size=1, inner={"_target_": "collections.Counter"}).arguments["inner"]
+    assert nested == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, r"^part.size is missing; say \+part.size=...$"),
+        ({"size": 0}, "^part.size=0: input should be greater than 0$"),
+        ({"size": "3"}, "^part.size=3: input should be a valid integer$"),
+        ({"size": 2.5}, "^part.size=2.5: input should be a valid integer$"),
+        ({"size": True}, "^part.size=true: input should be a valid integer$"),
+        ({"size": 1, "rate": "fast"}, "^part.rate=fast: input should be a valid number$"),
+        ({"size": 1, "rate": float("nan")}, "^part.rate=NaN: input should be a finite number$"),
+        ({"size": 1, "kind": "c"}, "^part.kind=c: input should be 'a' or 'b'$"),
+        ({"size": 1, "names": ["x", 2]}, r"^part.names\[1\]="),
+        ({"siez": 1}, "^part.siez=1: there is no such key; did you mean 'size'"),
+        ({"size": 1, "fact": 2}, "^part.fact=2: there is no such key"),
+        ({"size": 9, "kind": "b"}, "^part: kind=b: size must be at most 5$"),
+        ({"size": 1, "inner": {"_target_": PART, "zise": 1}}, "^part.inner.zise=1: there is no such key"),
+        ({"size": 1, "inner": {"_target_": "torch.optim.Adam", "_partial_": True, "rl": 1}}, "did you mean 'lr'"),
+    ],
+    ids=str,
+)
+def test_a_wrong_argument_is_one_message_with_key_value_and_what_is_right(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        built(**arguments)
+
+
+@pytest.mark.parametrize("target", ["nowhere.Part", "al_bench.nothing", "json", "", 3, None])
+def test_a_target_that_cannot_be_called_is_named(target):
+    with pytest.raises(ConfigError, match="^part"):
+        checked_part("part", {"_target_": target})
+
+
+def test_two_constructors_of_one_node_must_not_share_a_name():
+    def network(size: int) -> None: ...
+
+    with pytest.raises(ConfigError, match=r"model.size: two constructors have this argument"):
+        checked_arguments("model", [network, Part], {})
