@@ -1,11 +1,11 @@
 """Arrays: a user's own data in one `.npz` file."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from al_bench.datasets.files import UNREADABLE, read_npz
 from al_bench.datasets.split import drawn_dataset, examples
 from al_bench.errors import DataError
 from al_bench.interfaces import Dataset
@@ -37,11 +37,10 @@ def arrays(path: str, rng: np.random.Generator, test_fraction: Fraction = 0.2) -
 
 def _read(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            stored = {key: file[key] for key in file.files}
+        stored = read_npz(path)
     except FileNotFoundError:
         raise DataError(f"dataset.path={path}: no such file (looked for {path.absolute()})") from None
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise DataError(
             f"dataset.path={path}: not a readable .npz file ({error}); write it with numpy.savez, with {LAYOUT}"
         ) from error

@@ -1,14 +1,25 @@
-"""Keeping what was read once."""
+"""Arrays on disk: reading them, and keeping what was read once."""
 
 import logging
 import os
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+UNREADABLE = (OSError, ValueError, EOFError, BadZipFile)  # what numpy raises for files that are not as they should be
+
 log = logging.getLogger(__name__)
+
+
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of a `.npz` file; one of `UNREADABLE` if it is none."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array, without a name")
+        return {key: stored[key] for key in stored.files}
 
 
 def write_npz(path: Path, arrays: dict[str, NDArray[Any]]) -> None:

@@ -4,7 +4,6 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from al_bench.datasets.arff import md5_of, read_arff
-from al_bench.datasets.files import write_npz
+from al_bench.datasets.files import UNREADABLE, read_npz, write_npz
 from al_bench.datasets.split import drawn_dataset
 from al_bench.errors import DataError, nearest
 from al_bench.interfaces import Dataset
@@ -92,9 +91,8 @@ def _load(id: int, folder: Path, md5: str | None) -> dict[str, NDArray[Any]]:
 
 def _kept_table(path: Path) -> dict[str, NDArray[Any]] | None:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            table = {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, BadZipFile):
+        table = read_npz(path)
+    except UNREADABLE:
         return None
     return table if table.get("format") == FORMAT else None
 

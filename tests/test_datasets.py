@@ -1,0 +1,437 @@
+"""Data sets: the contract of every one in conf/dataset, and the formats they are read from."""
+
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from al_bench.config import CONF
+from al_bench.datasets.arff import md5_of, read_arff
+from al_bench.datasets.arrays import arrays
+from al_bench.datasets.checks import check_dataset
+from al_bench.datasets.digits import digits
+from al_bench.datasets.mnist import mnist
+from al_bench.datasets.openml import openml
+from al_bench.errors import DataError
+from al_bench.interfaces import Dataset, Examples
+from al_bench.parts import called, checked_part
+from al_bench.seeding import Stream, generator
+from tests.conftest import blobs, real_data
+
+OPTIONS = sorted(path.stem for path in (CONF / "dataset").glob("*.yaml"))
+TABLE = """% a comment
+@RELATION made
+
+@ATTRIBUTE 'a number'  real
+@attribute colour {red, 'dark blue', "green"}
+@attribute size {10,9,100}
+@attribute class {yes,no}
+@attribute last INTEGER
+@data
+1.5, red, 10, yes, 7
+-2e3,'dark blue',9,no,8
+% another comment
+3,green,100,yes,9
+0,red,9,no,7
+"""
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return generator(seed, Stream.SPLIT)
+
+
+def openml_folder(folder: Path, content: str = TABLE, id: int = 1) -> Path:
+    (folder / "openml").mkdir(parents=True, exist_ok=True)
+    path = folder / "openml" / f"{id}.arff"
+    path.write_text(content)
+    return path
+
+
+def letters(num_rows: int = 400) -> str:
+    """A table large enough to be split."""
+    rows = "\n".join(f"{i % 7},{i % 3},{'AB'[i % 2]}" for i in range(num_rows))
+    return f"@relation r\n@attribute x numeric\n@attribute y numeric\n@attribute class {{A,B}}\n@data\n{rows}\n"
+
+
+def configured(option: str, tmp_path: Path) -> Callable[[int], Dataset]:
+    """The data set of a yaml, real or, where a user brings the data, made here; from a seed."""
+    overrides, folder = {
+        "digits": ([], tmp_path),
+        "mnist": ([], None),
+        "openml": (["dataset.id=77"], tmp_path),
+        "openml_6": ([], None),
+        "openml_184": ([], None),
+        "arrays": ([f"dataset.path={tmp_path / 'a.npz'}"], tmp_path),
+    }.get(option, ([], None))
+    if folder is None:
+        folder = real_data(*{"mnist": ["MNIST"]}.get(option, ["openml", f"{option.removeprefix('openml_')}.arff"]))
+    openml_folder(tmp_path, letters(), id=77)
+    np.savez(tmp_path / "a.npz", inputs=np.random.default_rng(0).normal(size=(90, 3, 2)), targets=np.arange(90) % 3)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        node = OmegaConf.to_container(compose("config", [f"dataset={option}", *overrides]).dataset, resolve=True)
+    del node["hyperparameters"]
+    part = checked_part("dataset", node, facts={"data_dir", "rng"})
+    return lambda seed: called("dataset", part, data_dir=folder, rng=rng(seed))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_data_set_keeps_the_contract(option, tmp_path):
+    build = configured(option, tmp_path)
+    first, again, other = build(0), build(0), build(1)
+    check_dataset(first)
+    assert first.train.inputs.dtype in (torch.float32, torch.uint8)
+    for part, same in ((first.train, again.train), (first.test, again.test)):
+        assert torch.equal(part.inputs, same.inputs)
+        assert torch.equal(part.targets, same.targets)
+    assert len(first.train) == len(other.train)
+    is_official = option == "mnist"
+    assert torch.equal(first.train.targets, other.train.targets) is is_official
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_data_set_tells_models_its_hyperparameters(option):
+    node = OmegaConf.load(CONF / "dataset" / f"{option}.yaml")
+    if "defaults" in node:
+        node = OmegaConf.load(CONF / "dataset" / f"{node.defaults[0]}.yaml")
+    assert set(node.hyperparameters) == {"width", "lr", "minibatch_size"}
+
+
+class TestChecks:
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda d: Dataset(d.train, d.test, 1), "1 class"),
+            (lambda d: Dataset(d.train, d.test, 5), "class 4 is in the training pool"),
+            (lambda d: Dataset(d.train, d.test, 3), r"targets of the training pool must be int64 in 0 .. 2"),
+            (lambda d: Dataset(d.train, d.test.take(torch.arange(0)), 4), "test set has 0 inputs"),
+            (lambda d: Dataset(d.train, Examples(d.test.inputs[:, :2], d.test.targets), 4), "must be the same"),
+            (lambda d: Dataset(Examples(d.train.inputs.double(), d.train.targets), d.test, 4), "float32 or uint8"),
+            (
+                lambda d: Dataset(d.train, Examples(d.test.inputs / 0, d.test.targets), 4),
+                "of the test set have missing",
+            ),
+            (lambda d: Dataset(Examples(d.train.inputs[1:], d.train.targets), d.test, 4), "needs one for one"),
+        ],
+    )
+    def test_what_cannot_be_learned_from_is_refused(self, change, message):
+        with pytest.raises(DataError, match=message):
+            check_dataset(change(blobs()))
+
+
+class TestArff:
+    def test_columns_have_the_types_of_the_header_and_the_target_is_called_class(self, tmp_path):
+        frame, target = read_arff(openml_folder(tmp_path))
+        assert target == "class"
+        assert list(frame.columns) == ["a number", "colour", "size", "class", "last"]
+        assert frame["a number"].tolist() == [1.5, -2000.0, 3.0, 0.0]
+        assert frame["last"].dtype == "float64"
+        assert isinstance(frame["colour"].dtype, pd.CategoricalDtype)
+
+    def test_without_a_column_called_class_the_last_is_the_target(self, tmp_path):
+        content = TABLE.replace("@attribute class", "@attribute klass")
+        assert read_arff(openml_folder(tmp_path, content))[1] == "last"
+
+    @pytest.mark.parametrize(
+        ("content", "problem"),
+        [
+            ("", "no @data line"),
+            ("@relation r\n@attribute x real\n", "no @data line"),
+            ("@relation r\n@data\n1\n", "no @attribute line"),
+            ("<html>not found</html>\n", "no @data line"),
+            (TABLE + "1,red,10,yes,7,8\n", ""),
+            (TABLE + "one,red,10,yes,7\n", ""),
+            (TABLE.replace("INTEGER", "string"), "only numeric and nominal columns"),
+        ],
+    )
+    def test_a_broken_file_is_named(self, tmp_path, content, problem):
+        path = openml_folder(tmp_path, content)
+        with pytest.raises(DataError, match=f"{re.escape(str(path))}: not a readable ARFF file.*{problem}"):
+            read_arff(path)
+
+
+class TestOpenml:
+    def columns(self, dataset: Dataset) -> set[tuple[float, ...]]:
+        rows = torch.cat([dataset.train.inputs, dataset.test.inputs])
+        return {tuple(row) for row in rows.tolist()}
+
+    def test_numbers_stay_and_categories_become_codes_in_the_order_of_their_values(self, tmp_path):
+        openml_folder(tmp_path)
+        dataset = openml(1, tmp_path, rng(), test_fraction=0.25)
+        assert self.columns(dataset) == {
+            (1.5, 2.0, 1.0, 7.0),
+            (-2000.0, 0.0, 0.0, 8.0),
+            (3.0, 1.0, 2.0, 9.0),
+            (0.0, 2.0, 0.0, 7.0),
+        }
+        assert dataset.num_classes == 2
+
+    def test_any_column_can_be_the_target(self, tmp_path):
+        openml_folder(tmp_path)
+        dataset = openml(1, tmp_path, rng(3), target="last", test_fraction=0.25)
+        assert dataset.num_classes == 3
+        assert dataset.input_shape == (4,)
+        with pytest.raises(DataError, match="dataset.target=colr: OpenML 1 has no such column; did you mean 'colour'"):
+            openml(1, tmp_path, rng(), target="colr")
+        with pytest.raises(DataError, match="a number.*missing or fractional values, not classes"):
+            openml(1, tmp_path, rng(), target="a number")
+
+    def test_the_split_is_the_papers(self, tmp_path):
+        openml_folder(tmp_path, letters())
+        whole = pd.DataFrame({"x": np.arange(400) % 7, "y": np.arange(400) % 3, "class": np.arange(400) % 2})
+        dataset = openml(1, tmp_path, rng(5), max_pool_size=300)
+        order = rng(5).permutation(400)
+        assert dataset.train.inputs.tolist() == whole[["x", "y"]].to_numpy()[order[:300]].tolist()
+        assert dataset.test.inputs.tolist() == whole[["x", "y"]].to_numpy()[order[360:]].tolist()
+        assert dataset.test.targets.tolist() == whole["class"].to_numpy()[order[360:]].tolist()
+
+    def test_the_split_is_drawn_again_until_every_class_is_in_the_pool(self, tmp_path):
+        rows = "".join(f"{i},{'c' if i == 0 else 'ab'[i % 2]}\n" for i in range(40))
+        openml_folder(tmp_path, f"@relation r\n@attribute x real\n@attribute class {{a,b,c}}\n@data\n{rows}")
+        for seed in range(20):
+            assert 2 in openml(1, tmp_path, rng(seed), test_fraction=0.5).train.targets
+        one = "@relation r\n@attribute x real\n@attribute class {a,b}\n@data\n1,a\n2,b\n"
+        openml_folder(tmp_path, one, id=2)
+        with pytest.raises(DataError, match="the rarest class is too rare"):
+            openml(2, tmp_path, rng(), test_fraction=0.5)
+
+    def test_scaling_is_by_the_training_pool(self, tmp_path):
+        openml_folder(tmp_path, letters())
+        plain, scaled = (openml(1, tmp_path, rng(), scale=scale) for scale in (False, True))
+        mean, std = plain.train.inputs.mean(0), plain.train.inputs.std(0, correction=0)
+        assert torch.allclose(scaled.train.inputs, (plain.train.inputs - mean) / std, atol=1e-5)
+        assert torch.allclose(scaled.test.inputs, (plain.test.inputs - mean) / std, atol=1e-5)
+
+    def test_missing_values_are_found_before_training(self, tmp_path):
+        openml_folder(tmp_path, letters().replace("\n3,0,", "\n?,0,", 1))
+        with pytest.raises(DataError, match="1 of .* examples .* have missing or infinite inputs"):
+            check_dataset(openml(1, tmp_path, rng()))
+
+    def test_the_second_start_parses_no_text(self, tmp_path, monkeypatch):
+        openml_folder(tmp_path, letters())
+        first = openml(1, tmp_path, rng())
+        monkeypatch.setattr("al_bench.datasets.openml.read_arff", lambda _: pytest.fail("the text is parsed again"))
+        second = openml(1, tmp_path, rng())
+        assert torch.equal(first.train.inputs, second.train.inputs)
+
+    def test_a_file_that_changed_is_read_again(self, tmp_path):
+        path = openml_folder(tmp_path, letters())
+        openml(1, tmp_path, rng())
+        path.write_text(letters(100))
+        assert len(openml(1, tmp_path, rng()).train) == 90
+
+    @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 torn"])
+    def test_a_damaged_kept_table_is_made_again(self, tmp_path, damage):
+        openml_folder(tmp_path, letters())
+        openml(1, tmp_path, rng())
+        (tmp_path / "openml" / "1.npz").write_bytes(damage)
+        assert len(openml(1, tmp_path, rng()).train) == 360
+        assert (tmp_path / "openml" / "1.npz").stat().st_size > 1000
+
+    def test_a_checksum_that_does_not_match_is_refused(self, tmp_path):
+        path = openml_folder(tmp_path, letters())
+        openml(1, tmp_path, rng(), md5=md5_of(path))
+        with pytest.raises(
+            DataError, match=f"{re.escape(str(path))}: the checksum does not match .md5 .*, expected 0a1b"
+        ):
+            openml(1, tmp_path, rng(), md5="0a1b")
+
+    def test_a_folder_that_cannot_be_written_is_no_error(self, tmp_path, monkeypatch, caplog):
+        openml_folder(tmp_path, letters())
+
+        def refused(*_: object, **__: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("numpy.savez", refused)
+        assert len(openml(1, tmp_path, rng()).train) == 360
+        assert "is not kept" in caplog.text
+        assert {path.name for path in (tmp_path / "openml").iterdir()} == {"1.arff"}
+
+
+class TestFetching:
+    """scikit-learn's own code against answers of OpenML's format."""
+
+    @pytest.fixture
+    def answers(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        kinds = {"x": "numeric", "y": "numeric", "class": "nominal"}
+        features = [
+            {"index": str(i), "name": name, "data_type": kind, "is_target": str(name == "class").lower()}
+            | {"is_ignore": "false", "is_row_identifier": "false", "number_of_missing_values": "0"}
+            for i, (name, kind) in enumerate(kinds.items())
+        ]
+        description = {
+            "data_set_description": {
+                **{"id": "61", "name": "made", "version": "1", "format": "ARFF", "file_id": "9", "status": "active"},
+                **{"default_target_attribute": "class", "processing_date": "2020-01-01 00:00:00", "licence": "Public"},
+                **{
+                    "description": "",
+                    "md5_checksum": hashlib.md5(letters().encode()).hexdigest(),
+                    "url": "https://api.openml.org/data/v1/download/9/made.arff",
+                },
+            }
+        }
+        bodies = {
+            r"/data/features/61": {"data_features": {"feature": features}},
+            r"/data/qualities/61": {"data_qualities": {"quality": [{"name": "NumberOfInstances", "value": "400"}]}},
+            r"/data/61$": description,
+        }
+        asked: list[str] = []
+
+        class Answer(BytesIO):
+            def info(self) -> dict[str, str]:
+                return {"Content-Encoding": "gzip"}
+
+        def opened(request: object, **_: object) -> Answer:
+            url = request.full_url  # type: ignore[attr-defined]
+            asked.append(url)
+            found = [json.dumps(body) for pattern, body in bodies.items() if re.search(pattern, url)]
+            return Answer(gzip.compress((found[0] if found else letters()).encode()))
+
+        monkeypatch.setattr("sklearn.datasets._openml.urlopen", opened)
+        return asked
+
+    def test_what_is_fetched_equals_the_file_and_is_kept(self, tmp_path, answers):
+        fetched = openml(61, tmp_path / "fetched", rng())
+        assert any("download" in url for url in answers)
+        openml_folder(tmp_path / "file", letters(), id=61)
+        from_file = openml(61, tmp_path / "file", rng())
+        assert torch.equal(fetched.train.inputs, from_file.train.inputs)
+        assert torch.equal(fetched.test.targets, from_file.test.targets)
+        answers.clear()
+        again = openml(61, tmp_path / "fetched", rng())
+        assert torch.equal(fetched.train.inputs, again.train.inputs)
+        assert answers == []
+
+    def test_no_network_is_a_message_that_says_where_to_put_the_file(self, tmp_path, monkeypatch):
+        def refused(*_: object, **__: object) -> None:
+            raise URLError("no route to host")
+
+        monkeypatch.setattr("sklearn.datasets._openml.urlopen", refused)
+        monkeypatch.setattr("sklearn.datasets._openml.time.sleep", lambda _: None)
+        with pytest.raises(
+            DataError, match=r"openml/61.arff and OpenML could not be asked.*no route to host.*AL_BENCH_DATA"
+        ):
+            openml(61, tmp_path, rng())
+
+
+class TestArrays:
+    @pytest.mark.parametrize(
+        "targets", [np.array(["cat", "ant", "bee"] * 20), np.array([30, -5, 7] * 20), np.array([1, 3, 2] * 20, "uint8")]
+    )
+    def test_classes_are_the_sorted_distinct_targets(self, tmp_path, targets):
+        inputs = np.arange(60.0).reshape(60, 1)
+        np.savez(tmp_path / "a.npz", inputs=inputs, targets=targets)
+        dataset = arrays(str(tmp_path / "a.npz"), rng())
+        names = np.unique(targets)
+        for part in (dataset.train, dataset.test):
+            assert np.array_equal(names[part.targets], targets[part.inputs[:, 0].long()])
+
+    def test_a_test_set_in_the_file_is_the_test_set(self, tmp_path):
+        inputs, targets = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1])
+        np.savez(tmp_path / "a.npz", inputs=inputs, targets=targets, test_inputs=inputs[:2] + 1, test_targets=[1, 0])
+        dataset = arrays(str(tmp_path / "a.npz"), rng())
+        assert dataset.train.inputs.tolist() == inputs.tolist()
+        assert dataset.test.inputs.tolist() == (inputs[:2] + 1).tolist()
+        assert dataset.test.targets.tolist() == [1, 0]
+
+    def test_images_of_bytes_stay_bytes(self, tmp_path):
+        images = np.random.default_rng(0).integers(256, size=(40, 3, 4, 4), dtype=np.uint8)
+        np.savez(tmp_path / "a.npz", inputs=images, targets=np.arange(40) % 2)
+        dataset = arrays(str(tmp_path / "a.npz"), rng())
+        assert dataset.train.inputs.dtype == torch.uint8
+        assert dataset.input_shape == (3, 4, 4)
+
+    @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04torn"])
+    def test_a_file_that_is_no_npz_is_named(self, tmp_path, content):
+        (tmp_path / "a.npz").write_bytes(content)
+        with pytest.raises(DataError, match=r"a.npz: not a readable .npz file.*numpy.savez"):
+            arrays(str(tmp_path / "a.npz"), rng())
+
+    @pytest.mark.parametrize(
+        ("stored", "message"),
+        [
+            ({"x_train": np.zeros((3, 2))}, r"has the arrays \['x_train'\]; it needs `inputs`"),
+            ({"inputs": np.zeros((3, 2)), "targets": [0, 1, 0], "test_inputs": np.zeros((3, 2))}, "it needs `inputs`"),
+            ({"inputs": np.zeros(3), "targets": [0, 1, 0]}, r"inputs is float64 of shape \(3,\)"),
+            ({"inputs": np.zeros((3, 2)), "targets": [[0], [1], [0]]}, r"targets is int64 of shape \(3, 1\)"),
+            ({"inputs": np.array([["a"], ["b"]]), "targets": [0, 1]}, "inputs is <U1"),
+            ({"inputs": np.zeros((0, 2)), "targets": np.zeros(0, int)}, r"inputs is float64 of shape \(0, 2\)"),
+        ],
+    )
+    def test_arrays_that_do_not_fit_are_named(self, tmp_path, stored, message):
+        np.savez(tmp_path / "a.npz", **stored)
+        with pytest.raises(DataError, match=message):
+            arrays(str(tmp_path / "a.npz"), rng())
+
+
+class TestMnist:
+    def test_the_real_files(self):
+        dataset = mnist(real_data("MNIST"))
+        assert dataset.train.inputs.shape == (60_000, 1, 28, 28)
+        assert dataset.test.inputs.shape == (10_000, 1, 28, 28)
+        assert dataset.train.targets[:5].tolist() == [5, 0, 4, 1, 9]
+        pixels = dataset.train.inputs.double() / 255
+        assert dataset.normalisation.mean == pytest.approx([pixels.mean().item()], abs=1e-4)
+        assert dataset.normalisation.std == pytest.approx([pixels.std().item()], abs=1e-4)
+
+    def test_a_changed_byte_is_noticed(self, tmp_path):
+        source = real_data("MNIST") / "MNIST" / "raw"
+        target = tmp_path / "MNIST" / "raw"
+        shutil.copytree(source, target)
+        for file in target.iterdir():
+            os.chmod(file, stat.S_IRUSR | stat.S_IWUSR)  # noqa: PTH101
+        labels = bytearray((target / "t10k-labels-idx1-ubyte").read_bytes())
+        labels[100] ^= 1
+        (target / "t10k-labels-idx1-ubyte").write_bytes(labels)
+        with pytest.raises(DataError, match="t10k-labels-idx1-ubyte: the checksum does not match; delete it"):
+            mnist(tmp_path)
+
+    def test_only_the_archives_are_enough(self, tmp_path):
+        source = real_data("MNIST") / "MNIST" / "raw"
+        (tmp_path / "MNIST" / "raw").mkdir(parents=True)
+        for file in source.glob("*.gz"):
+            shutil.copy(file, tmp_path / "MNIST" / "raw")
+        assert len(mnist(tmp_path).train) == 60_000
+
+
+@pytest.mark.parametrize(
+    ("id", "rows", "columns", "classes"), [(6, 20_000, 16, 26), (184, 28_056, 6, 18), (156, 100_000, 10, 5)]
+)
+def test_the_real_openml_files(id, rows, columns, classes, tmp_path):
+    real_data("openml", f"{id}.arff")
+    dataset = openml(id, real_data("openml"), rng())
+    assert len(dataset.test) == rows // 10
+    assert len(dataset.train) == min(rows - rows // 10, 50_000)
+    assert (dataset.input_shape, dataset.num_classes) == ((columns,), classes)
+
+
+def test_letter_is_read_as_it_stands_in_the_file():
+    folder = real_data("openml", "6.arff")
+    lines = (folder / "openml" / "6.arff").read_text().split("@DATA")[-1].split("@data")[-1].strip().splitlines()
+    rows = [line.split(",") for line in lines if not line.startswith("%")]
+    order = rng(0).permutation(len(rows))
+    dataset = openml(6, folder, rng(0))
+    for position in (0, 1, 17_999):
+        row = rows[order[position]]
+        assert dataset.train.inputs[position].tolist() == [float(value) for value in row[:-1]]
+        assert dataset.train.targets[position] == ord(row[-1]) - ord("A")
+
+
+def test_digits_keep_every_class_in_proportion():
+    dataset = digits(rng())
+    shares = dataset.test.targets.bincount() / (dataset.test.targets.bincount() + dataset.train.targets.bincount())
+    assert shares.tolist() == pytest.approx([0.2] * 10, abs=0.01)
+    assert dataset.train.inputs.mean(0).abs().max() < 1e-6
