@@ -40,7 +40,7 @@ class Parts:
     @classmethod
     def checked(cls, config: Mapping[str, Any]) -> "Parts":
         """ConfigError for anything that a part's constructor would not take."""
-        network, training = _checked_model(config["model"])
+        network, training = checked_model(config["model"])
         dataset = {key: value for key, value in config["dataset"].items() if key != "hyperparameters"}
         return cls(
             dataset=checked_part("dataset", dataset, facts={"data_dir", "rng"}),
@@ -120,7 +120,7 @@ def set_up_torch(num_threads: int, device: str) -> None:
         torch.backends.cudnn.allow_tf32 = False
 
 
-def _checked_model(node: Any) -> tuple[Callable[..., Network], Training]:
+def checked_model(node: Any) -> tuple[Callable[..., Network], Training]:
     """A model's node holds the arguments of its network and of `Training`."""
     network = located("model", node)
     given = {key: value for key, value in node.items() if key != "_target_"}

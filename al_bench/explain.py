@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -70,12 +71,10 @@ def _composed(arguments: Sequence[str]) -> Any:
         for override in parsed
         if (CONF / override.key_or_group).is_dir() and not override.is_sweep_override()
     ]
+    own = re.search(r"(?:^|\0)(?:--config-dir|-cd)[=\0]([^\0]+)", "\0".join(arguments))
+    searchpath = [f"hydra.searchpath=[file://{Path(own[1]).absolute()}]"] if own else []
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        try:
-            composed = compose("config", choices)
-        except HydraException:  # an option from the user's own --config-dir
-            composed = compose("config")
-    return OmegaConf.to_container(composed)
+        return OmegaConf.to_container(compose("config", [*choices, *searchpath]))
 
 
 def _first_line(error: BaseException) -> str:

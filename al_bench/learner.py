@@ -111,7 +111,7 @@ def _minibatches(
 def _epoch(
     network: nn.Module, optimizer: Optimizer, objective: Objective, minibatches: Iterator[tuple[Tensor, Tensor]]
 ) -> tuple[float, float]:
-    """One pass in training mode: running accuracy and mean loss per step, fetched from the device once."""
+    """One pass in training mode: running accuracy and the sum of the losses, fetched from the device at its end."""
     losses, predictions, all_targets = [], [], []
     for inputs, targets in minibatches:
         optimizer.zero_grad(set_to_none=True)
@@ -123,8 +123,7 @@ def _epoch(
         predictions.append(logits_NC.detach().argmax(dim=1))
         all_targets.append(targets)
     is_right_N = torch.cat(predictions).eq(torch.cat(all_targets))
-    accuracy, mean_loss = torch.stack([is_right_N.double().mean(), torch.stack(losses).double().mean()]).tolist()
-    return accuracy, mean_loss
+    return is_right_N.sum().item() / len(is_right_N), torch.stack(losses).sum().item()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn
 
+from al_bench.console import log_to_stdout
 from al_bench.errors import ConfigError
 from al_bench.outcome import Outcome, Status
 
@@ -30,6 +31,7 @@ class Sweeper(BasicSweeper):
 
     def sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
         """Run all jobs, then say how many finished, were skipped and failed, and why; exit with 1 if one failed."""
+        log_to_stdout(is_sweep=True)
         batches: list[Sequence[JobReturn]] = super().sweep(arguments)
         outcomes: list[Outcome] = [job.return_value for batch in batches for job in batch]
         counts = {status: sum(outcome.status is status for outcome in outcomes) for status in Status}

@@ -7,6 +7,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+COLOUR = "#0072B2"
 STYLE: Any = {  # its type lists every setting of matplotlib
     "font.size": 13,
     "axes.spines.top": False,
@@ -32,7 +33,7 @@ def draw_learning_curve(rounds: pd.DataFrame, path: Path) -> Path:
         axes.plot(
             rounds["num_labelled"],
             rounds["test_accuracy"],
-            color="#0072B2",
+            color=COLOUR,
             linewidth=2.5,
             marker="o",
             markersize=5,
@@ -40,19 +41,18 @@ def draw_learning_curve(rounds: pd.DataFrame, path: Path) -> Path:
         axes.annotate(
             f"{final['test_accuracy']:.1%}",
             (final["num_labelled"], final["test_accuracy"]),
-            xytext=(0, 10),
+            xytext=(8, 0),
             textcoords="offset points",
-            ha="right",
-            color="#0072B2",
+            va="center",
+            color=COLOUR,
             weight="bold",
         )
         axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1))
         axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
         axes.set_xlabel("labelled examples")
         axes.set_ylabel("test accuracy")
-        axes.set_title(f"{run['strategy']} on {run['dataset']}", loc="left", weight="bold")
-        axes.set_title(
-            f"{run['model']}, batch size {run['batch_size']:,}, seed {run['seed']}", loc="right", fontsize=10
-        )
+        axes.set_title(f"{run['strategy']} on {run['dataset']}\n", loc="left", weight="bold")
+        details = [run["model"], f"batch size {run['batch_size']:,}", run["variant"], f"seed {run['seed']}"]
+        axes.text(0, 1.03, ", ".join(filter(None, details)), transform=axes.transAxes, fontsize=11, color="0.3")
         figure.savefig(path, dpi=200)
     return path

@@ -1,0 +1,94 @@
+"""What people see."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from al_bench.console import Clock, duration
+
+QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=60")
+
+
+def in_a_terminal(folder: Path, *arguments: str) -> str:
+    """What a terminal of 80 columns gets, without the codes for colours and cursor."""
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "al_bench.run", *arguments],
+        cwd=folder,
+        stdout=child,
+        stderr=child,
+        stdin=child,
+        env={**os.environ, "COLUMNS": "80", "TERM": "xterm"},
+    )
+    os.close(child)
+    received = b""
+    while select.select([parent], [], [], 120)[0]:
+        try:
+            chunk = os.read(parent, 4096)
+        except OSError:  # the other end is closed
+            break
+        received += chunk
+    os.close(parent)
+    assert process.wait() == 0, received.decode()
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", received.decode())
+
+
+def test_a_terminal_shows_what_runs_a_line_per_round_and_the_curve(tmp_path):
+    shown = in_a_terminal(tmp_path, *QUICK)
+    for fact in (
+        "digits: 1,437 in the pool, 360 in the test set, inputs 64, 10 classes",
+        "mlp,max_epochs=3,width=8: 600 parameters",
+        "badge: 20 initial labels, 20 a round, up to 60",
+        "cpu, 1 thread",
+        "round    labels    epochs   seconds   test accuracy   time left",
+        "test accuracy │ balanced │ test loss",
+    ):
+        assert fact.replace("│", "┃") in shown or fact in shown, fact
+    rounds = re.findall(r"^ +(\d) +(\d+) +(\d+) +\d+\.\d\d +0\.\d{4} +\d+ s", shown, flags=re.MULTILINE)
+    assert rounds == [("0", "20", "3"), ("1", "40", "3"), ("2", "60", "3")]
+    assert "stopped by model.max_epochs=3" in shown
+    assert "curve.png" in shown
+    assert all(len(line) <= 80 for line in shown.splitlines() if "outputs/" not in line and "\r" not in line)
+    assert "goes on after" not in shown
+    assert "goes on after 60 labels" in in_a_terminal(tmp_path, *QUICK, "budget=100")
+
+
+def test_without_a_terminal_there_is_one_line_per_round(cli, tmp_path):
+    lines = cli(*QUICK).out.splitlines()
+    rounds = [line for line in lines if ": round " in line]
+    assert len(rounds) == 3
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d digits · mlp,max_epochs=3,width=8 · badge · b20 · num_initial=20 · seed 0: "
+        r"round 1, 40 labels, 3 epochs, \d+\.\d\d s, test accuracy 0\.\d{4}, \d+ s left",
+        rounds[1],
+    )
+    (log,) = tmp_path.rglob("run.log")
+    assert sum(": round " in line for line in log.read_text().splitlines()) == 3
+
+
+def test_the_picture_is_a_picture(cli, tmp_path):
+    cli(*QUICK)
+    (picture,) = tmp_path.rglob("curve.png")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size > 10_000
+
+
+def test_the_time_left_is_in_proportion_to_the_labels_to_come():
+    clock = Clock(budget=95, batch_size=30)
+    clock.lap(20)
+    assert clock.seconds_left == pytest.approx(clock.seconds / 20 * (50 + 80 + 95))
+    clock.lap(95)
+    assert clock.seconds_left == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "0 s"), (99, "99 s"), (100, "2 min"), (5999, "100 min"), (9000, "2.5 h")]
+)
+def test_durations_are_short(seconds, text):
+    assert duration(seconds) == text

@@ -1,0 +1,89 @@
+"""Many runs from one command."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import assert_same_results, rounds_without_seconds, run_command
+
+QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=60")
+
+
+def paths(folder: Path) -> dict[str, Path]:
+    found = folder.rglob("rounds.csv")
+    return {path.parent.relative_to(folder).as_posix(): path.parent for path in found}
+
+
+def test_variants_of_a_strategy_stand_side_by_side(cli, tmp_path):
+    result = cli("-m", "strategy.first=uniform,largest", *QUICK)
+    assert result.code == 0
+    assert "2 runs: 2 finished, 0 skipped (finished before), 0 failed" in result.out
+    strategies = sorted(path.split("/")[2] for path in paths(tmp_path / "outputs" / "default"))
+    assert strategies == ["badge", "badge,first=largest"]
+
+
+def test_strategies_of_a_sweep_are_paired(cli, tmp_path):
+    assert cli("-m", "strategy=glob(*)", *QUICK).code == 0
+    starts = set()
+    for path in paths(tmp_path / "outputs").values():
+        initial = [row for row in (path / "queries.csv").read_text().splitlines() if row.startswith("0,")]
+        first = rounds_without_seconds(path)[1][4:]
+        starts.add((*initial, *first))
+    assert len(starts) == 1, "split, initial labels and first network are shared"
+
+
+def test_a_failing_run_stops_nothing_and_the_same_command_tries_it_again(cli, tmp_path):
+    sgd = ("model.optimizer._target_=torch.optim.SGD", "model.optimizer.lr=1e30,1e-3")
+    sweep = ("-m", "seed=0,1", *sgd, *QUICK)
+    result = cli(*sweep)
+    assert result.code == 1
+    assert "4 runs: 2 finished, 0 skipped (finished before), 2 failed" in result.out
+    assert result.out.count("the training loss is") >= 2
+    again = cli(*sweep)
+    assert "4 runs: 0 finished, 2 skipped (finished before), 2 failed" in again.out
+    assert len(list(tmp_path.rglob("error.json"))) == 2
+    assert "Traceback" not in again.out + again.err
+
+
+def test_whatever_a_part_raises_the_others_run(cli, tmp_path):
+    (tmp_path / "faulty.py").write_text(
+        "from al_bench.strategies.random import Random\n"
+        "class Faulty(Random):\n"
+        "    def query(self, context, batch_size, rng):\n"
+        "        raise ZeroDivisionError('no luck')\n"
+    )
+    result = cli("-m", "strategy._target_=faulty.Faulty,al_bench.strategies.random.Random", "~strategy.first", *QUICK)
+    assert result.code == 1
+    assert "2 runs: 1 finished, 0 skipped (finished before), 1 failed" in result.out
+    assert "ZeroDivisionError: no luck" in result.out
+    (error,) = tmp_path.rglob("error.json")
+    assert "faulty.py" in json.loads(error.read_text())["traceback"]
+
+
+def test_an_unexpected_error_of_a_single_run_shows_its_trace(cli, tmp_path):
+    (tmp_path / "broken.py").write_text(
+        "from al_bench.strategies.random import Random\n"
+        "class Broken(Random):\n"
+        "    def query(self, context, batch_size, rng):\n"
+        "        raise ZeroDivisionError('no luck')\n"
+    )
+    with pytest.raises(ZeroDivisionError):
+        cli("strategy._target_=broken.Broken", "~strategy.first", *QUICK)
+
+
+def test_launchers_change_nothing(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="JOBLIB LAUNCHER MISSING: pip install al-bench[joblib]")
+    sweep = ("-m", "strategy=badge,margin", "seed=0,1", *QUICK)
+    joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    for name, launcher in (("basic", ()), ("joblib", joblib)):
+        result = run_command(*sweep, f"name={name}", *launcher, cwd=tmp_path)
+        assert result.code == 0, result.err
+        assert "4 runs: 4 finished" in result.out
+    basic, parallel = paths(tmp_path / "outputs/basic"), paths(tmp_path / "outputs/joblib")
+    assert basic.keys() == parallel.keys()
+    assert len(basic) == 4
+    for run, path in basic.items():
+        assert_same_results(path, parallel[run])
+    again = run_command(*sweep, "name=joblib", *joblib, cwd=tmp_path)
+    assert "4 runs: 0 finished, 4 skipped (finished before), 0 failed" in again.out
