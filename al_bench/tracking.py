@@ -1,7 +1,6 @@
 """Trackers: observers of a run, never the source of truth. Their failures cost no result."""
 
 import logging
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -52,7 +51,7 @@ class WandbTracker:
         self._run: Any = None
 
     def start(self, identity: Identity, config: Mapping[str, Any], path: Path) -> None:
-        """See `Tracker`; an interrupted run goes on under the same id, which is its place in the results."""
+        """See `Tracker`; the rounds of a run that goes on come as a wandb run of their own."""
         try:
             import wandb
 
@@ -60,8 +59,6 @@ class WandbTracker:
                 project=self.project,
                 mode=self.mode,
                 dir=str(config["output_dir"]),
-                id=re.sub(r"[^\w-]", "-", f"{config['name']}-{identity.path}")[-128:],
-                resume="allow",
                 name=identity.title,
                 group=f"{identity.dataset} · {identity.model} · b{identity.batch_size}",
                 job_type=identity.strategy,

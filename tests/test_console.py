@@ -50,7 +50,7 @@ def test_a_terminal_shows_what_runs_a_line_per_round_and_the_curve(tmp_path):
         "test accuracy │ balanced │ test loss",
     ):
         assert fact.replace("│", "┃") in shown or fact in shown, fact
-    rounds = re.findall(r"^ +(\d) +(\d+) +(\d+) +\d+\.\d\d +0\.\d{4} +\d+ s", shown, flags=re.MULTILINE)
+    rounds = re.findall(r" (\d) +(\d+) +(\d+) +\d+\.\d\d +0\.\d{4} +\d+ s", shown)
     assert rounds == [("0", "20", "3"), ("1", "40", "3"), ("2", "60", "3")]
     assert "stopped by model.max_epochs=3" in shown
     assert "curve.png" in shown

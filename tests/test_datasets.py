@@ -274,13 +274,18 @@ class TestFetching:
         ]
         description = {
             "data_set_description": {
-                **{"id": "61", "name": "made", "version": "1", "format": "ARFF", "file_id": "9", "status": "active"},
-                **{"default_target_attribute": "class", "processing_date": "2020-01-01 00:00:00", "licence": "Public"},
-                **{
-                    "description": "",
-                    "md5_checksum": hashlib.md5(letters().encode()).hexdigest(),
-                    "url": "https://api.openml.org/data/v1/download/9/made.arff",
-                },
+                "id": "61",
+                "name": "made",
+                "version": "1",
+                "format": "ARFF",
+                "file_id": "9",
+                "status": "active",
+                "default_target_attribute": "class",
+                "processing_date": "2020-01-01 00:00:00",
+                "licence": "Public",
+                "description": "",
+                "md5_checksum": hashlib.md5(letters().encode()).hexdigest(),
+                "url": "https://api.openml.org/data/v1/download/9/made.arff",
             }
         }
         bodies = {

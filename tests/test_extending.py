@@ -27,11 +27,11 @@ def al_bench(folder: Path, *arguments: str) -> Result:
 
 
 def test_each_part_is_one_file_and_one_yaml():
-    assert FILES == [
+    assert [
         *("norm.py", "conf/strategy/norm.yaml"),
         *("rings.py", "conf/dataset/rings.yaml"),
         *("deep.py", "conf/model/deep.yaml"),
-    ]
+    ] == FILES
 
 
 def test_a_strategy_a_data_set_and_a_model_from_outside_the_package(folder):

@@ -73,7 +73,9 @@ def test_an_unexpected_error_of_a_single_run_shows_its_trace(cli, tmp_path):
 
 
 def test_launchers_change_nothing(tmp_path):
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="JOBLIB LAUNCHER MISSING: pip install al-bench[joblib]")
+    pytest.importorskip(
+        "hydra_plugins.hydra_joblib_launcher", reason="JOBLIB LAUNCHER MISSING: pip install al-bench[joblib]"
+    )
     sweep = ("-m", "strategy=badge,margin", "seed=0,1", *QUICK)
     joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     for name, launcher in (("basic", ()), ("joblib", joblib)):

@@ -39,8 +39,10 @@ def test_an_offline_run_holds_every_round_once_and_changes_no_result(tmp_path):
         text=True,
         check=True,
     )
-    assert "test_accuracy" in read.stdout
-    assert json.loads(read.stdout)
+    records = [json.loads(line) for line in read.stdout.splitlines()]
+    history = [record["history"]["item"] for record in records if record["type"] == "history"]
+    assert [item["num_labelled"] for item in history] == [20, 40, 60]
+    assert [item["_step"] for item in history] == [0, 1, 2]
 
 
 def test_a_failure_of_wandb_is_one_warning_and_costs_nothing(cli, tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ def mnist(data_dir: Path) -> Dataset:
             "files there, or name their place with data_dir=... or the environment variable AL_BENCH_DATA"
         ) from error
     for name, digest in MD5.items():
-        if hashlib.md5((folder / name).read_bytes(), usedforsecurity=False).hexdigest() != digest:
+        if hashlib.md5((folder / name).read_bytes()).hexdigest() != digest:
             raise DataError(
                 f"{(folder / name).absolute()}: the checksum does not match; delete it and {name}.gz and start again"
             )
