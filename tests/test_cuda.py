@@ -1,0 +1,74 @@
+"""The same code on a GPU: the same choices as on the CPU, and two runs equal to the bit."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from al_bench.interfaces import Outputs, cross_entropy
+from al_bench.strategies.badge import Badge, draw_proportional
+from tests.conftest import assert_same_results, blobs, run_command, run_directory, small_learner
+from tests.test_strategies import OPTIONS, context, query, strategy
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="NO GPU: PyTorch sees no CUDA device")
+QUICK = ("model.width=32", "num_initial=40", "batch_size.size=40", "budget=200")
+
+
+@pytest.fixture(autouse=True)
+def deterministic(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def on_gpu(outputs: Outputs) -> Outputs:
+    return Outputs(*(None if each is None else each.cuda() for each in (outputs.logits, outputs.embedding)))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_strategy_chooses_as_on_the_cpu(option):
+    chosen = strategy(option)
+    of = context(chosen.needs, num_unlabelled=3000, num_classes=6, num_dimensions=12)
+    moved = replace(
+        of, unlabelled=on_gpu(of.unlabelled), labelled=on_gpu(of.labelled), labelled_targets=of.labelled_targets.cuda()
+    )
+    assert query(chosen, moved, 100).tolist() == query(chosen, of, 100).tolist()
+
+
+def test_draws_equal_those_of_the_cpu():
+    weights = torch.rand(10_000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for uniform in torch.rand(100, dtype=torch.float64, generator=torch.Generator().manual_seed(1)):
+        assert draw_proportional(weights.cuda(), uniform.cuda()).item() == draw_proportional(weights, uniform).item()
+
+
+def test_badge_copes_with_copies():
+    of = context(Badge.needs, num_unlabelled=20, num_classes=26, num_dimensions=64)
+    tripled = Outputs(of.unlabelled.logits.repeat(3, 1).cuda(), of.unlabelled.embedding.repeat(3, 1).cuda())
+    rows = Badge().query(replace(of, unlabelled=tripled, num_unlabelled=60), 40, np.random.default_rng(0)).tolist()
+    assert len(set(rows)) == 40
+    assert len({row % 20 for row in rows}) == 20
+
+
+def test_fits_start_from_the_weights_of_the_cpu_and_are_equal_to_the_bit():
+    dataset = blobs()
+    learner = replace(small_learner(dataset, max_epochs=5), device="cuda")
+    first, second = (learner.fit(dataset.to("cuda").train, cross_entropy, seed=0, round=0) for _ in range(2))
+    from_host = learner.fit(dataset.train, cross_entropy, seed=0, round=0)
+    on_cpu = small_learner(dataset, max_epochs=5).fit(dataset.train, cross_entropy, seed=0, round=0)
+    for a, b, c, d in zip(*(each.network.parameters() for each in (first, second, from_host, on_cpu)), strict=True):
+        assert torch.equal(a, b)
+        assert torch.equal(a, c)
+        assert torch.allclose(a.cpu(), d, atol=1e-3)
+
+
+def test_runs_are_equal_to_the_bit_wherever_the_data_lies(tmp_path):
+    names = {"first": (), "second": (), "host": ("storage_device=cpu",)}
+    for name, overrides in names.items():
+        result = run_command(*QUICK, "device=cuda", f"name={name}", *overrides, cwd=tmp_path)
+        assert result.code == 0, result.err
+    first, *others = (run_directory(Path(tmp_path / "outputs" / name)) for name in names)
+    for other in others:
+        assert_same_results(first, other)
