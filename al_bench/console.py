@@ -106,8 +106,8 @@ class TerminalDisplay(RunDisplay):
         run = plan.identity
         shape = " x ".join(map(str, plan.input_shape))
         rows = {
-            "data set": f"{run.dataset}: {plan.pool_size:,} in the pool, {plan.test_size:,} in the test set, "
-            f"inputs {shape}, {plan.num_classes} classes",
+            "data set": f"{run.dataset}: pool {plan.pool_size:,}, test set {plan.test_size:,}, inputs {shape}, "
+            f"{plan.num_classes} classes",
             "model": f"{run.model}: {plan.num_parameters:,} parameters",
             "strategy": f"{run.strategy}: {plan.num_initial:,} initial labels, {run.batch_size:,} a round, "
             f"up to {plan.budget:,}",
@@ -202,7 +202,7 @@ def _summary(plan: Plan) -> Table:
 
     rounds = load_rounds(plan.path / "rounds.csv")
     step = -(-len(rounds) // SUMMARY_ROWS)
-    table = Table(title=plan.identity.title)
+    table = Table()
     for column in ("labels", "test accuracy", "balanced", "test loss"):
         table.add_column(column, justify="right")
     for row in rounds[::-1][::step][::-1].itertuples():

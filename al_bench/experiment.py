@@ -20,7 +20,7 @@ from al_bench.learner import Learner, Training
 from al_bench.loop import active_learning
 from al_bench.parts import called, checked_arguments, checked_part, located
 from al_bench.records import RunDirectory
-from al_bench.seeding import Stream, generator
+from al_bench.seeding import Stream, generator, initial_weights
 from al_bench.tracking import Tracker
 
 log = logging.getLogger(__name__)
@@ -78,23 +78,8 @@ def run(config: Mapping[str, Any], identity: Identity, path: Path, parts: Parts,
             budget=config["budget"],
             committed=directory.committed,
         )
-        num_labelled = sum(len(batch.indices) for batch in directory.committed.batches)
-        display.start(
-            Plan(
-                identity=identity,
-                path=path,
-                pool_size=len(dataset.train),
-                test_size=len(dataset.test),
-                input_shape=dataset.input_shape,
-                num_classes=dataset.num_classes,
-                num_parameters=sum(parameter.numel() for parameter in build().parameters()),
-                num_initial=config["num_initial"],
-                budget=config["budget"] or len(dataset.train),
-                num_done=num_labelled,
-                device=parts.device,
-                num_threads=config["num_threads"],
-            )
-        )
+        num_labelled = directory.committed.num_labelled
+        display.start(_plan(config, identity, path, dataset, learner, num_labelled))
         parts.tracker.start(identity, config, path)
         try:
             for record in rounds:
@@ -106,6 +91,27 @@ def run(config: Mapping[str, Any], identity: Identity, path: Path, parts: Parts,
             parts.tracker.finish()
             display.stop()
         directory.finish(num_labelled, len(dataset.train))
+
+
+def _plan(
+    config: Mapping[str, Any], identity: Identity, path: Path, dataset: Dataset, learner: Learner, num_done: int
+) -> Plan:
+    with initial_weights(config["seed"], round=0):
+        network = learner.build()
+    return Plan(
+        identity=identity,
+        path=path,
+        pool_size=len(dataset.train),
+        test_size=len(dataset.test),
+        input_shape=dataset.input_shape,
+        num_classes=dataset.num_classes,
+        num_parameters=sum(parameter.numel() for parameter in network.parameters()),
+        num_initial=config["num_initial"],
+        budget=config["budget"] or len(dataset.train),
+        num_done=num_done,
+        device=learner.device,
+        num_threads=config["num_threads"],
+    )
 
 
 def set_up_torch(num_threads: int, device: str) -> None:

@@ -24,6 +24,11 @@ class Committed:
     batches: Sequence[Batch] = ()
     strategy_state: dict[str, object] | None = None
 
+    @property
+    def num_labelled(self) -> int:
+        """Labels in all batches."""
+        return sum(len(batch.indices) for batch in self.batches)
+
 
 def active_learning(
     dataset: Dataset,

@@ -19,7 +19,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from al_bench.errors import RunDirectoryError, UserError
+from al_bench.errors import RunDirectoryError
 from al_bench.files import append_lines, keep_lines, replace_text, whole_lines
 from al_bench.identity import Identity
 from al_bench.interfaces import RoundRecord
@@ -111,10 +111,10 @@ class RunDirectory:
                 f"{self.path}: queries.csv does not hold the labels that rounds.csv counts; the folder was changed "
                 "by something else: delete it to start again, or give the run another name"
             )
-        self._queries.keep(sum(len(batch.indices) for batch in batches))
         states = whole_lines(self._states)[: len(rounds)]
         keep_lines(self._states, states)
         self.committed = Committed(batches, json.loads(states[-1])["state"] if states else None)
+        self._queries.keep(self.committed.num_labelled)
 
     def _start(self, config: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
         """Say what is started; marks of how earlier starts ended are removed."""
@@ -127,8 +127,7 @@ class RunDirectory:
 
     def _record_error(self, error: Exception) -> None:
         entry = {"time": _now(), "type": type(error).__name__, "message": str(error)}
-        if not isinstance(error, UserError):
-            entry["traceback"] = "".join(traceback.format_exception(error))
+        entry["traceback"] = "".join(traceback.format_exception(error))
         with suppress(OSError):  # a full disk must not hide the error
             replace_text(self.path / "error.json", json.dumps(entry, indent=1) + "\n")
 

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """Run what the command line says; exit with 0 if all of it ended well.
 
-    What a user can mend is one message without a stack trace; HYDRA_FULL_ERROR=1 shows the trace as well.
+    What a user can mend is one message without a stack trace (error.json in the run directory has the trace).
     """
     sys.path.append(str(Path.cwd()))  # a user's own parts; a console script does not look there by itself
     logging.raiseExceptions = False  # a log line that a full disk or a closed pipe does not take is no error

@@ -42,7 +42,7 @@ def in_a_terminal(folder: Path, *arguments: str) -> str:
 def test_a_terminal_shows_what_runs_a_line_per_round_and_the_curve(tmp_path):
     shown = in_a_terminal(tmp_path, *QUICK)
     for fact in (
-        "digits: 1,437 in the pool, 360 in the test set, inputs 64, 10 classes",
+        "digits: pool 1,437, test set 360, inputs 64, 10 classes",
         "mlp,max_epochs=3,width=8: 600 parameters",
         "badge: 20 initial labels, 20 a round, up to 60",
         "cpu, 1 thread",
