@@ -18,7 +18,7 @@ from tests.conftest import assert_same_results, run_directory
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.killable"])
-NUM_RANDOM_KILLS = 25
+NUM_ATTEMPTS = 15
 
 
 def started(folder: Path, **arguments: object) -> BaseProcess:
@@ -74,22 +74,25 @@ def test_killed_at_every_step_on_the_disk(
 
 
 def test_killed_at_random_instants_again_and_again(undisturbed: Path, tmp_path: Path):
-    clock = time.perf_counter()
-    assert finished(tmp_path_of(tmp_path, "timed")) == 0
-    seconds = time.perf_counter() - clock
+    timings = []
+    for timed in ("first", "second"):  # the first waits for the process that forks the others
+        clock = time.perf_counter()
+        assert finished(tmp_path_of(tmp_path, timed)) == 0
+        timings.append(time.perf_counter() - clock)
+    seconds = min(timings)
     instants, num_kills = random.Random(0), 0
-    for attempt in range(NUM_RANDOM_KILLS):
+    for attempt in range(NUM_ATTEMPTS):
         folder = tmp_path_of(tmp_path, str(attempt))
         while True:
             process = started(folder)
-            process.join(instants.uniform(0, 1.5 * seconds))
+            process.join(instants.uniform(0, 1.2 * seconds))
             process.kill()
             process.join()
             if process.exitcode == 0:
                 break
             num_kills += 1
         assert_ended_as(undisturbed, folder)
-    assert num_kills >= NUM_RANDOM_KILLS / 2
+    assert num_kills >= NUM_ATTEMPTS / 3
 
 
 def test_a_command_killed_from_outside_goes_on_when_repeated(undisturbed: Path, tmp_path: Path):
