@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from al_bench.errors import ConfigError, nearest
 from al_bench.identity import GROUPS, Identity, canonical, flattened, identity_of
 from al_bench.parts import checked_value
-from al_bench.ranges import NonNegativeInt, PositiveInt
+from al_bench.ranges import NonNegativeInt, PositiveFloat, PositiveInt
 
 CONF = next(
     folder for folder in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if folder.is_dir()
@@ -27,6 +27,15 @@ class BatchSize:
     """Examples labelled per round."""
 
     size: PositiveInt = MISSING
+
+
+@dataclass
+class Hyperparameters:
+    """What a data set's yaml may set for the models trained on it (`dataset.hyperparameters`)."""
+
+    width: PositiveInt = MISSING
+    lr: PositiveFloat = MISSING
+    minibatch_size: PositiveInt = MISSING
 
 
 @dataclass
@@ -67,7 +76,12 @@ def checked_root(cfg: DictConfig) -> dict[str, Any]:
     if missing:
         raise ConfigError(f"{missing[0]} has no value; say {missing[0]}=...")
     _check_keys("", RootConfig, resolved)
+    absent = [key for key in RootConfig.__annotations__ if key not in resolved]
+    if absent:
+        raise ConfigError(f"{absent[0]} was removed; say {absent[0]}=..., or leave it as it is")
     _check_keys("batch_size.", BatchSize, resolved["batch_size"])
+    if isinstance(resolved["dataset"], dict):
+        _check_keys("dataset.hyperparameters.", Hyperparameters, resolved["dataset"].get("hyperparameters", {}))
     budget, num_initial = resolved["budget"], resolved["num_initial"]
     if budget is not None and budget < num_initial:
         raise ConfigError(f"budget={budget}: labels in all, so at least num_initial={num_initial}")
@@ -81,8 +95,10 @@ def checked_root(cfg: DictConfig) -> dict[str, Any]:
     return resolved
 
 
-def _check_keys(prefix: str, schema: type, values: dict[str, Any]) -> None:
+def _check_keys(prefix: str, schema: type, values: Any) -> None:
     hints = schema.__annotations__
+    if not isinstance(values, dict):
+        raise ConfigError(f"{prefix.rstrip('.')}={canonical(values)}: must hold the keys {', '.join(hints)}")
     for key, value in values.items():
         if key not in hints:
             leaf, leaf_value = next(flattened(value, f"{prefix}{key}"))

@@ -92,6 +92,10 @@ class RunDisplay:
     def stop(self) -> None:
         """The rounds ended, well or not."""
 
+    def skip(self, identity: Identity, path: Path) -> None:
+        """The run was complete before."""
+        log.info("%s: finished before, skipped (%s)", identity.title, path)
+
     def finish(self, picture: Path | None) -> None:
         """The run is complete; a single run has a picture of its curve."""
         log.info("%s: finished, %s", self.plan.identity.title, picture or self.plan.path)
@@ -150,8 +154,18 @@ class TerminalDisplay(RunDisplay):
         """See `RunDisplay`."""
         super().finish(picture)
         console.print()
-        console.print(_summary(self.plan))
-        console.print(f"results  {self.plan.path}", soft_wrap=True)
+        self._show(self.plan.path, picture)
+
+    def skip(self, identity: Identity, path: Path) -> None:
+        """See `RunDisplay`; the curve is shown again."""
+        super().skip(identity, path)
+        console.print(f"{identity.title}: finished before")
+        self._show(path, draw_curve(path))
+
+    @staticmethod
+    def _show(path: Path, picture: Path | None) -> None:
+        console.print(_summary(path))
+        console.print(f"results  {path}", soft_wrap=True)
         if picture is not None:
             console.print(f"picture  {picture}", soft_wrap=True)
 
@@ -196,11 +210,11 @@ def _line(cells: tuple[str, ...]) -> str:
     return "".join(f"{cell:>{max(len(column), 7) + 3}}" for cell, column in zip(cells, COLUMNS, strict=True))
 
 
-def _summary(plan: Plan) -> Table:
+def _summary(path: Path) -> Table:
     """Some ten points of the learning curve, the last among them."""
     from al_bench.analysis.curves import load_rounds
 
-    rounds = load_rounds(plan.path / "rounds.csv")
+    rounds = load_rounds(path / "rounds.csv")
     step = -(-len(rounds) // SUMMARY_ROWS)
     table = Table()
     for column in ("labels", "test accuracy", "balanced", "test loss"):

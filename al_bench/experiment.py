@@ -12,6 +12,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from al_bench.console import Plan, RunDisplay
+from al_bench.datasets.checks import digest
 from al_bench.environment import describe
 from al_bench.errors import ConfigError
 from al_bench.identity import Identity
@@ -20,8 +21,8 @@ from al_bench.learner import Learner, Training
 from al_bench.loop import active_learning
 from al_bench.parts import called, checked_arguments, checked_part, located
 from al_bench.records import RunDirectory
-from al_bench.seeding import Stream, generator, initial_weights
-from al_bench.tracking import Tracker
+from al_bench.seeding import Stream, generator, torch_seeded
+from al_bench.tracking import SafeTracker, Tracker
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Parts:
             network=network,
             training=training,
             strategy=called("strategy", checked_part("strategy", config["strategy"])),
-            tracker=called("tracker", checked_part("tracker", config["tracker"])),
+            tracker=SafeTracker(called("tracker", checked_part("tracker", config["tracker"]))),
             device=_device(config["device"]),
         )
 
@@ -63,6 +64,7 @@ def run(config: Mapping[str, Any], identity: Identity, path: Path, parts: Parts,
     with RunDirectory.opened(path, identity, config, environment) as directory:
         facts = {"data_dir": Path(config["data_dir"]), "rng": generator(config["seed"], Stream.SPLIT)}
         dataset: Dataset = called("dataset", parts.dataset, **facts)
+        directory.check_data(digest(dataset))
         if config["storage_device"] == "auto":
             dataset = dataset.to(parts.device)
         shapes = {"input_shape": dataset.input_shape, "num_classes": dataset.num_classes}
@@ -96,7 +98,7 @@ def run(config: Mapping[str, Any], identity: Identity, path: Path, parts: Parts,
 def _plan(
     config: Mapping[str, Any], identity: Identity, path: Path, dataset: Dataset, learner: Learner, num_done: int
 ) -> Plan:
-    with initial_weights(config["seed"], round=0):
+    with torch_seeded(config["seed"], Stream.WEIGHTS, 0):
         network = learner.build()
     return Plan(
         identity=identity,
@@ -121,6 +123,7 @@ def set_up_torch(num_threads: int, device: str) -> None:
     if device != "cpu":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs kernels
         torch.backends.cudnn.benchmark = False
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False

@@ -38,6 +38,8 @@ def explained(error: Exception, arguments: Sequence[str]) -> str | None:
         return f"{merged[1]}: {_first_line(error.__cause__ or error)}"
     if isinstance(error, OmegaConfBaseException):
         return f"{error.full_key}: {_first_line(error)}" if error.full_key else _first_line(error)
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
     return str(error) if isinstance(error, HydraException) else None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 def replace_text(path: Path, text: str) -> None:
     """Write a whole file in one step: afterwards it is the old one or the new one, never a part."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.partial")  # of one writer: a run directory is locked
     try:
         with partial.open("w", encoding="utf-8") as file:
             file.write(text)
@@ -25,11 +25,13 @@ def append_lines(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         size = os.fstat(descriptor).st_size
-        written = os.write(descriptor, content)
-        if written < len(content):
+        try:
+            if os.write(descriptor, content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            os.fsync(descriptor)
+        except OSError:
             os.ftruncate(descriptor, size)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        os.fsync(descriptor)
+            raise
     finally:
         os.close(descriptor)
 

@@ -25,7 +25,7 @@ IRRELEVANT = {"output_dir", "data_dir", "name", "device", "storage_device", "tra
 
 @dataclass(frozen=True)
 class Identity:
-    """What makes a run this run: runs of the same identity have the same results."""
+    """What makes a run this run. Runs of the same identity have the same results, as far as their budgets go."""
 
     dataset: str
     model: str
@@ -111,10 +111,26 @@ def flattened(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def canonical(value: Any) -> str:
-    """One spelling per value: 1.0 is 1, 1e-3 is 0.001."""
+    """One spelling per value: 1.0 is 1, 1e-3 is 0.001; a text that reads like another value is quoted."""
+    if isinstance(value, str):
+        return json.dumps(value) if _reads_as_json(value) else value
+    return json.dumps(_with_whole_floats_as_ints(value), separators=(",", ":"), default=str)
+
+
+def _reads_as_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _with_whole_floats_as_ints(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)
+        return int(value)
+    if isinstance(value, list | tuple):
+        return [_with_whole_floats_as_ints(each) for each in value]
+    return value
 
 
 def _relevant(group: str, config: Mapping[str, Any]) -> Mapping[str, Any]:

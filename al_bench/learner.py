@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
 import torch
 from annotated_types import Gt, Le
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from torch.optim import Optimizer
 from al_bench.errors import TrainingError
 from al_bench.interfaces import Examples, Metrics, Needs, Network, Normalisation, Objective, Outputs
 from al_bench.ranges import PositiveInt
-from al_bench.seeding import Stream, generator, initial_weights
+from al_bench.seeding import Stream, generator, torch_seeded
 
 FORWARD_SIZE = 1024  # examples per forward pass in evaluation mode
 GATHERED_MINIBATCHES = 16
@@ -75,28 +76,45 @@ class Learner:
         Raises:
             TrainingError: if a loss is not finite.
         """
-        training, start = self.training, time.perf_counter()
-        with initial_weights(seed, round):
+        start = time.perf_counter()
+        with torch_seeded(seed, Stream.WEIGHTS, round):
             network = self.build()
         network.to(self.device).train()
-        optimizer = training.optimizer(network.parameters())
-        prepare = Preparation.to_device(self.device, self.normalisation)
         rng = generator(seed, Stream.MINIBATCH, round)
-        accuracy, epoch = 0.0, 0
-        while accuracy < training.stop_at_train_accuracy and epoch < training.max_epochs:
+        prepare = Preparation.to_device(self.device, self.normalisation)
+        with torch_seeded(seed, Stream.LAYERS, round, self.device):
+            accuracy, num_epochs = self._train(network, labelled, objective, prepare, rng, round)
+        is_reached = accuracy >= self.training.stop_at_train_accuracy
+        if not is_reached:
+            log.warning(
+                "round %d: stopped by model.max_epochs=%d at training accuracy %.4f", round, num_epochs, accuracy
+            )
+        return Trained(network.eval(), prepare, accuracy, num_epochs, not is_reached, time.perf_counter() - start)
+
+    def _train(
+        self,
+        network: Network,
+        labelled: Examples,
+        objective: Objective,
+        prepare: "Preparation",
+        rng: np.random.Generator,
+        round: int,
+    ) -> tuple[float, int]:
+        """Train until the stopping rule says so: running accuracy of the last epoch, and number of epochs."""
+        training, accuracy = self.training, 0.0
+        optimizer = training.optimizer(network.parameters())
+        for epoch in range(1, training.max_epochs + 1):
             order = torch.from_numpy(rng.permutation(len(labelled))).to(labelled.targets.device)
             minibatches = _minibatches(labelled, order, training.minibatch_size, prepare)
             accuracy, loss = _epoch(network, optimizer, objective, minibatches)
-            epoch += 1
             if not math.isfinite(loss):
                 raise TrainingError(
                     f"round {round}, epoch {epoch}: the training loss is {loss}; "
                     "a smaller model.optimizer.lr or scaled inputs may help"
                 )
-        reached = accuracy >= training.stop_at_train_accuracy
-        if not reached:
-            log.warning("round %d: stopped by model.max_epochs=%d at training accuracy %.4f", round, epoch, accuracy)
-        return Trained(network.eval(), prepare, accuracy, epoch, not reached, time.perf_counter() - start)
+            if accuracy >= training.stop_at_train_accuracy:
+                break
+        return accuracy, epoch
 
 
 def _minibatches(

@@ -1,6 +1,7 @@
 """The one training/query loop: it knows no Hydra, no files and no wandb, so it also runs in a notebook."""
 
 import itertools
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from al_bench.interfaces import Batch, Dataset, Needs, Outputs, QueryContext, Ro
 from al_bench.learner import Learner, Trained
 from al_bench.pool import Pool
 from al_bench.seeding import Stream, generator
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,12 @@ def active_learning(
             continue
         if is_committed and pool.num_labelled >= budget:
             return
+        if is_committed and 0 < len(batch.indices) < batch_size and round > 0:
+            log.warning(
+                "an earlier budget cut the batch of round %d to %d labels, so the label counts from here on are not "
+                "those of a run that was asked for all at once",
+                *(round, len(batch.indices)),
+            )
         trained = learner.fit(pool.labelled(), strategy.objective, seed=seed, round=round)
         if not is_committed:
             yield RoundRecord(
@@ -113,13 +122,16 @@ def query(
     context = QueryContext(
         unlabelled=trained.outputs(pool.inputs, unlabelled, strategy.needs),
         labelled=trained.outputs(pool.inputs, labelled, strategy.needs) if wants_labelled else Outputs(),
-        labelled_targets=pool.labelled().targets,
+        labelled_targets=pool.labelled_targets.to(trained.prepare.device),
         num_unlabelled=len(unlabelled),
         num_classes=num_classes,
         round=round,
     )
-    rows = strategy.query(context, batch_size, generator(seed, Stream.QUERY, round)).cpu()
+    rows = strategy.query(context, batch_size, generator(seed, Stream.QUERY, round))
     name = type(strategy).__name__
+    if not isinstance(rows, torch.Tensor):
+        raise StrategyError(f"{name} returned a {type(rows).__name__} where a tensor of rows was asked for")
+    rows = rows.cpu()
     if rows.dtype != torch.int64 or rows.shape != (batch_size,):
         raise StrategyError(
             f"{name} returned {rows.dtype} rows of shape {tuple(rows.shape)} where int64 rows of shape "
@@ -135,6 +147,8 @@ def _checked_budget(pool_size: int, num_initial: int, budget: int | None) -> int
     for key, value in (("num_initial", num_initial), ("budget", budget)):
         if value is not None and value > pool_size:
             raise ConfigError(f"{key}={value}: the training pool has {pool_size} examples; at most that many")
+    if budget is not None and budget < num_initial:
+        raise ConfigError(f"budget={budget}: labels in all, so at least num_initial={num_initial}")
     return pool_size if budget is None else budget
 
 

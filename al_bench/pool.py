@@ -35,6 +35,11 @@ class Pool:
         return self._on_device(np.concatenate(self._order))
 
     @property
+    def labelled_targets(self) -> Tensor:
+        """Targets (L,) in labelling order."""
+        return self._examples.targets[self.labelled_indices]
+
+    @property
     def unlabelled_indices(self) -> Tensor:
         """Pool indices (U,) in ascending order."""
         return self._on_device(np.flatnonzero(~self._is_labelled))

@@ -19,7 +19,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from al_bench.errors import RunDirectoryError
+from al_bench.errors import DataError, RunDirectoryError, StrategyError
 from al_bench.files import append_lines, keep_lines, replace_text, whole_lines
 from al_bench.identity import Identity
 from al_bench.interfaces import RoundRecord
@@ -34,6 +34,8 @@ from al_bench.tables import (
     query_rows,
     round_row,
 )
+
+log = logging.getLogger(__name__)
 
 
 class RunDirectory:
@@ -81,12 +83,27 @@ class RunDirectory:
 
     def append(self, record: RoundRecord) -> None:
         """Commit a round."""
+        try:
+            state = json.dumps({"round": record.round, "state": record.strategy_state})
+        except (TypeError, ValueError) as error:
+            raise StrategyError(f"the strategy's state_dict cannot be written as JSON: {error}") from error
         with _writing(self.path):
             self._queries.append(query_rows(record))
             if record.strategy_state is not None:
-                state = {"round": record.round, "state": record.strategy_state}
-                append_lines(self._states, json.dumps(state) + "\n")
+                append_lines(self._states, f"{state}\n")
             self._rounds.append([round_row(self.identity, record)])
+
+    def check_data(self, digest: str) -> None:
+        """Note which data this start has loaded; DataError if rounds are committed on other data."""
+        *earlier, start = self._starts()
+        known = [each["data"] for each in earlier if "data" in each]
+        if self.committed.batches and known and known[-1] != digest:
+            raise DataError(
+                f"the data set is not the one that the finished rounds in {self.path} were trained on; restore it, or "
+                "give the run another name"
+            )
+        with _writing(self.path):
+            self._write_starts([*earlier, start | {"data": digest}])
 
     def finish(self, num_labelled: int, pool_size: int) -> None:
         """Mark the run as done with the labels it has."""
@@ -111,7 +128,7 @@ class RunDirectory:
                 f"{self.path}: queries.csv does not hold the labels that rounds.csv counts; the folder was changed "
                 "by something else: delete it to start again, or give the run another name"
             )
-        states = whole_lines(self._states)[: len(rounds)]
+        states = [line for line in whole_lines(self._states) if json.loads(line)["round"] < len(rounds)]
         keep_lines(self._states, states)
         self.committed = Committed(batches, json.loads(states[-1])["state"] if states else None)
         self._queries.keep(self.committed.num_labelled)
@@ -119,11 +136,24 @@ class RunDirectory:
     def _start(self, config: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
         """Say what is started; marks of how earlier starts ended are removed."""
         replace_text(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(config))))
-        starts = self.path / "environment.json"
-        earlier = json.loads(starts.read_text()) if starts.exists() else []
-        replace_text(starts, json.dumps([*earlier, {"time": _now(), **environment}], indent=1) + "\n")
+        starts = self._starts()
+        for key in ("device_name", "versions", "commit"):
+            if starts and starts[-1].get(key) != environment.get(key):
+                log.warning(
+                    "%s: %s was %s at the last start and is %s now: the numbers may differ from an undisturbed run's",
+                    *(self.identity.title, key, starts[-1].get(key), environment.get(key)),
+                )
+        self._write_starts([*starts, {"time": _now(), **environment}])
         for mark in ("done.json", "error.json"):
             (self.path / mark).unlink(missing_ok=True)
+
+    def _starts(self) -> list[dict[str, Any]]:
+        path = self.path / "environment.json"
+        starts: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+        return starts
+
+    def _write_starts(self, starts: list[dict[str, Any]]) -> None:
+        replace_text(self.path / "environment.json", json.dumps(starts, indent=1) + "\n")
 
     def _record_error(self, error: Exception) -> None:
         entry = {"time": _now(), "type": type(error).__name__, "message": str(error)}

@@ -52,13 +52,13 @@ def job(cfg: DictConfig) -> Outcome:
         identity = identity_of_job(config)
         run_name = identity.title
         path = Path(config["output_dir"], config["name"], identity.path)
+        display = display_for(is_sweep)
         if is_finished(path, config):
-            log.info("%s: finished before, skipped (%s)", run_name, path)
+            display.skip(identity, path)
             return Outcome(run_name, Status.SKIPPED)
         from al_bench import experiment  # torch, a second that skipping and --help need not wait
 
         parts = experiment.Parts.checked(config)
-        display = display_for(is_sweep)
         experiment.run(config, identity, path, parts, display)
         display.finish(None if is_sweep else draw_curve(path))
     except UserError as error:

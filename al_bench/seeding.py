@@ -22,6 +22,7 @@ class Stream(IntEnum):
     AUGMENT = 4
     UNLABELLED = 5
     QUERY = 6
+    LAYERS = 7  # dropout and the like, in training
 
 
 def generator(seed: int, stream: Stream, round: int = 0) -> np.random.Generator:
@@ -30,12 +31,16 @@ def generator(seed: int, stream: Stream, round: int = 0) -> np.random.Generator:
 
 
 @contextmanager
-def initial_weights(seed: int, round: int) -> Iterator[None]:
-    """Within, torch's CPU generator is seeded with the stream WEIGHTS; afterwards it is as it was.
+def torch_seeded(seed: int, stream: Stream, round: int, device: str = "cpu") -> Iterator[None]:
+    """Within, torch's generators of the CPU and of `device` are seeded from a stream; afterwards they are as before.
 
-    The one place where a global generator is touched: PyTorch's layers initialise themselves from it.
+    The one place where global generators are touched: layers initialise themselves from them, and drop out.
     """
-    with torch.random.fork_rng(devices=[]):
-        drawn = generator(seed, Stream.WEIGHTS, round).integers(2**63)
-        torch.default_generator.manual_seed(int(drawn))
+    is_cuda = device.startswith("cuda")
+    drawn = int(generator(seed, stream, round).integers(2**63))
+    with torch.random.fork_rng(devices=[torch.device(device)] if is_cuda else []):
+        torch.default_generator.manual_seed(drawn)
+        if is_cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(drawn)
         yield

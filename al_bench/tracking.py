@@ -1,7 +1,8 @@
 """Trackers: observers of a run, never the source of truth. Their failures cost no result."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -38,7 +39,7 @@ class NullTracker:
 
 
 class WandbTracker:
-    """Learning curves to Weights & Biases, one wandb run per run; its files lie beside the experiment's folder.
+    """Learning curves to Weights & Biases, one wandb run per start of a run; its files lie in `<output_dir>/wandb`.
 
     Args:
         project: where the runs go.
@@ -51,27 +52,22 @@ class WandbTracker:
         self._run: Any = None
 
     def start(self, identity: Identity, config: Mapping[str, Any], path: Path) -> None:
-        """See `Tracker`; the rounds of a run that goes on come as a wandb run of their own."""
-        try:
-            import wandb
+        """See `Tracker`."""
+        import wandb
 
-            self._run = wandb.init(
-                project=self.project,
-                mode=self.mode,
-                dir=str(config["output_dir"]),
-                name=identity.title,
-                group=f"{identity.dataset} · {identity.model} · b{identity.batch_size}",
-                job_type=identity.strategy,
-                config=dict(config) | {"run_directory": str(path)},
-                settings=wandb.Settings(silent=True),
-            )
-        except Exception as error:  # whatever wandb raises
-            log.warning("wandb is off for this run: %s", error)
+        self._run = wandb.init(
+            project=self.project,
+            mode=self.mode,
+            dir=str(config["output_dir"]),
+            name=identity.title,
+            group=f"{identity.dataset} · {identity.model} · b{identity.batch_size}",
+            job_type=identity.strategy,
+            config=dict(config) | {"run_directory": str(path)},
+            settings=wandb.Settings(silent=True),
+        )
 
     def log(self, record: RoundRecord) -> None:
         """See `Tracker`."""
-        if self._run is None:
-            return
         values = {
             "num_labelled": record.num_labelled,
             "train_accuracy": record.train_accuracy,
@@ -82,17 +78,37 @@ class WandbTracker:
             "fit_seconds": record.fit_seconds,
             "query_seconds": record.query_seconds,
         }
-        try:
-            self._run.log(values, step=record.round)
-        except Exception as error:  # whatever wandb raises
-            log.warning("wandb is off for the rest of this run: %s", error)
-            self._run = None
+        self._run.log(values, step=record.round)
 
     def finish(self) -> None:
         """See `Tracker`."""
-        if self._run is None:
-            return
-        try:
+        if self._run is not None:
             self._run.finish()
-        except Exception as error:  # whatever wandb raises
-            log.warning("wandb did not finish: %s", error)
+
+
+class SafeTracker:
+    """Any tracker, whose first failure ends the tracking of this run with one warning, and nothing else."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self.tracker: Tracker = tracker
+
+    def start(self, identity: Identity, config: Mapping[str, Any], path: Path) -> None:
+        """See `Tracker`."""
+        self._try(lambda: self.tracker.start(identity, config, path))
+
+    def log(self, record: RoundRecord) -> None:
+        """See `Tracker`."""
+        self._try(lambda: self.tracker.log(record))
+
+    def finish(self) -> None:
+        """See `Tracker`."""
+        self._try(self.tracker.finish)
+
+    def _try(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception as error:  # whatever a tracker raises
+            log.warning("%s failed and is off for the rest of this run: %s", type(self.tracker).__name__, error)
+            failed, self.tracker = self.tracker, NullTracker()
+            with suppress(Exception):
+                failed.finish()  # or the next run in this process would be logged into this one

@@ -31,7 +31,7 @@ from al_bench.analysis.curves import load_rounds
 from al_bench.interfaces import Examples, Normalisation, cross_entropy
 from al_bench.learner import Learner, Training
 from al_bench.models.mlp import MLP
-from al_bench.seeding import Stream, generator, initial_weights
+from al_bench.seeding import Stream, generator, torch_seeded
 
 REPEATS = 15
 EPOCHS = 100
@@ -65,7 +65,7 @@ def random_examples(num_examples: int, shape: tuple[int, ...], num_classes: int,
 
 def bare_loop(examples: Examples, width: int, num_classes: int, minibatch_size: int) -> float:
     """Seconds of the same steps in a loop that does nothing else: no accuracy, no stopping rule, floats at hand."""
-    with initial_weights(0, 0):
+    with torch_seeded(0, Stream.WEIGHTS, 0):
         network = MLP(tuple(examples.inputs.shape[1:]), num_classes, width)
     optimizer, rng = ADAM(network.parameters()), generator(0, Stream.MINIBATCH)
     inputs, targets = examples.inputs, examples.targets

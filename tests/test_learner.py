@@ -11,7 +11,7 @@ from al_bench.errors import TrainingError
 from al_bench.interfaces import Examples, Needs, Normalisation, cross_entropy
 from al_bench.learner import FORWARD_SIZE, Learner, Preparation, Training
 from al_bench.models.mlp import MLP
-from al_bench.seeding import Stream, generator, initial_weights
+from al_bench.seeding import Stream, generator, torch_seeded
 from tests.conftest import blobs, small_learner
 
 DATASET = blobs()
@@ -20,7 +20,7 @@ ADAM = partial(torch.optim.Adam, lr=1e-2)
 
 def bare_loop(examples: Examples, seed: int, round: int, num_epochs: int) -> tuple[MLP, list[float]]:
     """Training as it reads in a textbook, and the running accuracy of every epoch."""
-    with initial_weights(seed, round):
+    with torch_seeded(seed, Stream.WEIGHTS, round):
         network = MLP((5,), 4, 16)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
     rng = generator(seed, Stream.MINIBATCH, round)

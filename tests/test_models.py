@@ -9,7 +9,7 @@ from al_bench.config import CONF
 from al_bench.experiment import checked_model
 from al_bench.interfaces import Network, cross_entropy
 from al_bench.learner import Learner
-from al_bench.seeding import initial_weights
+from al_bench.seeding import Stream, torch_seeded
 from tests.conftest import blobs
 
 OPTIONS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
@@ -39,7 +39,7 @@ class TestEveryModel:
         networks = []
         for _ in range(2):
             torch.rand(3)
-            with initial_weights(0, 0):
+            with torch_seeded(0, Stream.WEIGHTS, 0):
                 networks.append(build())
         first, second = (network.state_dict() for network in networks)
         assert all(torch.equal(first[name], second[name]) for name in first)

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from al_bench.seeding import Stream, generator, initial_weights
+from al_bench.seeding import Stream, generator, torch_seeded
 
 
 def test_streams_of_one_seed_differ_from_each_other_and_between_rounds_and_seeds():
@@ -19,9 +19,9 @@ def test_the_numbers_of_a_stream_never_change_between_versions():
 
 
 def test_seed_zero_is_a_seed_like_any_other():
-    with initial_weights(0, 0):
+    with torch_seeded(0, Stream.WEIGHTS, 0):
         first = torch.rand(3)
-    with initial_weights(0, 0):
+    with torch_seeded(0, Stream.WEIGHTS, 0):
         assert torch.equal(torch.rand(3), first)
 
 
@@ -29,7 +29,7 @@ def test_the_global_generator_is_left_as_it_was():
     torch.default_generator.manual_seed(7)
     expected = torch.rand(2)
     torch.default_generator.manual_seed(7)
-    with initial_weights(0, 0):
+    with torch_seeded(0, Stream.WEIGHTS, 0):
         torch.rand(10)
     assert torch.equal(torch.rand(2), expected)
 

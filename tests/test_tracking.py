@@ -52,5 +52,5 @@ def test_a_failure_of_wandb_is_one_warning_and_costs_nothing(cli, tmp_path, monk
     monkeypatch.setattr("wandb.init", refused)
     result = cli(*QUICK, "tracker=wandb")
     assert result.code == 0
-    assert result.out.count("wandb is off for this run: no key") == 1
+    assert result.out.count("WandbTracker failed and is off for the rest of this run: no key") == 1
     assert len(list(tmp_path.rglob("done.json"))) == 1

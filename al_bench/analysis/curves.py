@@ -54,5 +54,6 @@ def draw_learning_curve(rounds: pd.DataFrame, path: Path) -> Path:
         axes.set_title(f"{run['strategy']} on {run['dataset']}\n", loc="left", weight="bold")
         details = [run["model"], f"batch size {run['batch_size']:,}", run["variant"], f"seed {run['seed']}"]
         axes.text(0, 1.03, ", ".join(filter(None, details)), transform=axes.transAxes, fontsize=11, color="0.3")
-        figure.savefig(path, dpi=200)
-    return path
+        partial = path.with_name(f".{path.name}.partial")
+        figure.savefig(partial, dpi=200, format=path.suffix.removeprefix("."))
+    return partial.replace(path)

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import warnings
+from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
@@ -32,14 +33,14 @@ def read_arff(path: Path) -> tuple[pd.DataFrame, str]:
         with path.open(encoding="utf-8") as file, warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
             attributes, quote = _read_header(file)
+            rows = "".join(line for line in file if not line.startswith("%"))
             frame = pd.read_csv(
-                file,
+                StringIO(rows),
                 header=None,
                 names=list(attributes),
                 index_col=False,
                 na_values=["?"],
                 keep_default_na=False,
-                comment="%",
                 quotechar=quote,
                 skipinitialspace=True,
                 dtype={name: "float64" if kind in NUMERIC else "category" for name, kind in attributes.items()},

@@ -1,7 +1,7 @@
 """Arrays on disk: reading them, and keeping what was read once."""
 
 import logging
-import os
+import secrets
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -24,7 +24,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
 def write_npz(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     """Write a `.npz` file in one step: it is there whole or not at all. A folder that cannot be written is no error."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:

@@ -37,7 +37,8 @@ def openml(
 
     Args:
         id: of the data set on OpenML.
-        data_dir: `<data_dir>/openml/<id>.arff` is read if it is there; else the data set is fetched and kept.
+        data_dir: `<data_dir>/openml/<id>.arff` is read if it is there, with all its columns; else the data set is
+            fetched, without the columns that OpenML says to ignore, and kept.
         rng: draws the split.
         target: the column to predict; None for the default on OpenML, or in a file the one called `class`, else
             the last.
@@ -115,17 +116,17 @@ def _fetch(id: int, folder: Path) -> tuple[pd.DataFrame, str]:
 
 
 def _encoded(id: int, frame: pd.DataFrame, target: str) -> dict[str, NDArray[Any]]:
-    """Every column as float32: numbers as they are, categories as codes in the order of their values.
+    """Every column as float64: numbers as they are, categories as codes in the order of their values.
 
     The order does not depend on whether the table came from a file or from OpenML: numeric if all values are
     numbers, else alphabetical.
     """
-    values_NK = np.empty(frame.shape, dtype=np.float32)
+    values_NK = np.empty(frame.shape, dtype=np.float64)
     for position, (name, column) in enumerate(frame.items()):
         if isinstance(column.dtype, pd.CategoricalDtype):
             values_NK[:, position] = _codes(column)
         elif pd.api.types.is_numeric_dtype(column.dtype):
-            values_NK[:, position] = column.to_numpy(dtype=np.float32, na_value=np.nan)
+            values_NK[:, position] = column.to_numpy(dtype=np.float64, na_value=np.nan)
         else:
             raise DataError(f"dataset.id={id}: column {name!r} holds text; only numbers and categories can be used")
     return {
@@ -135,7 +136,7 @@ def _encoded(id: int, frame: pd.DataFrame, target: str) -> dict[str, NDArray[Any
     }
 
 
-def _codes(column: "pd.Series[Any]") -> NDArray[np.float32]:
+def _codes(column: "pd.Series[Any]") -> NDArray[np.float64]:
     """The rank of each value among the values that occur, without their quotation marks; NaN where one is missing."""
     codes_N = column.cat.codes.to_numpy()
     occurring = np.unique(codes_N[codes_N >= 0])
@@ -144,5 +145,5 @@ def _codes(column: "pd.Series[Any]") -> NDArray[np.float32]:
     numbers = pd.to_numeric(distinct, errors="coerce")
     if not numbers.hasnans:
         distinct = distinct[numbers.argsort()]
-    ranks = np.append(distinct.get_indexer(values).astype(np.float32), np.float32("nan"))
+    ranks = np.append(distinct.get_indexer(values).astype(np.float64), np.nan)
     return ranks[codes_N]  # a missing value has the code -1: the last

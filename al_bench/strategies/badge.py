@@ -104,7 +104,7 @@ def draw_proportional(weights_N: Tensor, uniform: Tensor) -> Tensor:
     """
     blocks_KM = functional.pad(weights_N, (0, -len(weights_N) % BLOCK)).reshape(-1, BLOCK)
     block, rest = _inverse_cdf(blocks_KM.sum(dim=1), uniform * weights_N.sum())
-    row, _ = _inverse_cdf(blocks_KM[block].squeeze(0), rest)
+    row, _ = _inverse_cdf(blocks_KM[block].squeeze(0), rest.clamp(min=0))
     return block * BLOCK + row
 
 
