@@ -196,12 +196,12 @@ def duration(seconds: float) -> str:
 
 
 def draw_curve(path: Path) -> Path | None:
-    """The learning curve as `curve.png` in the run directory; None, with a warning, if it cannot be written."""
+    """The learning curve as `curve.png` in the run directory; None, with a warning, if it cannot be drawn."""
     from al_bench.analysis.curves import draw_learning_curve, load_rounds  # pandas and matplotlib take a second
 
     try:
         return draw_learning_curve(load_rounds(path / "rounds.csv"), path / "curve.png")
-    except OSError as error:
+    except Exception as error:  # a picture is not worth a failed run
         log.warning("no picture of the learning curve: %s", error)
         return None
 

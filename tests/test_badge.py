@@ -143,6 +143,16 @@ def test_a_draw_at_the_edge_never_takes_a_row_of_weight_zero(uniform):
     assert weights[row] > 0
 
 
+def test_a_draw_within_rounding_of_a_block_never_takes_its_first_row_of_weight_zero():
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.rand(40 * badge.BLOCK, generator=generator, dtype=torch.float64)
+    weights[:: badge.BLOCK] = 0
+    borders = weights.reshape(-1, badge.BLOCK).sum(1).cumsum(0) / weights.sum()
+    for border in borders[:-1]:
+        for uniform in (border, torch.nextafter(border, border + 1), torch.nextafter(border, border - 1)):
+            assert weights[draw_proportional(weights, uniform)] > 0
+
+
 def test_a_tiny_weight_among_a_million_keeps_its_share():
     weights = torch.full((1_000_000,), 1e-9, dtype=torch.float64)
     weights[123_456] = 1.0

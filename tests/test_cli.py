@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from al_bench.config import CONF
-from tests.conftest import assert_same_results, run_command, run_directory
+from tests.conftest import assert_same_results, rounds_without_seconds, run_command, run_directory
 
 QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=60")
 
@@ -58,6 +58,13 @@ BEFORE_ANY_DATA = [
     ("model._target_=nowhere.Net", "model._target_=nowhere.Net: cannot be imported"),
     ("model.width=${nothing}", "Interpolation key 'nothing' not found"),
     ("seed=[1", "seed=[1: cannot be read"),
+    ("~seed", "seed was removed"),
+    ("~batch_size", "batch_size has no value"),
+    (
+        "+dataset.hyperparameters.widht=3",
+        "dataset.hyperparameters.widht=3: there is no such key; did you mean 'width'?",
+    ),
+    ("dataset.hyperparameters=3", "dataset.hyperparameters=3: must hold the keys width, lr, minibatch_size"),
     ("strategy=glob(nope*)", "strategy=glob(nope*): nothing matches"),
     ("seed=range(0)", "seed=range(0): nothing matches"),
 ]
@@ -185,10 +192,30 @@ def test_a_directory_of_another_configuration_is_refused_with_the_keys(cli, tmp_
     assert (path / "rounds.csv").read_bytes() == before
 
 
-def test_a_folder_that_cannot_be_written_is_one_message(cli):
-    result = cli("output_dir=/proc/nope")
+@pytest.mark.parametrize("sweep", [[], ["-m"]])
+def test_a_folder_that_cannot_be_written_is_one_message(cli, sweep):
+    result = cli(*sweep, "output_dir=/proc/nope")
     assert (result.code, "Traceback" in result.err) == (1, False)
-    assert "cannot write to /proc/nope/default" in result.err
+    assert "/proc/nope" in result.err
+
+
+def test_data_that_changed_between_two_starts_is_refused(cli, tmp_path):
+    command = ("dataset=arrays", "num_initial=10", "batch_size.size=10", "model.max_epochs=2")
+    path = save(tmp_path / "data.npz", inputs=INPUTS, targets=TARGETS)
+    assert cli(*command, path, "budget=20").code == 0
+    save(tmp_path / "data.npz", inputs=INPUTS * 2, targets=TARGETS)
+    result = cli(*command, path, "budget=30")
+    assert result.code == 1
+    assert "the data set is not the one that the finished rounds" in result.err
+
+
+def test_a_budget_between_two_batches_goes_on_with_a_warning(cli, tmp_path):
+    assert cli(*QUICK, "budget=50").code == 0
+    result = cli(*QUICK, "budget=90")
+    assert "an earlier budget cut the batch of round 2 to 10 labels" in result.out
+    rows = (run_directory(tmp_path / "outputs") / "rounds.csv").read_text().splitlines()
+    labels = [int(row.split(",0,")[1].split(",")[1]) for row in rows[1:]]
+    assert labels == [20, 40, 50, 70, 90]
 
 
 def test_a_full_disk_ends_in_one_message_and_the_run_goes_on_when_there_is_room(tmp_path):
@@ -214,12 +241,17 @@ def test_a_full_disk_ends_in_one_message_and_the_run_goes_on_when_there_is_room(
     assert_same_results(run_directory(tmp_path / "outputs/whole"), run_directory(tmp_path / "outputs/limited"))
 
 
-@pytest.mark.parametrize("threads", ["1", "2", "7"])
-def test_threads_of_the_environment_change_nothing(tmp_path, threads):
-    assert run_command(*QUICK, "name=plain", cwd=tmp_path, env={"OMP_NUM_THREADS": "1"}).code == 0
-    others = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-    assert run_command(*QUICK, "name=other", cwd=tmp_path, env=others).code == 0
-    assert_same_results(run_directory(tmp_path / "outputs/plain"), run_directory(tmp_path / "outputs/other"))
+def test_threads_of_the_environment_change_nothing(tmp_path):
+    """With a network so wide that two threads add up in another order than one."""
+    wide = ("model.width=4096", "model.minibatch_size=256", "model.max_epochs=3", "num_initial=600", "budget=700")
+    runs = {"one": ("1", 1), "two": ("2", 1), "seven": ("7", 1), "threads": ("1", 2)}
+    for name, (threads, num_threads) in runs.items():
+        env = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        result = run_command(*wide, f"name={name}", f"num_threads={num_threads}", cwd=tmp_path, env=env)
+        assert result.code == 0, result.err
+    one, two, seven, threads = (rounds_without_seconds(run_directory(tmp_path / "outputs" / name)) for name in runs)
+    assert one == two == seven
+    assert [row[5:] for row in one] != [row[5:] for row in threads], "this network does not tell threads apart"
 
 
 def test_data_dir_comes_from_the_environment(tmp_path):

@@ -57,6 +57,9 @@ def test_a_terminal_shows_what_runs_a_line_per_round_and_the_curve(tmp_path):
     assert all(len(line) <= 80 for line in shown.splitlines() if "outputs/" not in line and "\r" not in line)
     assert "goes on after" not in shown
     assert "goes on after 60 labels" in in_a_terminal(tmp_path, *QUICK, "budget=100")
+    again = in_a_terminal(tmp_path, *QUICK)
+    assert "finished before" in again
+    assert "curve.png" in again
 
 
 def test_without_a_terminal_there_is_one_line_per_round(cli, tmp_path):

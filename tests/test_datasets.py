@@ -179,6 +179,16 @@ class TestOpenml:
         }
         assert dataset.num_classes == 2
 
+    def test_a_percent_sign_starts_a_comment_only_at_the_start_of_a_line(self, tmp_path):
+        rows = "".join(f"{i},{'10%' if i % 2 else '10'}\n" for i in range(40))
+        openml_folder(tmp_path, f"@relation r\n@attribute x real\n@attribute class {{10%,10}}\n@data\n% a\n{rows}")
+        assert openml(1, tmp_path, rng()).num_classes == 2
+
+    def test_large_numbers_are_classes_of_their_own(self, tmp_path):
+        rows = "".join(f"{i},{16777216 + i % 2}\n" for i in range(40))
+        openml_folder(tmp_path, f"@relation r\n@attribute x real\n@attribute class numeric\n@data\n{rows}")
+        assert openml(1, tmp_path, rng()).num_classes == 2
+
     def test_any_column_can_be_the_target(self, tmp_path):
         openml_folder(tmp_path)
         dataset = openml(1, tmp_path, rng(3), target="last", test_fraction=0.25)

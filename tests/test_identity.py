@@ -44,6 +44,9 @@ def test_a_choice_alone_is_its_own_label():
         ({"model__extra": "a/b"}, "mlp,extra=a%2Fb"),
         ({"model__optimizer__betas": [0.5, 1]}, "mlp,optimizer.betas=[0.5,1]"),
         ({"model__extra": True}, "mlp,extra=true"),
+        ({"model__extra": "true"}, "mlp,extra=%22true%22"),
+        ({"model__optimizer__betas": [0, 0.90]}, "mlp,optimizer.betas=[0,0.9]"),
+        ({"model__optimizer__betas": [0.0, 0.9]}, "mlp,optimizer.betas=[0,0.9]"),
     ],
 )
 def test_a_label_names_what_differs_from_the_choice_in_canonical_form(changes, label):
@@ -55,7 +58,8 @@ def test_what_a_choice_has_and_a_run_has_not_is_named_too():
 
 
 def test_values_that_models_take_from_the_data_set_are_named_where_they_are_used():
-    assert identity(dataset__hyperparameters={"width": 7}).dataset == "digits"
+    changed = identity(dataset__hyperparameters={"width": 7}, model__width=7)
+    assert (changed.dataset, changed.model) == ("digits", "mlp,width=7")
 
 
 def test_root_keys_that_change_results_are_the_variant():

@@ -85,6 +85,22 @@ def test_nothing_of_a_former_fit_survives():
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_dropout_draws_from_the_seed_and_leaves_the_global_generator_alone():
+    class WithDropout(MLP):
+        def embed(self, inputs):
+            return functional.dropout(super().embed(inputs), training=self.training)
+
+    learner = Learner(partial(WithDropout, (5,), 4, 16), Training(ADAM, 32, max_epochs=3))
+    before = torch.get_rng_state()
+    first = learner.fit(DATASET.train, cross_entropy, seed=0, round=0)
+    assert torch.equal(before, torch.get_rng_state())
+    torch.rand(5)
+    second = learner.fit(DATASET.train, cross_entropy, seed=0, round=0)
+    other = learner.fit(DATASET.train, cross_entropy, seed=0, round=1)
+    assert torch.equal(first.network.head.weight, second.network.head.weight)
+    assert not torch.equal(first.network.head.weight, other.network.head.weight)
+
+
 def test_weights_and_order_change_with_seed_and_round_and_with_nothing_else():
     def weights(seed: int, round: int) -> torch.Tensor:
         trained = small_learner(DATASET, max_epochs=1).fit(DATASET.train, cross_entropy, seed=seed, round=round)

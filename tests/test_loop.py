@@ -140,6 +140,20 @@ def test_data_that_changed_between_two_starts_is_refused():
         run(Badge(), committed=Committed([Batch(first.indices + POOL_SIZE, first.targets)]))
 
 
+def test_rows_that_are_no_tensor_are_refused():
+    class Broken(Strategy):
+        def query(self, context, batch_size, rng):
+            return np.arange(batch_size)
+
+    with pytest.raises(StrategyError, match="Broken returned a ndarray where a tensor"):
+        run(Broken())
+
+
+def test_a_budget_below_the_initial_labels_is_refused():
+    with pytest.raises(ConfigError, match="budget=10: labels in all, so at least num_initial=20"):
+        run(Random(), budget=10)
+
+
 @pytest.mark.parametrize("key", ["num_initial", "budget"])
 def test_more_labels_than_the_pool_has_are_refused(key):
     with pytest.raises(ConfigError, match=f"{key}={POOL_SIZE + 1}: the training pool has {POOL_SIZE} examples"):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from al_bench.errors import ConfigError, RunDirectoryError
+from al_bench.errors import ConfigError, DataError, RunDirectoryError, StrategyError
 from al_bench.files import append_lines, replace_text, whole_lines
 from al_bench.identity import Identity
 from al_bench.interfaces import Batch, Metrics, RoundRecord
@@ -100,6 +100,49 @@ def test_a_file_cut_at_any_byte_opens_with_the_rounds_that_are_whole(path, name)
         assert {each: (path / each).read_bytes() for each in files} == whole
 
 
+def test_a_state_is_kept_by_its_round_also_if_earlier_rounds_had_none(tmp_path):
+    path = tmp_path / "run"
+    with opened(path) as directory:
+        for round, state in enumerate([None, {"count": 1}, {"count": 2}]):
+            directory.append(record(round, state))
+    lines = (path / "rounds.csv").read_text().splitlines(keepends=True)
+    (path / "rounds.csv").write_text("".join(lines[:3]))
+    with opened(path) as directory:
+        assert len(directory.committed.batches) == 2
+        assert directory.committed.strategy_state == {"count": 1}
+        directory.append(record(2, {"count": 2}))
+    assert [json.loads(line)["round"] for line in (path / "strategy_state.jsonl").read_text().splitlines()] == [1, 2]
+
+
+def test_a_state_that_is_no_json_is_refused_before_anything_is_written(path):
+    before = (path / "queries.csv").read_bytes()
+    with opened(path) as directory, pytest.raises(StrategyError, match="cannot be written as JSON"):
+        directory.append(record(3, {"count": np.zeros(2)}))
+    assert (path / "queries.csv").read_bytes() == before
+
+
+def test_other_data_than_that_of_the_committed_rounds_is_refused(path):
+    with opened(path) as directory:
+        directory.check_data("a")
+    with opened(path) as directory:
+        directory.check_data("a")
+    with opened(path) as directory, pytest.raises(DataError, match="the data set is not the one"):
+        directory.check_data("b")
+
+
+def test_data_may_be_mended_as_long_as_no_round_is_committed(tmp_path):
+    for digest in ("broken", "mended"):
+        with opened(tmp_path / "run") as directory:
+            directory.check_data(digest)
+
+
+def test_another_device_than_at_the_last_start_is_warned_of(path, caplog):
+    with RunDirectory.opened(path, IDENTITY, CONFIG, {"device": "cpu"}):
+        assert not caplog.records
+    with RunDirectory.opened(path, IDENTITY, CONFIG, {"device": "cuda", "device_name": "a GPU"}):
+        assert "device_name was None at the last start and is a GPU now" in caplog.text
+
+
 @pytest.mark.parametrize("cut", range(0, 60, 7))
 def test_a_torn_first_write_is_dropped(tmp_path, path, cut):
     fresh = tmp_path / "fresh"
@@ -187,13 +230,17 @@ def test_a_folder_that_cannot_be_written_is_named(where):
         pass
 
 
-def test_a_full_disk_is_named_and_leaves_whole_lines(path, monkeypatch):
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_a_full_disk_is_named_and_leaves_whole_lines(path, monkeypatch, call):
     def half_written(descriptor: int, content: bytes, write=os.write) -> int:
         return write(descriptor, content[: len(content) // 2])
 
+    def refused(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     before = {name: (path / name).read_bytes() for name in ("rounds.csv", "queries.csv")}
     with opened(path) as directory, monkeypatch.context() as patched:
-        patched.setattr(os, "write", half_written)
+        patched.setattr(os, call, half_written if call == "write" else refused)
         with pytest.raises(RunDirectoryError, match=re.escape(os.strerror(errno.ENOSPC))):
             directory.append(record(3))
     assert {name: (path / name).read_bytes() for name in before} == before
