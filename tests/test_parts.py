@@ -55,7 +55,7 @@ def test_a_nested_part_is_built_and_a_partial_one_left_open():
     [
         ({}, r"^part.size is missing; say \+part.size=...$"),
         ({"size": 0}, "^part.size=0: input should be greater than 0$"),
-        ({"size": "3"}, "^part.size="3": input should be a valid integer$"),
+        ({"size": "3"}, '^part.size="3": input should be a valid integer$'),
         ({"size": 2.5}, "^part.size=2.5: input should be a valid integer$"),
         ({"size": True}, "^part.size=true: input should be a valid integer$"),
         ({"size": 1, "rate": "fast"}, "^part.rate=fast: input should be a valid number$"),
