@@ -105,6 +105,16 @@ def test_copies_are_chosen_only_when_no_distinct_row_is_left(batch_size):
         assert len({row % 20 for row in rows}) == min(batch_size, 20)
 
 
+def test_copies_of_large_rows_are_chosen_after_small_distinct_rows():
+    """Rounding leaves the copies a distance that is large beside those of the small rows."""
+    logits, embedding = outputs_of(num_unlabelled=70, num_classes=26, num_dimensions=64)
+    embedding[20:] *= 1e4
+    copied = torch.cat([torch.arange(20), torch.arange(20, 70).repeat(20)])
+    for seed in range(5):
+        rows = query(logits[copied], embedding[copied], 70, seed)
+        assert sorted(copied[rows].tolist()) == list(range(70))
+
+
 def test_zero_gradients_are_chosen_last():
     logits, embedding = outputs_of(num_unlabelled=300, num_classes=5, num_dimensions=8)
     embedding[:150] = 0

@@ -7,6 +7,7 @@ import torch
 from al_bench.errors import ConfigError, DataError, StrategyError
 from al_bench.interfaces import Batch, Needs, QueryContext, RoundRecord, Strategy
 from al_bench.loop import Committed, active_learning
+from al_bench.seeding import Stream, generator
 from al_bench.strategies.badge import Badge
 from al_bench.strategies.random import Random
 from al_bench.strategies.uncertainty import Margin
@@ -129,6 +130,17 @@ def test_a_run_that_has_its_budget_trains_nothing():
     committed = Committed([r.batch for r in short])
     arguments = {"seed": 0, "num_initial": 20, "batch_size": 30, "budget": 50, "committed": committed}
     assert list(active_learning(DATASET, Untrainable(), Badge(), **arguments)) == []
+
+
+def test_every_query_has_random_numbers_of_its_own_round():
+    class Drawing(Recorder):
+        def query(self, context, batch_size, rng):
+            assert rng.random() == generator(0, Stream.QUERY, context.round).random()
+            return super().query(context, batch_size, rng)
+
+    drawing = Drawing()
+    run(drawing)
+    assert [context.round for context in drawing.seen] == list(range(len(drawing.seen)))
 
 
 def test_data_that_changed_between_two_starts_is_refused():

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from al_bench.config import CONF
 from al_bench.parts import called, checked_part
+from al_bench.tracking import NullTracker, SafeTracker
 from tests.conftest import assert_same_results, run_command
 
 QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=60")
@@ -43,6 +44,25 @@ def test_an_offline_run_holds_every_round_once_and_changes_no_result(tmp_path):
     history = [record["history"]["item"] for record in records if record["type"] == "history"]
     assert [item["num_labelled"] for item in history] == [20, 40, 60]
     assert [item["_step"] for item in history] == [0, 1, 2]
+
+
+def test_a_tracker_that_fails_is_finished_and_left_alone(caplog):
+    calls = []
+
+    class Failing(NullTracker):
+        def log(self, record):
+            calls.append("log")
+            raise RuntimeError("connection lost")
+
+        def finish(self):
+            calls.append("finish")
+
+    tracker = SafeTracker(Failing())
+    tracker.log(None)
+    tracker.log(None)
+    tracker.finish()
+    assert calls == ["log", "finish"]
+    assert caplog.text.count("Failing failed and is off for the rest of this run: connection lost") == 1
 
 
 def test_a_failure_of_wandb_is_one_warning_and_costs_nothing(cli, tmp_path, monkeypatch):
