@@ -1,12 +1,13 @@
 """The root keys: their types and ranges; what a configuration is compared with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from hydra import compose
+from hydra.conf import HydraConf
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -15,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from al_bench.errors import ConfigError, nearest
 from al_bench.identity import GROUPS, Identity, canonical, flattened, identity_of
 from al_bench.parts import checked_value
-from al_bench.ranges import NonNegativeInt, PositiveFloat, PositiveInt
+from al_bench.ranges import NonNegativeInt, NumThreads, PositiveFloat, PositiveInt
 
 CONF = next(
     folder for folder in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if folder.is_dir()
@@ -50,7 +51,7 @@ class RootConfig:
     data_dir: str = MISSING
     device: str = MISSING
     storage_device: str = MISSING
-    num_threads: PositiveInt = MISSING
+    num_threads: NumThreads = MISSING
     dataset: Any = MISSING
     model: Any = MISSING
     strategy: Any = MISSING
@@ -124,6 +125,22 @@ def task_overrides() -> list[str]:
     """What the command line, or the sweep, has set for the Hydra job that runs now."""
     overrides: list[str] = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # type: ignore[assignment]
     return overrides
+
+
+def check_hydra_overrides() -> None:
+    """ConfigError for a key added with `+` to a part of Hydra's own configuration that has a schema."""
+    overrides: list[str] = OmegaConf.to_container(HydraConfig.get().overrides.hydra, resolve=False)  # type: ignore[assignment]
+    for override in overrides:
+        if not override.startswith("+hydra.") and not override.startswith("++hydra."):
+            continue
+        schema: Any = HydraConf
+        for name in override.lstrip("+").partition("=")[0].split(".")[1:]:
+            if not is_dataclass(schema):
+                break
+            hints = get_type_hints(schema)
+            if name not in hints:
+                raise ConfigError(f"{override.lstrip('+')}: there is no such key; {nearest(name, hints)}")
+            schema = hints[name]
 
 
 @cache

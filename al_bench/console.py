@@ -79,11 +79,12 @@ class RunDisplay:
         """A round ended."""
         self.clock.lap(record.num_labelled)
         log.info(
-            "%s: round %d, %d labels, %d epochs, %.2f s, test accuracy %.4f, %s left",
+            "%s: round %d, %d labels, %d epochs%s, %.2f s, test accuracy %.4f, %s left",
             self.plan.identity.title,
             record.round,
             record.num_labelled,
             record.num_epochs,
+            f" (limit hit at training accuracy {record.train_accuracy:.4f})" if record.epoch_limit_hit else "",
             self.clock.seconds,
             record.test.accuracy,
             duration(self.clock.seconds_left),
@@ -92,9 +93,9 @@ class RunDisplay:
     def stop(self) -> None:
         """The rounds ended, well or not."""
 
-    def skip(self, identity: Identity, path: Path) -> None:
+    def skip(self, identity: Identity, path: Path, picture: Path | None) -> None:
         """The run was complete before."""
-        log.info("%s: finished before, skipped (%s)", identity.title, path)
+        log.info("%s: finished before, skipped (%s)", identity.title, picture or path)
 
     def finish(self, picture: Path | None) -> None:
         """The run is complete; a single run has a picture of its curve."""
@@ -117,7 +118,6 @@ class TerminalDisplay(RunDisplay):
             f"up to {plan.budget:,}",
             "device": f"{plan.device}, {plan.num_threads} thread" + "s" * (plan.num_threads > 1),
             "seed": str(run.seed),
-            "directory": str(plan.path),
         }
         facts = Table.grid(padding=(0, 2))
         facts.add_column(style="bold cyan")
@@ -125,9 +125,11 @@ class TerminalDisplay(RunDisplay):
         for name, value in rows.items():
             facts.add_row(name, value)
         console.print(facts)
+        console.print(f"[bold cyan]directory[/]  {plan.path}", soft_wrap=True)
         if plan.num_done:
             console.print(f"\ngoes on after {plan.num_done:,} labels")
         console.print("\n" + _line(COLUMNS), style="bold")
+        self._limits_hit = 0
         self._status = console.status("training")
         self._status.start()
 
@@ -137,18 +139,21 @@ class TerminalDisplay(RunDisplay):
         cells = (
             str(record.round),
             f"{record.num_labelled:,}",
-            f"{record.num_epochs:,}",
+            f"{record.num_epochs:,}{'*' * record.epoch_limit_hit}",
             f"{self.clock.seconds:.2f}",
             f"{record.test.accuracy:.4f}",
             duration(self.clock.seconds_left),
         )
         console.print(_line(cells))
+        self._limits_hit += record.epoch_limit_hit
         if record.num_labelled < self.plan.budget:
             self._status.update(f"round {record.round + 1}: querying and training")
 
     def stop(self) -> None:
         """See `RunDisplay`."""
         self._status.stop()
+        if self._limits_hit:
+            console.print("* stopped by model.max_epochs before the training accuracy that was asked for")
 
     def finish(self, picture: Path | None) -> None:
         """See `RunDisplay`."""
@@ -156,11 +161,11 @@ class TerminalDisplay(RunDisplay):
         console.print()
         self._show(self.plan.path, picture)
 
-    def skip(self, identity: Identity, path: Path) -> None:
+    def skip(self, identity: Identity, path: Path, picture: Path | None) -> None:
         """See `RunDisplay`; the curve is shown again."""
-        super().skip(identity, path)
+        super().skip(identity, path, picture)
         console.print(f"{identity.title}: finished before")
-        self._show(path, draw_curve(path))
+        self._show(path, picture)
 
     @staticmethod
     def _show(path: Path, picture: Path | None) -> None:
@@ -196,11 +201,17 @@ def duration(seconds: float) -> str:
 
 
 def draw_curve(path: Path) -> Path | None:
-    """The learning curve as `curve.png` in the run directory; None, with a warning, if it cannot be drawn."""
+    """The learning curve as `curve.png` in the run directory, drawn unless it is there and newer than the rounds.
+
+    None, with a warning, if it cannot be drawn.
+    """
     from al_bench.analysis.curves import draw_learning_curve, load_rounds  # pandas and matplotlib take a second
 
+    rounds, picture = path / "rounds.csv", path / "curve.png"
+    if picture.exists() and picture.stat().st_mtime > rounds.stat().st_mtime:
+        return picture
     try:
-        return draw_learning_curve(load_rounds(path / "rounds.csv"), path / "curve.png")
+        return draw_learning_curve(load_rounds(rounds), picture)
     except Exception as error:  # a picture is not worth a failed run
         log.warning("no picture of the learning curve: %s", error)
         return None

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from al_bench.console import Plan, RunDisplay
 from al_bench.datasets.checks import digest
 from al_bench.environment import describe
-from al_bench.errors import ConfigError
+from al_bench.errors import ConfigError, DataError
 from al_bench.identity import Identity
 from al_bench.interfaces import Dataset, Network, Strategy
 from al_bench.learner import Learner, Training
@@ -42,12 +42,15 @@ class Parts:
     def checked(cls, config: Mapping[str, Any]) -> "Parts":
         """ConfigError for anything that a part's constructor would not take."""
         network, training = checked_model(config["model"])
+        strategy = called("strategy", checked_part("strategy", config["strategy"]))
+        if not isinstance(strategy, Strategy):
+            raise ConfigError(f"strategy._target_={config['strategy']['_target_']}: no al_bench.interfaces.Strategy")
         dataset = {key: value for key, value in config["dataset"].items() if key != "hyperparameters"}
         return cls(
             dataset=checked_part("dataset", dataset, facts={"data_dir", "rng"}),
             network=network,
             training=training,
-            strategy=called("strategy", checked_part("strategy", config["strategy"])),
+            strategy=strategy,
             tracker=SafeTracker(called("tracker", checked_part("tracker", config["tracker"]))),
             device=_device(config["device"]),
         )
@@ -64,6 +67,8 @@ def run(config: Mapping[str, Any], identity: Identity, path: Path, parts: Parts,
     with RunDirectory.opened(path, identity, config, environment) as directory:
         facts = {"data_dir": Path(config["data_dir"]), "rng": generator(config["seed"], Stream.SPLIT)}
         dataset: Dataset = called("dataset", parts.dataset, **facts)
+        if not isinstance(dataset, Dataset):
+            raise DataError(f"dataset._target_={config['dataset']['_target_']}: returned no Dataset")
         directory.check_data(digest(dataset))
         if config["storage_device"] == "auto":
             dataset = dataset.to(parts.device)

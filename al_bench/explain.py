@@ -10,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError
 
 from al_bench.config import CONF
 from al_bench.errors import UserError, nearest
@@ -33,36 +34,46 @@ def explained(error: Exception, arguments: Sequence[str]) -> str | None:
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read: {_first_line(error)}"
     if unknown := re.match(r"Could not override '(.+)'", str(error)):
-        return _unknown_key(unknown[1], arguments)
+        inner = re.search(r"full_key: (\S+)", f"{error} {error.__cause__}")  # of `model={a: 1}` it is model.a
+        return _unknown_key(inner[1] if inner else unknown[1], arguments)
     if merged := re.match(r"Error merging override (.+)", str(error)):
         return f"{merged[1]}: {_first_line(error.__cause__ or error)}"
     if isinstance(error, OmegaConfBaseException):
         return f"{error.full_key}: {_first_line(error)}" if error.full_key else _first_line(error)
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError):
+        return f"{error.filename or 'output_dir'}: {error.strerror or error}"
+    if isinstance(error, MarkedYAMLError):
+        return f"a yaml file cannot be read: {' '.join(str(error).split())}"
     return str(error) if isinstance(error, HydraException) else None
 
 
 def _not_an_option(arguments: Sequence[str]) -> str | None:
     """`batch_size=100`, `tracker=null`: a group is given something that cannot be an option's name."""
     for argument in arguments:
-        group, _, value = argument.partition("=")
-        if (CONF / group).is_dir() and (value == "null" or not re.match(r"[A-Za-z]", value)):
-            options = [path.stem for path in (CONF / group).glob("*.yaml")]
-            message = f"{argument}: must be the name of an option; {nearest(value, options)}"
-            return f"{message}; any other size: batch_size.size={value}" if group == "batch_size" else message
+        group, _, values = argument.partition("=")
+        for value in values.split(","):
+            if group and (CONF / group).is_dir() and (value == "null" or not re.match(r"[A-Za-z]", value)):
+                options = [path.stem for path in (CONF / group).glob("*.yaml")]
+                message = f"{group}={value}: must be the name of an option; {nearest(value, options)}"
+                return f"{message}; any other size: batch_size.size={value}" if group == "batch_size" else message
     return None
 
 
 def _unknown_key(key: str, arguments: Sequence[str]) -> str:
     parent, _, name = key.rpartition(".")
-    siblings = OmegaConf.select(OmegaConf.create(_composed(arguments)), parent) if parent else _composed(arguments)
+    composed = _composed(arguments)
     given = [argument for argument in arguments if argument.lstrip("+~").partition("=")[0] == key]
-    keys = [str(sibling) for sibling in siblings] if OmegaConf.is_dict(siblings) or not parent else []
-    if not keys:
-        keys = [leaf for leaf, _ in flattened(_composed(arguments))]
-        name = key
-    return f"{given[0] if given else key}: there is no such key; {nearest(name, keys)}"
+    siblings = composed
+    for part in parent.split(".") if parent else ():
+        siblings = siblings.get(part) if isinstance(siblings, dict) else None
+    problem = f"{given[0] if given else key}: there is no such key"
+    if isinstance(siblings, dict) and name in siblings:
+        return f"{problem} in what {parent or 'the command'} is chosen to be; in a sweep every option must have it"
+    if isinstance(siblings, dict) and siblings:
+        return f"{problem}; {nearest(name, siblings.keys() - {'hydra'})}"
+    is_hydra = key.startswith("hydra.")
+    leaves = [leaf for leaf, _ in flattened(composed) if leaf.startswith("hydra.") == is_hydra]
+    return f"{problem}; {nearest(key, leaves)}"
 
 
 def _composed(arguments: Sequence[str]) -> Any:
@@ -71,12 +82,12 @@ def _composed(arguments: Sequence[str]) -> Any:
     choices = [
         f"{override.key_or_group}={override.value()}"
         for override in parsed
-        if (CONF / override.key_or_group).is_dir() and not override.is_sweep_override()
+        if (CONF / override.key_or_group).is_dir() and isinstance(override.value(), str)
     ]
     own = re.search(r"(?:^|\0)(?:--config-dir|-cd)[=\0]([^\0]+)", "\0".join(arguments))
     searchpath = [f"hydra.searchpath=[file://{Path(own[1]).absolute()}]"] if own else []
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return OmegaConf.to_container(compose("config", [*choices, *searchpath]))
+        return OmegaConf.to_container(compose("config", [*choices, *searchpath], return_hydra_config=True))
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,6 +1,5 @@
 """Training from scratch, and what the trained network says."""
 
-import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,8 +20,7 @@ from al_bench.seeding import Stream, generator, torch_seeded
 
 FORWARD_SIZE = 1024  # examples per forward pass in evaluation mode
 GATHERED_MINIBATCHES = 16
-
-log = logging.getLogger(__name__)
+DIVERGED = "a smaller model.optimizer.lr or scaled inputs may help"
 
 
 @dataclass(frozen=True)
@@ -84,12 +82,8 @@ class Learner:
         prepare = Preparation.to_device(self.device, self.normalisation)
         with torch_seeded(seed, Stream.LAYERS, round, self.device):
             accuracy, num_epochs = self._train(network, labelled, objective, prepare, rng, round)
-        is_reached = accuracy >= self.training.stop_at_train_accuracy
-        if not is_reached:
-            log.warning(
-                "round %d: stopped by model.max_epochs=%d at training accuracy %.4f", round, num_epochs, accuracy
-            )
-        return Trained(network.eval(), prepare, accuracy, num_epochs, not is_reached, time.perf_counter() - start)
+        is_limit_hit = accuracy < self.training.stop_at_train_accuracy
+        return Trained(network.eval(), prepare, accuracy, num_epochs, is_limit_hit, time.perf_counter() - start)
 
     def _train(
         self,
@@ -108,10 +102,7 @@ class Learner:
             minibatches = _minibatches(labelled, order, training.minibatch_size, prepare)
             accuracy, loss = _epoch(network, optimizer, objective, minibatches)
             if not math.isfinite(loss):
-                raise TrainingError(
-                    f"round {round}, epoch {epoch}: the training loss is {loss}; "
-                    "a smaller model.optimizer.lr or scaled inputs may help"
-                )
+                raise TrainingError(f"round {round}, epoch {epoch}: the training loss is {loss}; {DIVERGED}")
             if accuracy >= training.stop_at_train_accuracy:
                 break
         return accuracy, epoch

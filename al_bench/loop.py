@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from al_bench.datasets.checks import check_dataset
-from al_bench.errors import ConfigError, DataError, StrategyError
+from al_bench.errors import ConfigError, DataError, StrategyError, TrainingError
 from al_bench.interfaces import Batch, Dataset, Needs, Outputs, QueryContext, RoundRecord, Strategy
-from al_bench.learner import Learner, Trained
+from al_bench.learner import DIVERGED, Learner, Trained
 from al_bench.pool import Pool
 from al_bench.seeding import Stream, generator
 
@@ -85,12 +86,15 @@ def active_learning(
             )
         trained = learner.fit(pool.labelled(), strategy.objective, seed=seed, round=round)
         if not is_committed:
+            test = trained.evaluate(dataset.test)
+            if not math.isfinite(test.loss):
+                raise TrainingError(f"round {round}: the test loss is {test.loss}; {DIVERGED}")
             yield RoundRecord(
                 round=round,
                 batch=batch,
                 num_labelled=pool.num_labelled,
                 train_accuracy=trained.train_accuracy,
-                test=trained.evaluate(dataset.test),
+                test=test,
                 num_epochs=trained.num_epochs,
                 epoch_limit_hit=trained.epoch_limit_hit,
                 fit_seconds=trained.fit_seconds,
@@ -153,7 +157,11 @@ def _checked_budget(pool_size: int, num_initial: int, budget: int | None) -> int
 
 
 def _replayed(pool: Pool, batch: Batch, round: int) -> Batch:
-    if batch.indices.max() >= len(pool) or not np.array_equal(pool.label(batch.indices).targets, batch.targets):
+    try:
+        is_same = np.array_equal(pool.label(batch.indices).targets, batch.targets)
+    except (IndexError, ValueError):  # outside the pool, or labelled twice
+        is_same = False
+    if not is_same:
         raise DataError(
             f"the data set has changed: the labels that were queried for round {round} are not those of the pool "
             "any more; restore the data, or give the run another name"

@@ -17,25 +17,27 @@ from al_bench.errors import ConfigError, nearest
 from al_bench.identity import canonical
 
 STRICT = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
-PART_KEYS = {"_target_", "_partial_"}
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def checked_part(path: str, node: Any, facts: Set[str] = frozenset()) -> Callable[..., Any]:
+def checked_part(
+    path: str, node: Any, facts: Set[str] = frozenset(), *, is_partial: bool = False
+) -> Callable[..., Any]:
     """The constructor that `_target_` names, with the arguments of the node; call it with the facts.
 
     Args:
         path: of the node in the configuration, for messages.
         node: plain values.
         facts: names of the arguments that are passed in later.
+        is_partial: whoever calls it adds what is lacking.
 
     Raises:
         ConfigError: for a target that cannot be imported, and for arguments that the constructor does not have, has
             with another type or range, or has without a default and the node leaves out.
     """
     target = located(path, node)
-    arguments = {key: value for key, value in node.items() if key not in PART_KEYS}
-    if node.get("_partial_"):  # whoever calls it adds what is lacking
+    arguments = {key: value for key, value in node.items() if key != "_target_"}
+    if is_partial:
         facts = facts | _signature(target)[1] - arguments.keys()
     return partial(target, **checked_arguments(path, [target], arguments, facts))
 
@@ -69,8 +71,10 @@ def checked_arguments(
 def checked_value(path: str, hint: Any, value: Any) -> Any:
     """The value as its type hint wants it: a nested part is built, an int for a float converted; or ConfigError."""
     if isinstance(value, dict) and "_target_" in value:
-        part = checked_part(path, value)
-        return part if value.get("_partial_") else called(path, part)
+        is_partial = bool(value.get("_partial_"))
+        node = {key: argument for key, argument in value.items() if key != "_partial_"}
+        part = checked_part(path, node, is_partial=is_partial)
+        return part if is_partial else called(path, part)
     if hint is inspect.Parameter.empty or hint is Any:
         return value
     try:
@@ -80,18 +84,16 @@ def checked_value(path: str, hint: Any, value: Any) -> Any:
     except ValidationError as error:
         problem = error.errors()[0]
         inner = "".join(f"[{place}]" for place in problem["loc"] if isinstance(place, int))
-        raise ConfigError(
-            f"{path}{inner}={canonical(value)}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
-        ) from None
+        raise ConfigError(f"{path}{inner}={_shown(value)}: {problem['msg'][0].lower()}{problem['msg'][1:]}") from None
 
 
 def called(path: str, part: Callable[..., Any], **facts: Any) -> Any:
-    """Call a part with those of the facts that it takes; a ValueError of its own is the user's to mend."""
+    """Call a part with those of the facts that it takes; what its arguments make impossible is the user's to mend."""
     parameters = inspect.signature(part).parameters
     try:
         return part(**{name: value for name, value in facts.items() if name in parameters})
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    except (ValueError, RuntimeError, MemoryError) as error:  # torch says RuntimeError where memory is short
+        raise ConfigError(f"{path}: {str(error).splitlines()[0] if str(error) else 'not enough memory'}") from error
 
 
 def located(path: str, node: Any) -> Callable[..., Any]:
@@ -108,7 +110,16 @@ def located(path: str, node: Any) -> Callable[..., Any]:
             f"{path}._target_={node['_target_']}: cannot be imported ({' '.join(str(cause).split())}); it must be "
             "module.name, of this package or found from the working directory"
         ) from error
+    try:
+        inspect.signature(target)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{path}._target_={node['_target_']}: {error}; its arguments cannot be checked") from error
     return target
+
+
+def _shown(value: Any) -> str:
+    """As typed, as far as it is known: 1e3 is 1000.0, which tells it from 1000."""
+    return str(value) if isinstance(value, float) else canonical(value)
 
 
 def _signature(constructor: Callable[..., Any]) -> tuple[dict[str, Any], set[str]]:

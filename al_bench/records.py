@@ -134,7 +134,7 @@ class RunDirectory:
         self._queries.keep(self.committed.num_labelled)
 
     def _start(self, config: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
-        """Say what is started; marks of how earlier starts ended are removed."""
+        """Say what is started; the error of an earlier start is removed."""
         replace_text(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(config))))
         starts = self._starts()
         for key in ("device_name", "versions", "commit"):
@@ -144,12 +144,16 @@ class RunDirectory:
                     *(self.identity.title, key, starts[-1].get(key), environment.get(key)),
                 )
         self._write_starts([*starts, {"time": _now(), **environment}])
-        for mark in ("done.json", "error.json"):
-            (self.path / mark).unlink(missing_ok=True)
+        (self.path / "error.json").unlink(missing_ok=True)
 
     def _starts(self) -> list[dict[str, Any]]:
         path = self.path / "environment.json"
-        starts: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+        try:
+            starts: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+        except ValueError:
+            log.warning("%s cannot be read; it is kept as environment.json.damaged", path)
+            path.replace(self.path / "environment.json.damaged")
+            return []
         return starts
 
     def _write_starts(self, starts: list[dict[str, Any]]) -> None:

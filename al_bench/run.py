@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from al_bench.config import CONF, checked_root, identity_of_job, task_overrides
+from al_bench.config import CONF, check_hydra_overrides, checked_root, identity_of_job, task_overrides
 from al_bench.console import display_for, draw_curve, log_to_stdout
 from al_bench.errors import UserError
 from al_bench.explain import explained
@@ -48,13 +48,14 @@ def job(cfg: DictConfig) -> Outcome:
     run_name = " ".join(task_overrides())
     log_to_stdout(is_sweep)
     try:
+        check_hydra_overrides()
         config = checked_root(cfg)
         identity = identity_of_job(config)
         run_name = identity.title
         path = Path(config["output_dir"], config["name"], identity.path)
         display = display_for(is_sweep)
         if is_finished(path, config):
-            display.skip(identity, path)
+            display.skip(identity, path, None if is_sweep else draw_curve(path))
             return Outcome(run_name, Status.SKIPPED)
         from al_bench import experiment  # torch, a second that skipping and --help need not wait
 

@@ -32,7 +32,8 @@ def is_finished(path: Path, config: Mapping[str, Any]) -> bool:
             f"{path} was written by another version of al_bench (schema {version}, this one writes "
             f"{SCHEMA_VERSION}); give the run another name"
         )
-    return bool(num_labelled >= (config["budget"] or pool_size))
+    is_whole = all((path / name).exists() for name in ("config.yaml", "rounds.csv"))
+    return is_whole and bool(num_labelled >= (config["budget"] or pool_size))
 
 
 def check_same_run(path: Path, config: Mapping[str, Any]) -> None:
@@ -43,7 +44,9 @@ def check_same_run(path: Path, config: Mapping[str, Any]) -> None:
         return
     except Exception as error:  # whatever the YAML reader makes of a foreign file
         raise RunDirectoryError(f"{path / 'config.yaml'} cannot be read ({error})") from error
-    differences = differing_keys(config, stored if isinstance(stored, dict) else {})
+    if not isinstance(stored, dict) or not stored:
+        raise RunDirectoryError(f"{path / 'config.yaml'} is empty; delete {path} to start again")
+    differences = differing_keys(config, stored)
     if differences:
         listed = "\n  ".join(differences)
         raise RunDirectoryError(f"{path} holds a run of another configuration; give this one another name:\n  {listed}")

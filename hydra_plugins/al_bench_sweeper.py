@@ -20,6 +20,8 @@ class Sweeper(BasicSweeper):
     @staticmethod
     def split_arguments(overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:
         """As BasicSweeper does; ConfigError if a key has nothing to sweep over."""
+        if max_batch_size is not None and max_batch_size < 1:
+            raise ConfigError(f"hydra.sweeper.max_batch_size={max_batch_size}: must be above 0, or null")
         for override in overrides:
             if override.is_discrete_sweep() and not list(override.sweep_string_iterator()):
                 raise ConfigError(

@@ -58,6 +58,18 @@ BEFORE_ANY_DATA = [
     ("model._target_=nowhere.Net", "model._target_=nowhere.Net: cannot be imported"),
     ("model.width=${nothing}", "Interpolation key 'nothing' not found"),
     ("seed=[1", "seed=[1: cannot be read"),
+    ("+hydra.foo=1", "hydra.foo=1: there is no such key"),
+    ("+hydra.run.dri=x", "hydra.run.dri=x: there is no such key; did you mean 'dir'?"),
+    ("hydra.run.dri=x", "hydra.run.dri=x: there is no such key; did you mean 'dir'?"),
+    (
+        "num_threads=99999999999999999999",
+        "num_threads=99999999999999999999: input should be less than or equal to 1024",
+    ),
+    ("model.width=1000000000000", "model.width=1000000000000: input should be less than or equal to 2147483647"),
+    ("model.max_epochs=1e3", "model.max_epochs=1000.0: input should be a valid integer"),
+    ("model={a:1}", "model.a"),
+    ("strategy._target_=collections.OrderedDict", "strategy._target_=collections.OrderedDict: no signature found"),
+    ("+strategy._partial_=true", "strategy._partial_=true: there is no such key"),
     ("~seed", "seed was removed"),
     ("~batch_size", "batch_size has no value"),
     (
@@ -98,7 +110,7 @@ INPUTS, TARGETS = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) %
         (
             {"inputs": INPUTS, "targets": TARGETS, "test_inputs": INPUTS, "test_targets": TARGETS + 1},
             [],
-            "no example of class 3 is in the training pool",
+            "no example of class 3 is in `targets`, the training pool",
         ),
         ({"inputs": np.where(INPUTS > 2, np.nan, INPUTS), "targets": TARGETS}, [], "missing or infinite inputs"),
         ({"inputs": np.where(INPUTS > 2, np.inf, INPUTS), "targets": TARGETS}, [], "missing or infinite inputs"),
@@ -139,6 +151,42 @@ def test_a_missing_file_is_named_with_where_it_was_looked_for(cli, tmp_path, mon
     assert result.code == 1
     assert message.format(cwd=tmp_path) in result.err
     assert "Traceback" not in result.err + result.out
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("batch_size=b100,200", "batch_size=200: must be the name of an option"),
+        ("strategy=random,bagde", "strategy=bagde: there is no such option; did you mean 'badge'?"),
+        ("hydra.sweeper.max_batch_size=0", "hydra.sweeper.max_batch_size=0: must be above 0, or null"),
+        ("model.widht=1,2", "model.widht=1,2: there is no such key; did you mean 'width'?"),
+    ],
+)
+def test_a_mistake_in_a_sweep_is_one_message_before_the_first_run(cli, tmp_path, override, message):
+    result = cli("-m", override)
+    assert result.code == 1
+    assert message in result.err
+    assert "Traceback" not in result.err + result.out
+    assert not list(tmp_path.rglob("s0"))
+
+
+def test_a_key_that_not_every_option_of_a_sweep_has_is_named(cli):
+    result = cli("-m", "strategy=random,badge", "strategy.first=uniform")
+    assert "strategy.first=uniform: there is no such key in what strategy is chosen to be" in result.err
+
+
+def test_a_network_that_the_last_step_ruined_is_an_error(cli, tmp_path):
+    sgd = ("model.optimizer._target_=torch.optim.SGD", "model.optimizer.lr=1e25", "model.max_epochs=1")
+    result = cli(*QUICK, *sgd)
+    assert result.code == 1
+    assert "the test loss is" in result.err
+    assert not list(tmp_path.rglob("done.json"))
+
+
+def test_a_budget_that_is_refused_leaves_a_finished_run_finished(cli):
+    assert cli(*QUICK).code == 0
+    assert "the training pool has 1437 examples" in cli(*QUICK, "budget=5000").err
+    assert "finished before, skipped" in cli(*QUICK).out
 
 
 def test_a_value_has_one_run_however_it_is_written(cli, tmp_path):

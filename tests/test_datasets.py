@@ -20,10 +20,11 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from al_bench.config import CONF
-from al_bench.datasets.arff import md5_of, read_arff
+from al_bench.datasets.arff import read_arff
 from al_bench.datasets.arrays import arrays
 from al_bench.datasets.checks import check_dataset
 from al_bench.datasets.digits import digits
+from al_bench.datasets.files import md5_of
 from al_bench.datasets.mnist import mnist
 from al_bench.datasets.openml import openml
 from al_bench.errors import DataError
@@ -369,9 +370,10 @@ class TestArrays:
         assert dataset.train.inputs.dtype == torch.uint8
         assert dataset.input_shape == (3, 4, 4)
 
-    @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04torn"])
+    @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04torn", None])
     def test_a_file_that_is_no_npz_is_named(self, tmp_path, content):
-        (tmp_path / "a.npz").write_bytes(content)
+        with (tmp_path / "a.npz").open("wb") as file:
+            np.save(file, np.zeros(3)) if content is None else file.write(content)
         with pytest.raises(DataError, match=r"a.npz: not a readable .npz file.*numpy.savez"):
             arrays(str(tmp_path / "a.npz"), rng())
 
@@ -383,6 +385,24 @@ class TestArrays:
             ({"inputs": np.zeros(3), "targets": [0, 1, 0]}, r"inputs is float64 of shape \(3,\)"),
             ({"inputs": np.zeros((3, 2)), "targets": [[0], [1], [0]]}, r"targets is int64 of shape \(3, 1\)"),
             ({"inputs": np.array([["a"], ["b"]]), "targets": [0, 1]}, "inputs is <U1"),
+            (
+                {
+                    "inputs": np.zeros((3, 2)),
+                    "targets": [0, 1, 0],
+                    "test_inputs": np.zeros((2, 2)),
+                    "test_targets": [5, 6],
+                },
+                "no example of class 5, 6 is in `targets`",
+            ),
+            (
+                {
+                    "inputs": np.zeros((3, 2)),
+                    "targets": [0, 1, 0],
+                    "test_inputs": np.zeros((1, 2)),
+                    "test_targets": ["0"],
+                },
+                "must both be integers or both be strings",
+            ),
             ({"inputs": np.zeros((0, 2)), "targets": np.zeros(0, int)}, r"inputs is float64 of shape \(0, 2\)"),
         ],
     )
@@ -412,6 +432,27 @@ class TestMnist:
         labels[100] ^= 1
         (target / "t10k-labels-idx1-ubyte").write_bytes(labels)
         with pytest.raises(DataError, match="t10k-labels-idx1-ubyte: the checksum does not match; delete it"):
+            mnist(tmp_path)
+
+    @pytest.mark.parametrize("kept", [984, 0])
+    def test_a_truncated_file_is_named(self, tmp_path, kept):
+        folder = tmp_path / "MNIST" / "raw"
+        folder.mkdir(parents=True)
+        (folder / "train-images-idx3-ubyte").write_bytes(b"\0" * kept)
+        with pytest.raises(DataError, match="train-images-idx3-ubyte: the checksum does not match; delete it"):
+            mnist(tmp_path)
+
+    def test_a_broken_archive_that_cannot_be_fetched_again_is_named(self, tmp_path, monkeypatch):
+        def refused(*_: object, **__: object) -> None:
+            raise URLError("no route to host")
+
+        monkeypatch.setattr("urllib.request.OpenerDirector.open", refused)
+        folder = tmp_path / "MNIST" / "raw"
+        folder.mkdir(parents=True)
+        (folder / "train-images-idx3-ubyte.gz").write_bytes(b"torn")
+        with pytest.raises(
+            DataError, match="checksum of train-images-idx3-ubyte.gz does not match, and it could not be"
+        ):
             mnist(tmp_path)
 
     def test_only_the_archives_are_enough(self, tmp_path):

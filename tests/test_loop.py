@@ -150,6 +150,8 @@ def test_data_that_changed_between_two_starts_is_refused():
         run(Badge(), committed=Committed([forged]))
     with pytest.raises(DataError, match="data set has changed"):
         run(Badge(), committed=Committed([Batch(first.indices + POOL_SIZE, first.targets)]))
+    with pytest.raises(DataError, match="data set has changed"):
+        run(Badge(), committed=Committed([first, first]))
 
 
 def test_rows_that_are_no_tensor_are_refused():

@@ -59,7 +59,7 @@ def test_a_nested_part_is_built_and_a_partial_one_left_open():
         ({"size": 2.5}, "^part.size=2.5: input should be a valid integer$"),
         ({"size": True}, "^part.size=true: input should be a valid integer$"),
         ({"size": 1, "rate": "fast"}, "^part.rate=fast: input should be a valid number$"),
-        ({"size": 1, "rate": float("nan")}, "^part.rate=NaN: input should be a finite number$"),
+        ({"size": 1, "rate": float("nan")}, "^part.rate=nan: input should be a finite number$"),
         ({"size": 1, "kind": "c"}, "^part.kind=c: input should be 'a' or 'b'$"),
         ({"size": 1, "names": ["x", 2]}, r"^part.names\[1\]="),
         ({"siez": 1}, "^part.siez=1: there is no such key; did you mean 'size'"),

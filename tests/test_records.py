@@ -188,6 +188,7 @@ def test_what_does_not_change_results_may_differ(path, harmless):
         ("rounds.csv", "badge", "random", "rows of another run"),
         ("queries.csv", "1,0,2,1", "1,0,x,1", "damaged"),
         ("config.yaml", "width: 3", "width: [", "cannot be read"),
+        ("queries.csv", "1,0,2,1", "1,0,2", "damaged"),
     ],
 )
 def test_a_damaged_directory_is_refused_by_name(path, name, old, new, message):
@@ -222,6 +223,23 @@ def test_an_error_is_kept_until_the_next_start(path):
     assert "Traceback" in json.loads((path / "error.json").read_text())["traceback"]
     with opened(path):
         assert not (path / "error.json").exists()
+
+
+def test_a_torn_environment_file_is_kept_aside_and_costs_nothing(path, caplog):
+    starts = path / "environment.json"
+    starts.write_text(starts.read_text()[:-5])
+    with opened(path) as directory:
+        assert len(directory.committed.batches) == 3
+    assert "environment.json cannot be read" in caplog.text
+    assert (path / "environment.json.damaged").exists()
+
+
+def test_a_done_mark_without_results_is_not_done(path):
+    with opened(path) as directory:
+        directory.finish(6, pool_size=6)
+    assert is_finished(path, CONFIG)
+    (path / "rounds.csv").unlink()
+    assert not is_finished(path, CONFIG)
 
 
 @pytest.mark.parametrize("where", ["/proc/nope/run", "/dev/null/run"])

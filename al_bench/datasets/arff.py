@@ -1,6 +1,5 @@
 """Reading ARFF files: the header here, the rows with pandas."""
 
-import hashlib
 import re
 import warnings
 from io import StringIO
@@ -13,12 +12,6 @@ from al_bench.errors import DataError
 
 ATTRIBUTE = re.compile(r"""@attribute\s+('[^']*'|"[^"]*"|\S+)\s+(.+)""", re.IGNORECASE)
 NUMERIC = {"numeric", "real", "integer"}
-
-
-def md5_of(path: Path) -> str:
-    """The md5 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def read_arff(path: Path) -> tuple[pd.DataFrame, str]:

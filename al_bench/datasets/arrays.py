@@ -27,6 +27,10 @@ def arrays(path: str, rng: np.random.Generator, test_fraction: Fraction = 0.2) -
     targets = np.searchsorted(classes, stored["targets"])
     if "test_inputs" not in stored:
         return drawn_dataset(stored["inputs"], targets, test_fraction, rng)
+    missing = np.setdiff1d(stored["test_targets"], stored["targets"])
+    if len(missing):
+        listed = ", ".join(map(str, missing))
+        raise DataError(f"dataset.path={path}: no example of class {listed} is in `targets`, the training pool")
     test_targets = np.searchsorted(classes, stored["test_targets"])
     return Dataset(
         train=examples(stored["inputs"], targets),
@@ -60,6 +64,9 @@ def _check(path: Path, stored: dict[str, NDArray[np.generic]]) -> None:
         if not right_kind or not right_shape or len(array) == 0:
             needed = "integers or strings, shape (N,)" if is_target else "numbers, shape (N, ...)"
             raise DataError(f"dataset.path={path}: {key} is {array.dtype} of shape {array.shape}; it must be {needed}")
+    kinds = {"text" if stored[key].dtype.kind in "US" else "numbers" for key in stored if key.endswith("targets")}
+    if len(kinds) > 1:
+        raise DataError(f"dataset.path={path}: targets and test_targets must both be integers or both be strings")
     for prefix in ("", "test_"):
         lengths = [len(stored[key]) for key in (f"{prefix}inputs", f"{prefix}targets") if key in stored]
         if len(set(lengths)) > 1:

@@ -39,6 +39,8 @@ def _check_examples(name: str, examples: Examples, num_classes: int) -> None:
     inputs, targets = examples.inputs, examples.targets
     if len(targets) == 0 or len(inputs) != len(targets):
         raise DataError(f"the {name} has {len(inputs)} inputs and {len(targets)} targets; it needs one for one")
+    if inputs[0].numel() == 0:
+        raise DataError(f"the inputs of the {name} have shape {tuple(inputs.shape)}: they are empty")
     if targets.dtype != torch.int64 or targets.min() < 0 or targets.max() >= num_classes:
         raise DataError(f"the targets of the {name} must be int64 in 0 .. {num_classes - 1}")
     if inputs.dtype == torch.uint8:

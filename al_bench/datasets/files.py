@@ -1,5 +1,6 @@
-"""Arrays on disk: reading them, and keeping what was read once."""
+"""Files of data sets: their checksums, and keeping what was read once."""
 
+import hashlib
 import logging
 import secrets
 from pathlib import Path
@@ -14,9 +15,16 @@ UNREADABLE = (OSError, ValueError, EOFError, BadZipFile)  # what numpy raises fo
 log = logging.getLogger(__name__)
 
 
+def md5_of(path: Path) -> str:
+    """The md5 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """All arrays of a `.npz` file; one of `UNREADABLE` if it is none."""
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+    with path.open("rb") as file:
+        stored = np.load(file, allow_pickle=False)
         if not isinstance(stored, np.lib.npyio.NpzFile):
             raise ValueError("it holds a single array, without a name")
         return {key: stored[key] for key in stored.files}

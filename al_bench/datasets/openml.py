@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from al_bench.datasets.arff import md5_of, read_arff
-from al_bench.datasets.files import UNREADABLE, read_npz, write_npz
+from al_bench.datasets.arff import read_arff
+from al_bench.datasets.files import UNREADABLE, md5_of, read_npz, write_npz
 from al_bench.datasets.split import drawn_dataset
 from al_bench.errors import DataError, nearest
 from al_bench.interfaces import Dataset

@@ -42,7 +42,8 @@ def split_with_every_class(
 def examples(inputs: NDArray[np.generic], targets: NDArray[np.int64]) -> Examples:
     """Examples on the CPU; uint8 inputs stay, others become float32."""
     dtype = np.uint8 if inputs.dtype == np.uint8 else np.float32
-    contiguous = np.ascontiguousarray(inputs, dtype=dtype)
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, which the checks find
+        contiguous = np.ascontiguousarray(inputs, dtype=dtype)
     return Examples(torch.from_numpy(contiguous), torch.from_numpy(targets.astype(np.int64)))
 
 
