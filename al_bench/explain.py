@@ -34,8 +34,8 @@ def explained(error: Exception, arguments: Sequence[str]) -> str | None:
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read: {_first_line(error)}"
     if unknown := re.match(r"Could not override '(.+)'", str(error)):
-        inner = re.search(r"full_key: (\S+)", f"{error} {error.__cause__}")  # of `model={a: 1}` it is model.a
-        return _unknown_key(inner[1] if inner else unknown[1], arguments)
+        inner = re.search(rf"full_key: ({re.escape(unknown[1])}\.\S+)", f"{error} {error.__cause__}")
+        return _unknown_key(inner[1] if inner else unknown[1], arguments)  # `model={a: 1}` is about model.a
     if merged := re.match(r"Error merging override (.+)", str(error)):
         return f"{merged[1]}: {_first_line(error.__cause__ or error)}"
     if isinstance(error, OmegaConfBaseException):
