@@ -205,11 +205,11 @@ def draw_curve(path: Path) -> Path | None:
 
     None, with a warning, if it cannot be drawn.
     """
-    from al_bench.analysis.curves import draw_learning_curve, load_rounds  # pandas and matplotlib take a second
-
     rounds, picture = path / "rounds.csv", path / "curve.png"
     if picture.exists() and picture.stat().st_mtime > rounds.stat().st_mtime:
         return picture
+    from al_bench.analysis.curves import draw_learning_curve, load_rounds  # pandas and matplotlib take a second
+
     try:
         return draw_learning_curve(load_rounds(rounds), picture)
     except Exception as error:  # a picture is not worth a failed run
