@@ -37,32 +37,20 @@ class Identity:
     @property
     def path(self) -> Path:
         """The run directory, below the folder of the experiment."""
-        parts = [
-            self.dataset,
-            self.model,
-            self.strategy,
-            f"b{self.batch_size}",
-            self.variant,
-            f"s{self.seed}",
-        ]
-        return Path(*filter(None, parts))
+        return Path(*self._setting(), f"s{self.seed}")
 
     @property
     def title(self) -> str:
         """For people: `digits · mlp · badge · b100 · seed 0`."""
-        parts = [
-            self.dataset,
-            self.model,
-            self.strategy,
-            f"b{self.batch_size}",
-            self.variant,
-            f"seed {self.seed}",
-        ]
-        return " · ".join(filter(None, parts))
+        return " · ".join([*self._setting(), f"seed {self.seed}"])
 
     def as_dict(self) -> dict[str, str | int]:
         """The columns that identify a row of a table."""
         return asdict(self)
+
+    def _setting(self) -> list[str]:
+        parts = (self.dataset, self.model, self.strategy, f"b{self.batch_size}", self.variant)
+        return [part for part in parts if part]
 
 
 def identity_of(config: Mapping[str, Any], default: Mapping[str, Any], choices: Mapping[str, str]) -> Identity:
