@@ -77,7 +77,7 @@ def _unknown_key(key: str, arguments: Sequence[str]) -> str:
 
 
 def _composed(arguments: Sequence[str]) -> Any:
-    """The configuration that the choices on the command line give, without the other overrides."""
+    """The configuration that the choices on the command line give, without the other overrides; {} if they give none."""
     parsed = OverridesParser.create().parse_overrides([each for each in arguments if "=" in each and each[0] != "-"])
     choices = [
         f"{override.key_or_group}={override.value()}"
@@ -87,7 +87,11 @@ def _composed(arguments: Sequence[str]) -> Any:
     own = re.search(r"(?:^|\0)(?:--config-dir|-cd)[=\0]([^\0]+)", "\0".join(arguments))
     searchpath = [f"hydra.searchpath=[file://{Path(own[1]).absolute()}]"] if own else []
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return OmegaConf.to_container(compose("config", [*choices, *searchpath], return_hydra_config=True))
+        try:
+            composed = compose("config", [*choices, *searchpath], return_hydra_config=True)
+        except HydraException:
+            return {}
+    return OmegaConf.to_container(composed)
 
 
 def _first_line(error: BaseException) -> str:
