@@ -77,7 +77,7 @@ def _unknown_key(key: str, arguments: Sequence[str]) -> str:
 
 
 def _composed(arguments: Sequence[str]) -> Any:
-    """The configuration that the choices on the command line give, without the other overrides; {} if they give none."""
+    """The configuration that the choices on the command line give, without the other overrides, or {}."""
     parsed = OverridesParser.create().parse_overrides([each for each in arguments if "=" in each and each[0] != "-"])
     choices = [
         f"{override.key_or_group}={override.value()}"
