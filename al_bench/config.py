@@ -1,5 +1,6 @@
 """The root keys: their types and ranges; what a configuration is compared with."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from functools import cache
@@ -83,6 +84,12 @@ def checked_root(cfg: DictConfig) -> dict[str, Any]:
     _check_keys("batch_size.", BatchSize, resolved["batch_size"])
     if isinstance(resolved["dataset"], dict):
         _check_keys("dataset.hyperparameters.", Hyperparameters, resolved["dataset"].get("hyperparameters", {}))
+    _check_values(resolved)
+    return resolved
+
+
+def _check_values(resolved: dict[str, Any]) -> None:
+    """What the types of the schema do not say."""
     budget, num_initial = resolved["budget"], resolved["num_initial"]
     if budget is not None and budget < num_initial:
         raise ConfigError(f"budget={budget}: labels in all, so at least num_initial={num_initial}")
@@ -91,9 +98,10 @@ def checked_root(cfg: DictConfig) -> dict[str, Any]:
             raise ConfigError(f"{key}={resolved[key]!r}: must name a folder")
     if "/" in resolved["name"] or resolved["name"] in (".", ".."):
         raise ConfigError(f"name={resolved['name']}: one folder below output_dir, without '/'")
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", resolved["device"]):
+        raise ConfigError(f"device={resolved['device']}: must be auto, cpu, cuda or cuda:<number>")
     if resolved["storage_device"] not in ("auto", "cpu"):
         raise ConfigError(f"storage_device={resolved['storage_device']}: must be auto (on the device) or cpu")
-    return resolved
 
 
 def _check_keys(prefix: str, schema: type, values: Any) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
+from rich.text import Text
 
 from al_bench.identity import Identity
 
@@ -20,7 +21,7 @@ SUMMARY_ROWS = 10
 COLUMNS = ("round", "labels", "epochs", "seconds", "test accuracy", "time left")
 
 log = logging.getLogger(__name__)
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False)  # a label may hold [brackets]
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class TerminalDisplay(RunDisplay):
         for name, value in rows.items():
             facts.add_row(name, value)
         console.print(facts)
-        console.print(f"[bold cyan]directory[/]  {plan.path}", soft_wrap=True)
+        console.print(Text.assemble(("directory", "bold cyan"), f"  {plan.path}"), soft_wrap=True)
         if plan.num_done:
             console.print(f"\ngoes on after {plan.num_done:,} labels")
         console.print("\n" + _line(COLUMNS), style="bold")

@@ -150,12 +150,7 @@ def checked_model(node: Any) -> tuple[Callable[..., Network], Training]:
 def _device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = None
-    if device is None or device.type not in ("cpu", "cuda"):
-        raise ConfigError(f"device={name}: must be auto, cpu, cuda or cuda:<number>")
+    device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigError(f"device={name}: PyTorch sees {torch.cuda.device_count()} CUDA devices here; try device=cpu")
     return name

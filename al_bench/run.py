@@ -15,6 +15,7 @@ from al_bench.console import display_for, draw_curve, log_to_stdout
 from al_bench.errors import UserError
 from al_bench.explain import explained
 from al_bench.outcome import Outcome, Status
+from al_bench.parts import checked_part
 from al_bench.status import is_finished
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ def job(cfg: DictConfig) -> Outcome:
     try:
         check_hydra_overrides()
         config = checked_root(cfg)
+        checked_part("tracker", config["tracker"])  # no part of the identity: skipping must not hide a mistake in it
         identity = identity_of_job(config)
         run_name = identity.title
         path = Path(config["output_dir"], config["name"], identity.path)

@@ -4,10 +4,12 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from al_bench.identity import Identity
-from al_bench.interfaces import RoundRecord
+
+if TYPE_CHECKING:  # it imports torch, and a tracker is checked before a run is skipped
+    from al_bench.interfaces import RoundRecord
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +20,7 @@ class Tracker(Protocol):
     def start(self, identity: Identity, config: Mapping[str, Any], path: Path) -> None:
         """A run starts or goes on."""
 
-    def log(self, record: RoundRecord) -> None:
+    def log(self, record: "RoundRecord") -> None:
         """A round is committed."""
 
     def finish(self) -> None:
@@ -31,7 +33,7 @@ class NullTracker:
     def start(self, identity: Identity, config: Mapping[str, Any], path: Path) -> None:
         """See `Tracker`."""
 
-    def log(self, record: RoundRecord) -> None:
+    def log(self, record: "RoundRecord") -> None:
         """See `Tracker`."""
 
     def finish(self) -> None:
@@ -66,7 +68,7 @@ class WandbTracker:
             settings=wandb.Settings(silent=True),
         )
 
-    def log(self, record: RoundRecord) -> None:
+    def log(self, record: "RoundRecord") -> None:
         """See `Tracker`."""
         values = {
             "num_labelled": record.num_labelled,
@@ -96,7 +98,7 @@ class SafeTracker:
         """See `Tracker`."""
         self._try(lambda: self.tracker.start(identity, config, path))
 
-    def log(self, record: RoundRecord) -> None:
+    def log(self, record: "RoundRecord") -> None:
         """See `Tracker`."""
         self._try(lambda: self.tracker.log(record))
 

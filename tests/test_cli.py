@@ -183,6 +183,14 @@ def test_a_network_that_the_last_step_ruined_is_an_error(cli, tmp_path):
     assert not list(tmp_path.rglob("done.json"))
 
 
+@pytest.mark.parametrize("mistake", ["+tracker.foo=1", "device=gpu", "storage_device=gpu", "+hydra.foo=1"])
+def test_a_finished_run_does_not_hide_a_mistake(cli, mistake):
+    assert cli(*QUICK).code == 0
+    result = cli(*QUICK, mistake)
+    assert result.code == 1
+    assert mistake.lstrip("+") in result.err
+
+
 def test_a_budget_that_is_refused_leaves_a_finished_run_finished(cli):
     assert cli(*QUICK).code == 0
     assert "the training pool has 1437 examples" in cli(*QUICK, "budget=5000").err

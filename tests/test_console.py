@@ -62,6 +62,12 @@ def test_a_terminal_shows_what_runs_a_line_per_round_and_the_curve(tmp_path):
     assert "curve.png" in again
 
 
+def test_brackets_in_names_are_shown_as_they_are(tmp_path):
+    shown = in_a_terminal(tmp_path, *QUICK, "output_dir='out[bold]'")
+    assert "directory  out[bold]/default" in shown
+    assert "results  out[bold]/default" in shown
+
+
 def test_without_a_terminal_there_is_one_line_per_round(cli, tmp_path):
     lines = cli(*QUICK).out.splitlines()
     rounds = [line for line in lines if ": round " in line]
