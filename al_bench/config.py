@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 from hydra import compose
 from hydra.conf import HydraConf
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -17,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from al_bench.errors import ConfigError, nearest
 from al_bench.identity import GROUPS, Identity, canonical, flattened, identity_of
 from al_bench.parts import checked_value
-from al_bench.ranges import NonNegativeInt, NumThreads, PositiveFloat, PositiveInt
+from al_bench.ranges import NonNegativeInt, NumThreads, PositiveFloat, PositiveInt, check_budget
 
 CONF = next(
     folder for folder in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if folder.is_dir()
@@ -46,6 +47,7 @@ class RootConfig:
 
     seed: NonNegativeInt = MISSING
     num_initial: PositiveInt = MISSING
+    num_validation: NonNegativeInt = MISSING
     budget: PositiveInt | None = MISSING
     name: str = MISSING
     output_dir: str = MISSING
@@ -90,9 +92,7 @@ def checked_root(cfg: DictConfig) -> dict[str, Any]:
 
 def _check_values(resolved: dict[str, Any]) -> None:
     """What the types of the schema do not say."""
-    budget, num_initial = resolved["budget"], resolved["num_initial"]
-    if budget is not None and budget < num_initial:
-        raise ConfigError(f"budget={budget}: labels in all, so at least num_initial={num_initial}")
+    check_budget(resolved["budget"], resolved["num_initial"], resolved["num_validation"])
     for key in ("name", "output_dir", "data_dir"):
         if not resolved[key].strip() or "\0" in resolved[key]:
             raise ConfigError(f"{key}={resolved[key]!r}: must name a folder")
@@ -149,6 +149,15 @@ def check_hydra_overrides() -> None:
             if name not in hints:
                 raise ConfigError(f"{override.lstrip('+')}: there is no such key; {nearest(name, hints)}")
             schema = hints[name]
+
+
+def model_nodes() -> dict[str, Any]:
+    """The nodes of all options of the group `model`, with the other choices of the Hydra job that runs now."""
+    hydra = HydraConfig.get()
+    chosen = [f"dataset={hydra.runtime.choices['dataset']}"]
+    options = GlobalHydra.instance().config_loader().get_group_options("model")
+    composed = {option: compose(hydra.job.config_name, [*chosen, f"model={option}"]) for option in options}
+    return {option: OmegaConf.to_container(each.model, resolve=True) for option, each in composed.items()}
 
 
 @cache

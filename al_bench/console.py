@@ -34,12 +34,13 @@ class Plan:
     test_size: int
     input_shape: tuple[int, ...]
     num_classes: int
-    num_parameters: int
     num_initial: int
+    num_validation: int
     budget: int
-    num_done: int
     device: str
     num_threads: int
+    num_parameters: int = 0
+    num_done: int = 0
 
 
 def log_to_stdout(is_sweep: bool) -> None:
@@ -116,7 +117,7 @@ class TerminalDisplay(RunDisplay):
             f"{plan.num_classes} classes",
             "model": f"{run.model}: {plan.num_parameters:,} parameters",
             "strategy": f"{run.strategy}: {plan.num_initial:,} initial labels, {run.batch_size:,} a round, "
-            f"up to {plan.budget:,}",
+            f"up to {plan.budget:,}" + f", {plan.num_validation:,} of them for validation" * (plan.num_validation > 0),
             "device": f"{plan.device}, {plan.num_threads} thread" + "s" * (plan.num_threads > 1),
             "seed": str(run.seed),
         }

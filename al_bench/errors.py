@@ -14,6 +14,10 @@ class ConfigError(UserError):
     """A value in the configuration is wrong; known before any data is loaded."""
 
 
+class InputsError(ConfigError):
+    """A model cannot take the inputs of a data set."""
+
+
 class DataError(UserError):
     """A data set is missing, broken or cannot be learned from; known before training."""
 

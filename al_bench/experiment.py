@@ -3,26 +3,28 @@
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from threadpoolctl import threadpool_limits
+from torch import Tensor
 
 from al_bench.console import Plan, RunDisplay
-from al_bench.datasets.checks import digest
+from al_bench.datasets.checks import check_dataset, digest
 from al_bench.environment import describe
-from al_bench.errors import ConfigError, DataError
+from al_bench.errors import ConfigError, DataError, InputsError
 from al_bench.identity import Identity
 from al_bench.interfaces import Dataset, Network, Strategy
-from al_bench.learner import Learner, Training
+from al_bench.learner import Learner
 from al_bench.loop import active_learning
 from al_bench.parts import called, checked_arguments, checked_part, located
 from al_bench.records import RunDirectory
-from al_bench.seeding import Stream, generator, torch_seeded
+from al_bench.seeding import Stream, generator
 from al_bench.tracking import SafeTracker, Tracker
+from al_bench.training import Training
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ class Parts:
     def checked(cls, config: Mapping[str, Any]) -> "Parts":
         """ConfigError for anything that a part's constructor would not take."""
         network, training = checked_model(config["model"])
+        if training.patience is not None and not config["num_validation"]:
+            raise ConfigError(f"model.patience={training.patience}: needs validation examples; say num_validation=...")
         strategy = called("strategy", checked_part("strategy", config["strategy"]))
         if not isinstance(strategy, Strategy):
             raise ConfigError(f"strategy._target_={config['strategy']['_target_']}: no al_bench.interfaces.Strategy")
@@ -56,8 +60,23 @@ class Parts:
         )
 
 
-def run(config: Mapping[str, Any], identity: Identity, path: Path, parts: Parts, display: RunDisplay) -> None:
+def run(
+    config: Mapping[str, Any],
+    identity: Identity,
+    path: Path,
+    parts: Parts,
+    display: RunDisplay,
+    model_nodes: Callable[[], Mapping[str, Any]] = dict,
+) -> None:
     """Do the rounds that are not done yet, recording each as it ends.
+
+    Args:
+        config: plain values, checked.
+        identity: of the run.
+        path: of its directory.
+        parts: built from `config`.
+        display: what people see.
+        model_nodes: all models there are, to name those that can take the inputs if the chosen one cannot.
 
     Raises:
         UserError: for what a user can mend; the run directory keeps the rounds before it.
@@ -70,11 +89,10 @@ def run(config: Mapping[str, Any], identity: Identity, path: Path, parts: Parts,
         if not isinstance(dataset, Dataset):
             raise DataError(f"dataset._target_={config['dataset']['_target_']}: returned no Dataset")
         directory.check_data(digest(dataset))
+        learner = _learner(parts.network, parts.training, parts.device, dataset)
+        num_parameters = _num_parameters(learner, dataset, f"model={identity.model}", model_nodes)
         if config["storage_device"] == "auto":
             dataset = dataset.to(parts.device)
-        shapes = {"input_shape": dataset.input_shape, "num_classes": dataset.num_classes}
-        build: Callable[[], Network] = partial(called, "model", parts.network, **shapes)
-        learner = Learner(build, parts.training, parts.device, dataset.normalisation)
         rounds = active_learning(
             dataset,
             learner,
@@ -83,10 +101,12 @@ def run(config: Mapping[str, Any], identity: Identity, path: Path, parts: Parts,
             num_initial=config["num_initial"],
             batch_size=config["batch_size"]["size"],
             budget=config["budget"],
+            num_validation=config["num_validation"],
             committed=directory.committed,
         )
-        num_labelled = directory.committed.num_labelled
-        display.start(_plan(config, identity, path, dataset, learner, num_labelled))
+        num_labelled = config["num_validation"] * bool(directory.committed.batches) + directory.committed.num_labelled
+        plan = _plan(config, identity, path, dataset, parts.device)
+        display.start(replace(plan, num_parameters=num_parameters, num_done=num_labelled))
         parts.tracker.start(identity, config, path)
         try:
             for record in rounds:
@@ -100,11 +120,34 @@ def run(config: Mapping[str, Any], identity: Identity, path: Path, parts: Parts,
         directory.finish(num_labelled, len(dataset.train))
 
 
-def _plan(
-    config: Mapping[str, Any], identity: Identity, path: Path, dataset: Dataset, learner: Learner, num_done: int
-) -> Plan:
-    with torch_seeded(config["seed"], Stream.WEIGHTS, 0):
-        network = learner.build()
+def _learner(network: Callable[..., Network], training: Training, device: str, dataset: Dataset) -> Learner:
+    shapes = {"input_shape": dataset.input_shape, "num_classes": dataset.num_classes}
+    return Learner(partial(called, "model", network, **shapes), training, device, dataset.normalisation)
+
+
+def _num_parameters(learner: Learner, dataset: Dataset, name: str, model_nodes: Callable[[], Mapping[str, Any]]) -> int:
+    """Of the network; ConfigError, with the models that can, if it cannot take the inputs."""
+    check_dataset(dataset)
+    some_inputs = dataset.train.inputs[:2]
+    try:
+        network = learner.tried(some_inputs)
+    except InputsError as error:
+        able = [name for name, node in model_nodes().items() if _takes(node, dataset, some_inputs)]
+        raise ConfigError(
+            f"{name} cannot take {error}; models that can: {', '.join(sorted(able)) or 'none'}"
+        ) from error
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _takes(node: Any, dataset: Dataset, inputs: Tensor) -> bool:
+    try:
+        _learner(*checked_model(node), "cpu", dataset).tried(inputs)
+    except ConfigError:
+        return False
+    return True
+
+
+def _plan(config: Mapping[str, Any], identity: Identity, path: Path, dataset: Dataset, device: str) -> Plan:
     return Plan(
         identity=identity,
         path=path,
@@ -112,11 +155,10 @@ def _plan(
         test_size=len(dataset.test),
         input_shape=dataset.input_shape,
         num_classes=dataset.num_classes,
-        num_parameters=sum(parameter.numel() for parameter in network.parameters()),
         num_initial=config["num_initial"],
+        num_validation=config["num_validation"],
         budget=config["budget"] or len(dataset.train),
-        num_done=num_done,
-        device=learner.device,
+        device=device,
         num_threads=config["num_threads"],
     )
 

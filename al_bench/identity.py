@@ -16,6 +16,7 @@ from urllib.parse import quote
 GROUPS = ("dataset", "model", "strategy")
 VARIANT_KEYS = (
     "num_initial",
+    "num_validation",
     "num_threads",
 )  # root keys that change results and are named if not the default
 READ_BY_MODELS = "dataset.hyperparameters"  # its values count where a model takes them
@@ -128,7 +129,7 @@ def _relevant(group: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
 def _differences(node: Mapping[str, Any], default: Mapping[str, Any]) -> list[str]:
     ours, theirs = dict(flattened(node)), dict(flattened(default))
     changed = [f"{key}={canonical(ours[key])}" for key in ours if key not in theirs or ours[key] != theirs[key]]
-    removed = [f"~{key}" for key in theirs.keys() - ours.keys()]
+    removed = [f"~{key}" for key in theirs if key not in ours and not any(k.startswith(f"{key}.") for k in ours)]
     return sorted(changed + removed)
 
 

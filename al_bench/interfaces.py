@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from al_bench.errors import StrategyError
+from al_bench.transfer import to_device
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 """(logits (N, C), targets (N,)) -> mean loss (): what training minimises."""
@@ -45,7 +46,7 @@ class Examples:
 
     def to(self, device: str) -> "Examples":
         """The same examples on a device."""
-        return Examples(self.inputs.to(device), self.targets.to(device))
+        return Examples(to_device(self.inputs, device), to_device(self.targets, device))
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Metrics:
-    """On a test set: accuracy, mean recall over the classes present, mean cross-entropy in nats."""
+    """On a test or validation set: accuracy, mean recall over the classes present, mean cross-entropy in nats."""
 
     accuracy: float
     balanced_accuracy: float
@@ -178,8 +179,9 @@ class Metrics:
 class RoundRecord:
     """One round: the batch labelled before it, and the network then trained from scratch.
 
-    `query_seconds` is the time taken to choose `batch` (0 for the initial labels), with the forward pass;
-    `class_counts` (C,) counts the classes in `batch`; `strategy_state` is the state after that choice.
+    `num_labelled` counts all labels, those of the `num_validation` validation examples among them; `query_seconds` is
+    the time taken to choose `batch` (0 for the initial labels), with the forward pass; `class_counts` (C,) counts the
+    classes in `batch`; `strategy_state` is the state after that choice.
     """
 
     round: int
@@ -192,4 +194,6 @@ class RoundRecord:
     fit_seconds: float
     query_seconds: float
     class_counts: tuple[int, ...]
+    num_validation: int = 0
+    validation: Metrics | None = None
     strategy_state: dict[str, Any] | None = None

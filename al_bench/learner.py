@@ -1,53 +1,28 @@
-"""Training from scratch, and what the trained network says."""
+"""Training from scratch."""
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
 
-import numpy as np
 import torch
-from annotated_types import Gt, Le
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
-from al_bench.errors import TrainingError
-from al_bench.interfaces import Examples, Metrics, Needs, Network, Normalisation, Objective, Outputs
-from al_bench.ranges import PositiveInt
+from al_bench.augmentation import crop_flip
+from al_bench.errors import ConfigError, InputsError, TrainingError
+from al_bench.interfaces import Examples, Needs, Network, Normalisation, Objective
+from al_bench.minibatches import Minibatches, minibatch_sizes
 from al_bench.seeding import Stream, generator, torch_seeded
+from al_bench.stopping import StoppingRule, TrainAccuracy, ValidationLoss
+from al_bench.trained import Preparation, Trained, metrics_of, outputs_of
+from al_bench.training import Training
 
-FORWARD_SIZE = 1024  # examples per forward pass in evaluation mode
-GATHERED_MINIBATCHES = 16
 DIVERGED = "a smaller model.optimizer.lr or scaled inputs may help"
-
-
-@dataclass(frozen=True)
-class Training:
-    """How a network is trained. ValueError if the optimizer refuses its arguments.
-
-    Args:
-        optimizer: parameters -> optimizer.
-        minibatch_size: examples per step.
-        stop_at_train_accuracy: stop after the first epoch whose running accuracy (each mini-batch is scored
-            before the step on it) is at least this.
-        max_epochs: stop then anyway.
-    """
-
-    optimizer: Callable[[Iterable[Tensor]], Optimizer]
-    minibatch_size: PositiveInt = 64
-    stop_at_train_accuracy: Annotated[float, Gt(0), Le(1)] = 0.99
-    max_epochs: PositiveInt = 3000
-
-    def __post_init__(self) -> None:
-        lr = getattr(self.optimizer, "keywords", {}).get("lr")
-        if lr is not None and not lr > 0:
-            raise ValueError(f"optimizer.lr={lr}: must be above 0")
-        try:
-            self.optimizer([torch.zeros(1, requires_grad=True)])
-        except (ValueError, TypeError, RuntimeError) as error:
-            raise ValueError(f"optimizer: {error}") from error
+BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 @dataclass(frozen=True)
@@ -66,144 +41,148 @@ class Learner:
     device: str = "cpu"
     normalisation: Normalisation | None = None
 
-    def fit(self, labelled: Examples, objective: Objective, *, seed: int, round: int) -> "Trained":
-        """A network trained from scratch: parameters, buffers and optimizer are new.
-
-        Weights and the order of the mini-batches depend on the seed and the round alone.
-
-        Raises:
-            TrainingError: if a loss is not finite.
-        """
-        start = time.perf_counter()
-        with torch_seeded(seed, Stream.WEIGHTS, round):
-            network = self.build()
-        network.to(self.device).train()
-        rng = generator(seed, Stream.MINIBATCH, round)
-        prepare = Preparation.to_device(self.device, self.normalisation)
-        with torch_seeded(seed, Stream.LAYERS, round, self.device):
-            accuracy, num_epochs = self._train(network, labelled, objective, prepare, rng, round)
-        is_limit_hit = accuracy < self.training.stop_at_train_accuracy
-        return Trained(network.eval(), prepare, accuracy, num_epochs, is_limit_hit, time.perf_counter() - start)
-
-    def _train(
+    def fit(
         self,
-        network: Network,
         labelled: Examples,
         objective: Objective,
-        prepare: "Preparation",
-        rng: np.random.Generator,
+        *,
+        seed: int,
         round: int,
-    ) -> tuple[float, int]:
-        """Train until the stopping rule says so: running accuracy of the last epoch, and number of epochs."""
-        training, accuracy = self.training, 0.0
+        validation: Examples | None = None,
+    ) -> Trained:
+        """A network trained from scratch: parameters, buffers and optimizer are new.
+
+        Weights, the order of the mini-batches and augmentation depend on the seed and the round alone.
+
+        Raises:
+            ConfigError: if `training.patience` is set without validation examples.
+            TrainingError: if a loss is not finite, or the learning-rate schedule does not go on.
+        """
+        start = time.perf_counter()
+        rule = self._stopping_rule(validation)
+        with torch_seeded(seed, Stream.WEIGHTS, round):
+            network = self.build()
+        network.to(self.device)
+        if self.training.channels_last:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        minibatches = self._minibatches(labelled, network, seed, round)
+        with torch_seeded(seed, Stream.LAYERS, round, self.device):
+            try:
+                accuracy, num_epochs, is_limit_hit = self._train(network, minibatches, objective, rule)
+            except TrainingError as error:
+                raise TrainingError(f"round {round}, {error}") from error
+        seconds = time.perf_counter() - start
+        return Trained(network.eval(), self._preparation(), accuracy, num_epochs, is_limit_hit, seconds)
+
+    def tried(self, inputs: Tensor) -> Network:
+        """A network that has taken some inputs (N, ...), to know before training that it can.
+
+        Raises:
+            ConfigError: if the training cannot take them.
+            InputsError: if the network cannot.
+        """
+        shape = tuple(inputs.shape[1:])
+        if self.training.augmentation != "none" and len(shape) != 3:
+            raise ConfigError(
+                f"model.augmentation={self.training.augmentation}: the inputs have shape {shape}, but images "
+                "(channels, height, width) are needed; say model.augmentation=none"
+            )
+        with torch_seeded(0, Stream.WEIGHTS, 0):
+            network = self.build().eval()
+        prepare = replace(self, device="cpu")._preparation()
+        rows = torch.arange(len(inputs), device=inputs.device)
+        try:
+            outputs_of(network, prepare, inputs, rows, Needs.LOGITS)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise InputsError(f"inputs of shape {shape}: {' '.join(str(error).split())}") from error
+        return network
+
+    def _train(
+        self, network: Network, minibatches: Minibatches, objective: Objective, rule: StoppingRule
+    ) -> tuple[float, int, bool]:
+        """Running accuracy of the last epoch, number of epochs, and whether the epoch limit ended them."""
+        training = self.training
         optimizer = training.optimizer(network.parameters())
+        schedule = training.lr_schedule(optimizer) if training.lr_schedule is not None else None
         for epoch in range(1, training.max_epochs + 1):
-            order = torch.from_numpy(rng.permutation(len(labelled))).to(labelled.targets.device)
-            minibatches = _minibatches(labelled, order, training.minibatch_size, prepare)
-            accuracy, loss = _epoch(network, optimizer, objective, minibatches)
+            _to_training_mode(network, is_single=minibatches.sizes[0] == 1)
+            accuracy, loss = self._epoch(network, optimizer, objective, minibatches.epoch())
             if not math.isfinite(loss):
-                raise TrainingError(f"round {round}, epoch {epoch}: the training loss is {loss}; {DIVERGED}")
-            if accuracy >= training.stop_at_train_accuracy:
+                raise TrainingError(f"epoch {epoch}: the training loss is {loss}; {DIVERGED}")
+            is_met = rule.is_met(network, accuracy)
+            if is_met:
                 break
-        return accuracy, epoch
+            if schedule is not None and epoch < training.max_epochs:
+                _step(schedule, epoch)
+        rule.finish(network)
+        return accuracy, epoch, not is_met and rule.can_be_met
 
+    def _epoch(
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        objective: Objective,
+        minibatches: Iterator[tuple[Tensor, Tensor]],
+    ) -> tuple[float, float]:
+        """One pass: running accuracy and the sum of the losses, fetched from the device together, at its end."""
+        clamp = self.training.gradient_clamp
+        losses, predictions, all_targets = [], [], []
+        for inputs, targets in minibatches:
+            optimizer.zero_grad(set_to_none=True)
+            with self._precision():
+                logits_NC = network(inputs)
+            loss = objective(logits_NC.float(), targets)
+            loss.backward()
+            if clamp is not None:
+                nn.utils.clip_grad_value_(network.parameters(), clamp)
+            optimizer.step()
+            losses.append(loss.detach())
+            predictions.append(logits_NC.detach().argmax(dim=1))
+            all_targets.append(targets)
+        is_right_N = torch.cat(predictions).eq(torch.cat(all_targets))
+        num_right, loss_sum = torch.stack([is_right_N.sum().double(), torch.stack(losses).sum().double()]).tolist()
+        return num_right / len(is_right_N), loss_sum
 
-def _minibatches(
-    labelled: Examples, order: Tensor, size: int, prepare: "Preparation"
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Inputs and targets in this order; several mini-batches are gathered at once, which is cheaper than one by one."""
-    for rows in order.split(size * GATHERED_MINIBATCHES):
-        gathered = prepare.examples(labelled.take(rows))
-        yield from zip(gathered.inputs.split(size), gathered.targets.split(size), strict=True)
+    def _precision(self) -> AbstractContextManager[object]:
+        if self.training.precision == "float32":
+            return nullcontext()
+        return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
 
+    def _preparation(self) -> Preparation:
+        return Preparation.to_device(self.device, self.normalisation, channels_last=self.training.channels_last)
 
-def _epoch(
-    network: nn.Module, optimizer: Optimizer, objective: Objective, minibatches: Iterator[tuple[Tensor, Tensor]]
-) -> tuple[float, float]:
-    """One pass in training mode: running accuracy and the sum of the losses, fetched from the device at its end."""
-    losses, predictions, all_targets = [], [], []
-    for inputs, targets in minibatches:
-        optimizer.zero_grad(set_to_none=True)
-        logits_NC = network(inputs)
-        loss = objective(logits_NC, targets)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.detach())
-        predictions.append(logits_NC.detach().argmax(dim=1))
-        all_targets.append(targets)
-    is_right_N = torch.cat(predictions).eq(torch.cat(all_targets))
-    return is_right_N.sum().item() / len(is_right_N), torch.stack(losses).sum().item()
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """Stored inputs to what the network takes: float32, normalised, on its device.
-
-    uint8 inputs x become x * scale + shift; float32 inputs are taken as they are.
-    """
-
-    device: str
-    scale: Tensor
-    shift: Tensor
-
-    @classmethod
-    def to_device(cls, device: str, normalisation: Normalisation | None) -> "Preparation":
-        """Scaling to 0 .. 1, then (x - mean) / std, as one multiplication and one addition."""
-        mean, std = torch.zeros(()), torch.ones(())
-        if normalisation is not None:
-            mean, std = (torch.tensor(c).reshape(-1, 1, 1) for c in (normalisation.mean, normalisation.std))
-        return cls(device, (1 / (255 * std)).to(device), (-mean / std).to(device))
-
-    def examples(self, minibatch: Examples) -> Examples:
-        """Prepared inputs, and the targets on the device."""
-        return Examples(self.inputs(minibatch.inputs), minibatch.targets.to(self.device))
-
-    def inputs(self, inputs: Tensor) -> Tensor:
-        """Inputs (N, ...) as stored -> (N, ...), float32."""
-        inputs = inputs.to(self.device)
-        if inputs.dtype == torch.uint8:
-            return torch.addcmul(self.shift, inputs.to(torch.float32), self.scale)
-        return inputs
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained network in evaluation mode, and how its training went. Nothing of it goes into the next round.
-
-    `train_accuracy` is the running accuracy of the last epoch: the one that the stopping rule saw.
-    """
-
-    network: Network
-    prepare: Preparation
-    train_accuracy: float
-    num_epochs: int
-    epoch_limit_hit: bool
-    fit_seconds: float
-
-    @torch.no_grad()
-    def outputs(self, inputs: Tensor, rows: Tensor, needs: Needs) -> Outputs:
-        """The outputs declared in `needs` for these rows of `inputs`, in their order, in one pass."""
-        kept: dict[str, list[Tensor]] = {"logits": [], "embedding": []}
-        for chunk in rows.split(FORWARD_SIZE):
-            embedding_ND = self.network.embed(self.prepare.inputs(inputs[chunk]))
-            if Needs.EMBEDDING in needs:
-                kept["embedding"].append(embedding_ND.float())
-            if Needs.LOGITS in needs:
-                kept["logits"].append(self.network.head(embedding_ND).float())
-        return Outputs(**{name: torch.cat(chunks) for name, chunks in kept.items() if chunks})
-
-    def evaluate(self, examples: Examples) -> Metrics:
-        """Accuracy, balanced accuracy and cross-entropy on labelled examples."""
-        rows = torch.arange(len(examples), device=examples.targets.device)
-        logits_NC = self.outputs(examples.inputs, rows, Needs.LOGITS).logits_NC
-        targets = examples.targets.to(logits_NC.device)
-        hits = logits_NC.argmax(dim=1).eq(targets)
-        num_classes = logits_NC.shape[1]
-        present_C = targets.bincount(minlength=num_classes)
-        recalled_C = targets[hits].bincount(minlength=num_classes)
-        recalls = (recalled_C.double() / present_C)[present_C > 0]
-        return Metrics(
-            accuracy=hits.double().mean().item(),
-            balanced_accuracy=recalls.mean().item(),
-            loss=functional.cross_entropy(logits_NC.double(), targets).item(),
+    def _minibatches(self, labelled: Examples, network: Network, seed: int, round: int) -> Minibatches:
+        has_batch_norm = any(isinstance(module, BATCH_NORM) for module in network.modules())
+        augment_rng = generator(seed, Stream.AUGMENT, round)
+        return Minibatches(
+            examples=labelled,
+            sizes=minibatch_sizes(len(labelled), self.training.minibatch_size, is_one_too_few=has_batch_norm),
+            prepare=self._preparation().inputs,
+            order_rng=generator(seed, Stream.MINIBATCH, round),
+            device=self.device,
+            augment=partial(crop_flip, rng=augment_rng) if self.training.augmentation == "crop_flip" else None,
         )
+
+    def _stopping_rule(self, validation: Examples | None) -> StoppingRule:
+        training, prepare = self.training, self._preparation()
+        if training.patience is None:
+            return TrainAccuracy(training.stop_at_train_accuracy)
+        if validation is None:
+            raise ConfigError(f"model.patience={training.patience}: needs validation examples; say num_validation=...")
+        return ValidationLoss(training.patience, lambda network: metrics_of(network.eval(), prepare, validation).loss)
+
+
+def _to_training_mode(network: Network, *, is_single: bool) -> None:
+    """Batch norm takes no statistics from mini-batches of a single example: it uses its running ones then."""
+    network.train()
+    if is_single:
+        for module in network.modules():
+            if isinstance(module, BATCH_NORM):
+                module.eval()
+
+
+def _step(schedule: LRScheduler, epoch: int) -> None:
+    try:
+        schedule.step()
+    except ValueError as error:
+        raise TrainingError(f"epoch {epoch}: model.lr_schedule: {error}; say model.max_epochs={epoch}") from error

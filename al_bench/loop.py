@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from al_bench.datasets.checks import check_dataset
 from al_bench.errors import ConfigError, DataError, StrategyError, TrainingError
 from al_bench.interfaces import Batch, Dataset, Needs, Outputs, QueryContext, RoundRecord, Strategy
-from al_bench.learner import DIVERGED, Learner, Trained
+from al_bench.learner import DIVERGED, Learner
 from al_bench.pool import Pool
+from al_bench.ranges import check_budget
 from al_bench.seeding import Stream, generator
+from al_bench.trained import Trained
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ def active_learning(
     num_initial: int = 100,
     batch_size: int = 100,
     budget: int | None = None,
+    num_validation: int = 0,
     committed: Committed = Committed(),
 ) -> Iterator[RoundRecord]:
     """Train from scratch, measure, query a batch, label, repeat; one record per round, as it ends.
@@ -52,9 +55,11 @@ def active_learning(
         learner: trains the networks.
         strategy: chooses the batches.
         seed: of every random number (see `al_bench.seeding`).
-        num_initial: labels of round 0, drawn uniformly.
+        num_initial: labels that round 0 is trained on, drawn uniformly.
         batch_size: labels added per round; the last round adds what is left.
         budget: labels in all; None for the whole pool.
+        num_validation: labelled examples, drawn uniformly from the pool, that are neither trained on nor queried. They
+            are measured in every round, and decide when training ends if it has `patience`; they count as labels.
         committed: rounds already done. They are replayed, not repeated or yielded; the networks of all but the
             last are not needed any more, and the last is trained again to query from it.
 
@@ -65,11 +70,14 @@ def active_learning(
         TrainingError: if a loss is not finite.
     """
     check_dataset(dataset)
-    pool = Pool(dataset.train)
-    budget = _checked_budget(len(pool), num_initial, budget)
+    budget = _checked_budget(len(dataset.train), num_initial, num_validation, budget)
+    validation_indices = generator(seed, Stream.VALIDATION).permutation(len(dataset.train))[:num_validation]
+    pool = Pool(dataset.train, validation_indices)
+    validation = pool.validation()
     if committed.strategy_state is not None:
         strategy.load_state_dict(committed.strategy_state)
-    indices = generator(seed, Stream.INITIAL).permutation(len(pool))[:num_initial]
+    order = generator(seed, Stream.INITIAL).permutation(len(pool))
+    indices = order[~np.isin(order, validation_indices)][:num_initial]
     query_seconds, last_committed = 0.0, len(committed.batches) - 1
     for round in itertools.count():
         is_committed = round <= last_committed
@@ -84,7 +92,7 @@ def active_learning(
                 "those of a run that was asked for all at once",
                 *(round, len(batch.indices)),
             )
-        trained = learner.fit(pool.labelled(), strategy.objective, seed=seed, round=round)
+        trained = learner.fit(pool.labelled(), strategy.objective, seed=seed, round=round, validation=validation)
         if not is_committed:
             test = trained.evaluate(dataset.test)
             if not math.isfinite(test.loss):
@@ -100,6 +108,8 @@ def active_learning(
                 fit_seconds=trained.fit_seconds,
                 query_seconds=query_seconds,
                 class_counts=tuple(np.bincount(batch.targets, minlength=dataset.num_classes).tolist()),
+                num_validation=num_validation,
+                validation=None if validation is None else trained.evaluate(validation),
                 strategy_state=strategy.state_dict(),
             )
         if pool.num_labelled >= budget:
@@ -147,12 +157,16 @@ def query(
     return chosen
 
 
-def _checked_budget(pool_size: int, num_initial: int, budget: int | None) -> int:
-    for key, value in (("num_initial", num_initial), ("budget", budget)):
+def _checked_budget(pool_size: int, num_initial: int, num_validation: int, budget: int | None) -> int:
+    for key, value in (("num_initial", num_initial), ("num_validation", num_validation), ("budget", budget)):
         if value is not None and value > pool_size:
             raise ConfigError(f"{key}={value}: the training pool has {pool_size} examples; at most that many")
-    if budget is not None and budget < num_initial:
-        raise ConfigError(f"budget={budget}: labels in all, so at least num_initial={num_initial}")
+    check_budget(budget, num_initial, num_validation)
+    if num_initial + num_validation > pool_size:
+        raise ConfigError(
+            f"num_validation={num_validation}: with num_initial={num_initial} that is more than the training pool's "
+            f"{pool_size} examples"
+        )
     return pool_size if budget is None else budget
 
 

@@ -9,12 +9,19 @@ from al_bench.interfaces import Batch, Examples
 
 
 class Pool:
-    """All training examples; their targets are revealed by `label` alone."""
+    """All training examples; their targets are revealed by `label`, and to validation from the start.
 
-    def __init__(self, examples: Examples) -> None:
+    Args:
+        examples: the pool.
+        validation_indices: examples (V,) that are labelled, but neither trained on nor queried.
+    """
+
+    def __init__(self, examples: Examples, validation_indices: NDArray[np.int64] | None = None) -> None:
         self._examples = examples
         self._order: list[NDArray[np.int64]] = []
+        self._validation = np.empty(0, dtype=np.int64) if validation_indices is None else validation_indices
         self._is_labelled = np.zeros(len(examples), dtype=bool)
+        self._is_labelled[self._validation] = True
 
     def __len__(self) -> int:
         return len(self._examples)
@@ -26,7 +33,7 @@ class Pool:
 
     @property
     def num_labelled(self) -> int:
-        """How many examples have been labelled."""
+        """How many examples have been labelled, those for validation among them."""
         return int(self._is_labelled.sum())
 
     @property
@@ -45,8 +52,12 @@ class Pool:
         return self._on_device(np.flatnonzero(~self._is_labelled))
 
     def labelled(self) -> Examples:
-        """The labelled examples in labelling order."""
+        """The labelled examples to train on, in labelling order."""
         return self._examples.take(self.labelled_indices)
+
+    def validation(self) -> Examples | None:
+        """The labelled examples for validation, if there are any."""
+        return self._examples.take(self._on_device(self._validation)) if len(self._validation) else None
 
     def label(self, indices: NDArray[np.int64]) -> Batch:
         """Ask the oracle for the targets of these examples; ValueError unless they are new and distinct."""

@@ -6,8 +6,17 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Lt
 
+from al_bench.errors import ConfigError
+
 PositiveInt = Annotated[int, Gt(0), Le(2**31 - 1)]
 NumThreads = Annotated[int, Gt(0), Le(1024)]
 NonNegativeInt = Annotated[int, Ge(0)]
 PositiveFloat = Annotated[float, Gt(0)]
 Fraction = Annotated[float, Gt(0), Lt(1)]
+
+
+def check_budget(budget: int | None, num_initial: int, num_validation: int) -> None:
+    """ConfigError if the labels in all are fewer than those that are bought before the first query."""
+    if budget is not None and budget < num_initial + num_validation:
+        validation = f" + num_validation={num_validation}" if num_validation else ""
+        raise ConfigError(f"budget={budget}: labels in all, so at least num_initial={num_initial}{validation}")

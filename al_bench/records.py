@@ -123,7 +123,8 @@ class RunDirectory:
         if any(row[column] != expected[column] for row in rounds for column in IDENTITY_COLUMNS):
             raise RunDirectoryError(f"{self.path / 'rounds.csv'} holds rows of another run; give this run another name")
         batches = batches_of(row for row in queries if int(row["round"]) < len(rounds))
-        if list(accumulate(len(batch.indices) for batch in batches)) != [int(row["num_labelled"]) for row in rounds]:
+        counted = [int(row["num_labelled"]) - int(row["num_validation"]) for row in rounds]
+        if list(accumulate(len(batch.indices) for batch in batches)) != counted:
             raise RunDirectoryError(
                 f"{self.path}: queries.csv does not hold the labels that rounds.csv counts; the folder was changed "
                 "by something else: delete it to start again, or give the run another name"

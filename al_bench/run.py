@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from al_bench.config import CONF, check_hydra_overrides, checked_root, identity_of_job, task_overrides
+from al_bench.config import CONF, check_hydra_overrides, checked_root, identity_of_job, model_nodes, task_overrides
 from al_bench.console import display_for, draw_curve, log_to_stdout
 from al_bench.errors import UserError
 from al_bench.explain import explained
@@ -62,7 +62,7 @@ def job(cfg: DictConfig) -> Outcome:
         from al_bench import experiment  # torch, a second that skipping and --help need not wait
 
         parts = experiment.Parts.checked(config)
-        experiment.run(config, identity, path, parts, display)
+        experiment.run(config, identity, path, parts, display, model_nodes)
         display.finish(None if is_sweep else draw_curve(path))
     except UserError as error:
         if not is_sweep:

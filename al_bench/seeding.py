@@ -23,6 +23,7 @@ class Stream(IntEnum):
     UNLABELLED = 5
     QUERY = 6
     LAYERS = 7  # dropout and the like, in training
+    VALIDATION = 8
 
 
 def generator(seed: int, stream: Stream, round: int = 0) -> np.random.Generator:

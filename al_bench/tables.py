@@ -28,6 +28,9 @@ ROUND_COLUMNS = (
     "fit_seconds",
     "query_seconds",
     "class_counts",
+    "num_validation",
+    "validation_accuracy",
+    "validation_loss",
 )
 QUERY_COLUMNS = ("round", "order", "pool_index", "target")
 
@@ -78,6 +81,8 @@ def round_row(identity: Identity, record: RoundRecord) -> list[object]:
         round(record.fit_seconds, 6),
         round(record.query_seconds, 6),
         " ".join(map(str, record.class_counts)),
+        record.num_validation,
+        *([record.validation.accuracy, record.validation.loss] if record.validation is not None else ["", ""]),
     ]
 
 

@@ -80,6 +80,9 @@ class WandbTracker:
             "fit_seconds": record.fit_seconds,
             "query_seconds": record.query_seconds,
         }
+        if record.validation is not None:
+            values["validation_accuracy"] = record.validation.accuracy
+            values["validation_loss"] = record.validation.loss
         self._run.log(values, step=record.round)
 
     def finish(self) -> None:

@@ -29,9 +29,10 @@ from torch.nn import functional
 
 from al_bench.analysis.curves import load_rounds
 from al_bench.interfaces import Examples, Normalisation, cross_entropy
-from al_bench.learner import Learner, Training
+from al_bench.learner import Learner
 from al_bench.models.mlp import MLP
 from al_bench.seeding import Stream, generator, torch_seeded
+from al_bench.training import Training
 
 REPEATS = 15
 EPOCHS = 100

@@ -15,8 +15,9 @@ import pytest
 import torch
 
 from al_bench.interfaces import Dataset, Examples
-from al_bench.learner import Learner, Training
+from al_bench.learner import Learner
 from al_bench.models.mlp import MLP
+from al_bench.training import Training
 
 torch.set_num_threads(1)
 

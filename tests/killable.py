@@ -23,8 +23,9 @@ ARGUMENTS = (
     "model.width=8",
     "model.max_epochs=3",
     "num_initial=20",
+    "num_validation=10",
     "batch_size.size=15",
-    "budget=60",
+    "budget=70",
 )
 
 

@@ -136,7 +136,7 @@ def test_data_that_cannot_be_learned_from_is_one_message(cli, tmp_path, arrays, 
     [
         (["dataset=arrays", "dataset.path=nope.npz"], "no such file (looked for {cwd}/nope.npz)"),
         (["dataset=openml", "dataset.id=6", "data_dir=nope"], "{cwd}/nope/openml/6.arff"),
-        (["dataset=mnist", "data_dir=nope"], "{cwd}/nope/MNIST/raw"),
+        (["dataset=mnist", "data_dir=nope"], "{cwd}/nope: MNIST/raw/train-images-idx3-ubyte, "),
     ],
     ids=str,
 )

@@ -1,15 +1,22 @@
 """The same code on a GPU: the same choices as on the CPU, and two runs equal to the bit."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from al_bench.interfaces import Outputs, cross_entropy
+from al_bench.augmentation import crop_flip
+from al_bench.interfaces import Needs, Outputs, cross_entropy
+from al_bench.learner import Learner
+from al_bench.models.resnet import ResNet
+from al_bench.models.vgg import VGG
 from al_bench.strategies.badge import Badge, draw_proportional
+from al_bench.training import Training
 from tests.conftest import assert_same_results, blobs, run_command, run_directory, small_learner
+from tests.test_models import images
 from tests.test_strategies import OPTIONS, context, query, strategy
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="NO GPU: PyTorch sees no CUDA device")
@@ -72,3 +79,37 @@ def test_runs_are_equal_to_the_bit_wherever_the_data_lies(tmp_path):
     first, *others = (run_directory(Path(tmp_path / "outputs" / name)) for name in names)
     for other in others:
         assert_same_results(first, other)
+
+
+@pytest.mark.parametrize("network", [ResNet, VGG])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_convolutional_networks_are_trained_alike_twice(network, precision):
+    dataset = images()
+    training = Training(
+        partial(torch.optim.Adam, lr=1e-3, fused=True),
+        minibatch_size=8,
+        lr_schedule=partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=3),
+        gradient_clamp=0.1,
+        patience=5,
+        max_epochs=3,
+        precision=precision,
+        channels_last=True,
+        augmentation="crop_flip",
+    )
+    build = partial(network, dataset.input_shape, dataset.num_classes)
+    learner = Learner(build, training, "cuda", dataset.normalisation)
+    stored = [dataset.to("cuda"), dataset.to("cuda"), dataset]  # the last on the host
+    trained = [learner.fit(each.train, cross_entropy, seed=0, round=0, validation=each.test) for each in stored]
+    for a, b, c in zip(*(each.network.parameters() for each in trained), strict=True):
+        assert torch.equal(a, b)
+        assert torch.equal(a, c)
+    outputs = trained[0].outputs(stored[0].test.inputs, torch.arange(20, device="cuda"), Needs.LOGITS)
+    on_cpu = replace(learner, device="cpu").fit(dataset.train, cross_entropy, seed=0, round=0, validation=dataset.test)
+    assert outputs.logits_NC.dtype == torch.float32
+    assert on_cpu.num_epochs == trained[0].num_epochs
+
+
+def test_augmentation_is_that_of_the_cpu():
+    stored = images().train.inputs
+    on_gpu = crop_flip(stored.cuda(), np.random.default_rng(0))
+    assert torch.equal(on_gpu.cpu(), crop_flip(stored, np.random.default_rng(0)))

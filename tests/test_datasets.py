@@ -3,10 +3,11 @@
 import gzip
 import hashlib
 import json
-import os
+import multiprocessing
 import re
-import shutil
-import stat
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -25,13 +26,13 @@ from al_bench.datasets.arrays import arrays
 from al_bench.datasets.checks import check_dataset
 from al_bench.datasets.digits import digits
 from al_bench.datasets.files import md5_of
-from al_bench.datasets.mnist import mnist
 from al_bench.datasets.openml import openml
 from al_bench.errors import DataError
 from al_bench.interfaces import Dataset, Examples
 from al_bench.parts import called, checked_part
 from al_bench.seeding import Stream, generator
 from tests.conftest import blobs, real_data
+from tests.image_files import expect, made, write
 
 OPTIONS = sorted(path.stem for path in (CONF / "dataset").glob("*.yaml"))
 TABLE = """% a comment
@@ -62,25 +63,43 @@ def openml_folder(folder: Path, content: str = TABLE, id: int = 1) -> Path:
     return path
 
 
+def poker(num_rows: int = 600) -> str:
+    """OpenML 155's format: suits as categories, ranks as numbers, ten classes, the rarest of them twice."""
+    made = np.random.default_rng(0)
+    columns = "".join(f"@attribute s{i} {{0,1,2,3}}\n@attribute c{i} numeric\n" for i in range(1, 6))
+    targets = np.minimum(np.arange(num_rows) // 2, made.geometric(0.5, size=num_rows) - 1).clip(max=8)
+    targets[-2:] = 9
+    rows = [
+        ",".join(f"{suit},{rank / 13:.6f}" for suit, rank in made.integers([4, 13], size=(5, 2))) + f",{target}"
+        for target in targets
+    ]
+    return f"@relation poker\n{columns}@attribute class {{{','.join(map(str, range(10)))}}}\n@data\n" + "\n".join(rows)
+
+
 def letters(num_rows: int = 400) -> str:
     """A table large enough to be split."""
     rows = "\n".join(f"{i % 7},{i % 3},{'AB'[i % 2]}" for i in range(num_rows))
     return f"@relation r\n@attribute x numeric\n@attribute y numeric\n@attribute class {{A,B}}\n@data\n{rows}\n"
 
 
-def configured(option: str, tmp_path: Path) -> Callable[[int], Dataset]:
-    """The data set of a yaml, real or, where a user brings the data, made here; from a seed."""
-    overrides, folder = {
-        "digits": ([], tmp_path),
-        "mnist": ([], None),
-        "openml": (["dataset.id=77"], tmp_path),
-        "openml_6": ([], None),
-        "openml_184": ([], None),
-        "arrays": ([f"dataset.path={tmp_path / 'a.npz'}"], tmp_path),
-    }.get(option, ([], None))
-    if folder is None:
-        folder = real_data(*{"mnist": ["MNIST"]}.get(option, ["openml", f"{option.removeprefix('openml_')}.arff"]))
+REAL_FILES = {
+    "mnist": "MNIST",
+    "cifar10": "cifar-10-batches-py",
+    "openml_6": "openml/6.arff",
+    "openml_156": "openml/156.arff",
+    "openml_184": "openml/184.arff",
+}
+
+
+def configured(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Dataset]:
+    """The data set of a yaml, from a seed: the real one where it is at hand, else one of its format."""
+    overrides = {"openml": ["dataset.id=77"], "arrays": [f"dataset.path={tmp_path / 'a.npz'}"]}.get(option, [])
+    folder = real_data(REAL_FILES[option]) if option in REAL_FILES else tmp_path
+    if option in ("fashion_mnist", "svhn"):
+        expect(option, made(option), monkeypatch)
+        write(made(option).files, tmp_path)
     openml_folder(tmp_path, letters(), id=77)
+    openml_folder(tmp_path, poker(), id=155)
     np.savez(tmp_path / "a.npz", inputs=np.random.default_rng(0).normal(size=(90, 3, 2)), targets=np.arange(90) % 3)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         node = OmegaConf.to_container(compose("config", [f"dataset={option}", *overrides]).dataset, resolve=True)
@@ -90,8 +109,8 @@ def configured(option: str, tmp_path: Path) -> Callable[[int], Dataset]:
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_every_data_set_keeps_the_contract(option, tmp_path):
-    build = configured(option, tmp_path)
+def test_every_data_set_keeps_the_contract(option, tmp_path, monkeypatch):
+    build = configured(option, tmp_path, monkeypatch)
     first, again, other = build(0), build(0), build(1)
     check_dataset(first)
     assert first.train.inputs.dtype in (torch.float32, torch.uint8)
@@ -99,7 +118,7 @@ def test_every_data_set_keeps_the_contract(option, tmp_path):
         assert torch.equal(part.inputs, same.inputs)
         assert torch.equal(part.targets, same.targets)
     assert len(first.train) == len(other.train)
-    is_official = option == "mnist"
+    is_official = option in ("mnist", "fashion_mnist", "cifar10", "svhn")
     assert torch.equal(first.train.targets, other.train.targets) is is_official
 
 
@@ -244,6 +263,26 @@ class TestOpenml:
         path.write_text(letters(100))
         assert len(openml(1, tmp_path, rng()).train) == 90
 
+    def test_of_processes_that_start_at_once_one_reads_the_text(self, tmp_path, monkeypatch):
+        openml_folder(tmp_path, letters())
+        reads = tmp_path / "reads"
+
+        def counted(path: Path) -> tuple[pd.DataFrame, str]:
+            with reads.open("a") as file:
+                file.write("read\n")
+            time.sleep(0.5)
+            return read_arff(path)
+
+        monkeypatch.setattr("al_bench.datasets.openml.read_arff", counted)
+        context = multiprocessing.get_context("fork")
+        processes = [context.Process(target=openml, args=(1, tmp_path, rng())) for _ in range(4)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(60)
+        assert [process.exitcode for process in processes] == [0] * 4
+        assert reads.read_text() == "read\n"
+
     @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 torn"])
     def test_a_damaged_kept_table_is_made_again(self, tmp_path, damage):
         openml_folder(tmp_path, letters())
@@ -269,7 +308,7 @@ class TestOpenml:
         monkeypatch.setattr("numpy.savez", refused)
         assert len(openml(1, tmp_path, rng()).train) == 360
         assert "is not kept" in caplog.text
-        assert {path.name for path in (tmp_path / "openml").iterdir()} == {"1.arff"}
+        assert {path.name for path in (tmp_path / "openml").glob("[!.]*")} == {"1.arff"}
 
 
 class TestFetching:
@@ -412,57 +451,6 @@ class TestArrays:
             arrays(str(tmp_path / "a.npz"), rng())
 
 
-class TestMnist:
-    def test_the_real_files(self):
-        dataset = mnist(real_data("MNIST"))
-        assert dataset.train.inputs.shape == (60_000, 1, 28, 28)
-        assert dataset.test.inputs.shape == (10_000, 1, 28, 28)
-        assert dataset.train.targets[:5].tolist() == [5, 0, 4, 1, 9]
-        pixels = dataset.train.inputs.double() / 255
-        assert dataset.normalisation.mean == pytest.approx([pixels.mean().item()], abs=1e-4)
-        assert dataset.normalisation.std == pytest.approx([pixels.std().item()], abs=1e-4)
-
-    def test_a_changed_byte_is_noticed(self, tmp_path):
-        source = real_data("MNIST") / "MNIST" / "raw"
-        target = tmp_path / "MNIST" / "raw"
-        shutil.copytree(source, target)
-        for file in target.iterdir():
-            os.chmod(file, stat.S_IRUSR | stat.S_IWUSR)  # noqa: PTH101
-        labels = bytearray((target / "t10k-labels-idx1-ubyte").read_bytes())
-        labels[100] ^= 1
-        (target / "t10k-labels-idx1-ubyte").write_bytes(labels)
-        with pytest.raises(DataError, match="t10k-labels-idx1-ubyte: the checksum does not match; delete it"):
-            mnist(tmp_path)
-
-    @pytest.mark.parametrize("kept", [984, 0])
-    def test_a_truncated_file_is_named(self, tmp_path, kept):
-        folder = tmp_path / "MNIST" / "raw"
-        folder.mkdir(parents=True)
-        (folder / "train-images-idx3-ubyte").write_bytes(b"\0" * kept)
-        with pytest.raises(DataError, match="train-images-idx3-ubyte: the checksum does not match; delete it"):
-            mnist(tmp_path)
-
-    def test_a_broken_archive_that_cannot_be_fetched_again_is_named(self, tmp_path, monkeypatch):
-        def refused(*_: object, **__: object) -> None:
-            raise URLError("no route to host")
-
-        monkeypatch.setattr("urllib.request.OpenerDirector.open", refused)
-        folder = tmp_path / "MNIST" / "raw"
-        folder.mkdir(parents=True)
-        (folder / "train-images-idx3-ubyte.gz").write_bytes(b"torn")
-        with pytest.raises(
-            DataError, match="checksum of train-images-idx3-ubyte.gz does not match, and it could not be"
-        ):
-            mnist(tmp_path)
-
-    def test_only_the_archives_are_enough(self, tmp_path):
-        source = real_data("MNIST") / "MNIST" / "raw"
-        (tmp_path / "MNIST" / "raw").mkdir(parents=True)
-        for file in source.glob("*.gz"):
-            shutil.copy(file, tmp_path / "MNIST" / "raw")
-        assert len(mnist(tmp_path).train) == 60_000
-
-
 @pytest.mark.parametrize(
     ("id", "rows", "columns", "classes"), [(6, 20_000, 16, 26), (184, 28_056, 6, 18), (156, 100_000, 10, 5)]
 )
@@ -491,3 +479,31 @@ def test_digits_keep_every_class_in_proportion():
     shares = dataset.test.targets.bincount() / (dataset.test.targets.bincount() + dataset.train.targets.bincount())
     assert shares.tolist() == pytest.approx([0.2] * 10, abs=0.01)
     assert dataset.train.inputs.mean(0).abs().max() < 1e-6
+
+
+def test_a_million_rows_take_little_memory_and_are_read_once(tmp_path):
+    """1,000,000 rows of 10 numbers: below 2 GB with all that is imported, and the second start parses no text."""
+    made = np.random.default_rng(0)
+    block = "".join(
+        ",".join(f"{value:.6f}" for value in row) + f",class{target}\n"
+        for row, target in zip(made.uniform(size=(1000, 10)), made.integers(1, 6, size=1000), strict=True)
+    )
+    columns = "".join(f"@attribute att{i} numeric\n" for i in range(1, 11))
+    header = f"@relation r\n{columns}@attribute class {{class1,class2,class3,class4,class5}}\n@data\n"
+    path = openml_folder(tmp_path, header, id=156)
+    with path.open("a") as file:
+        file.writelines(block for _ in range(1000))
+    code = f"""
+import resource, sys
+from pathlib import Path
+from al_bench.datasets import openml
+from al_bench.seeding import Stream, generator
+openml.read_arff = openml.read_arff if sys.argv[1] == "first" else None
+dataset = openml.openml(156, Path({str(tmp_path)!r}), generator(0, Stream.SPLIT))
+assert (len(dataset.train), len(dataset.test), dataset.num_classes) == (50_000, 100_000, 5)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+    for start in ("first", "second"):
+        completed = subprocess.run([sys.executable, "-c", code, start], capture_output=True, text=True, check=False)
+        assert completed.returncode == 0, completed.stderr
+        assert int(completed.stdout) < 2e9

@@ -8,6 +8,7 @@ CHOICES = {"dataset": "digits", "model": "mlp", "strategy": "badge"}
 DEFAULT = {
     "seed": 0,
     "num_initial": 100,
+    "num_validation": 0,
     "num_threads": 1,
     "budget": None,
     "batch_size": {"size": 100},

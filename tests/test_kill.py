@@ -47,7 +47,7 @@ def assert_ended_as(undisturbed: Path, folder: Path) -> None:
     path = run_directory(folder)
     assert_same_results(path, undisturbed)
     assert (path / "strategy_state.jsonl").read_bytes() == (undisturbed / "strategy_state.jsonl").read_bytes()
-    assert json.loads((path / "done.json").read_text())["num_labelled"] == 60
+    assert json.loads((path / "done.json").read_text())["num_labelled"] == 70
     assert not (path / "error.json").exists()
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from al_bench.errors import ConfigError, DataError, StrategyError
-from al_bench.interfaces import Batch, Needs, QueryContext, RoundRecord, Strategy
+from al_bench.interfaces import Batch, Needs, QueryContext, RoundRecord, Strategy, cross_entropy
 from al_bench.loop import Committed, active_learning
 from al_bench.seeding import Stream, generator
 from al_bench.strategies.badge import Badge
@@ -192,3 +192,65 @@ def test_labels_the_loop_has_not_bought_change_nothing():
     unseen = np.setdiff1d(np.arange(POOL_SIZE), bought)
     forged.train.targets[unseen] = (forged.train.targets[unseen] + 1) % 4
     assert results(run(Badge(), dataset=forged, budget=80)) == results(whole)
+
+
+class TestValidation:
+    def validated(self, strategy: Strategy, **arguments: object) -> list[RoundRecord]:
+        return run(strategy, num_validation=25, **arguments)
+
+    def test_its_examples_are_neither_trained_on_nor_queried_and_count_as_labels(self):
+        records = self.validated(Margin())
+        bought = np.concatenate([record.batch.indices for record in records])
+        reserved = generator(0, Stream.VALIDATION).permutation(POOL_SIZE)[:25]
+        assert sorted([*bought, *reserved]) == list(range(POOL_SIZE))
+        assert [record.num_labelled for record in records] == [*range(45, POOL_SIZE, 30), POOL_SIZE]
+        assert {record.num_validation for record in records} == {25}
+
+    def test_it_is_measured_in_every_round(self):
+        reserved = DATASET.train.take(torch.from_numpy(generator(0, Stream.VALIDATION).permutation(POOL_SIZE)[:25]))
+        (record,) = self.validated(Random(), budget=45)
+        labelled = DATASET.train.take(torch.from_numpy(record.batch.indices))
+        trained = small_learner(DATASET).fit(labelled, cross_entropy, seed=0, round=0)
+        assert record.validation == trained.evaluate(reserved)
+        assert record.test == trained.evaluate(DATASET.test)
+
+    def test_it_is_the_same_for_all_strategies(self):
+        bought = [
+            {index for record in self.validated(strategy) for index in record.batch.indices.tolist()}
+            for strategy in (Random(), Margin(), Badge())
+        ]
+        assert bought[0] == bought[1] == bought[2]
+
+    def test_it_decides_when_training_ends_if_there_is_patience(self):
+        learner = small_learner(DATASET, patience=2, max_epochs=200)
+        (record,) = active_learning(
+            DATASET, learner, Random(), seed=0, num_initial=60, num_validation=25, budget=85, batch_size=5
+        )
+        assert 2 < record.num_epochs < 200
+        assert not record.epoch_limit_hit
+
+    def test_a_run_with_it_goes_on_from_its_committed_rounds(self):
+        whole = self.validated(Badge())
+        committed = Committed([record.batch for record in whole[:3]])
+        assert results(self.validated(Badge(), committed=committed)) == results(whole[3:])
+
+    def test_without_it_initial_labels_are_what_they_are_without_the_option(self):
+        (record,) = run(Random(), budget=20)
+        order = generator(0, Stream.INITIAL).permutation(POOL_SIZE)
+        assert record.batch.indices.tolist() == order[:20].tolist()
+        assert record.validation is None
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"num_validation": POOL_SIZE + 1}, "num_validation=201: the training pool has 200 examples"),
+            (
+                {"num_validation": 190},
+                "num_validation=190: with num_initial=20 that is more than the training pool's 200",
+            ),
+            ({"num_validation": 25, "budget": 40}, r"budget=40: .* at least num_initial=20 \+ num_validation=25"),
+        ],
+    )
+    def test_more_than_there_are_is_refused(self, arguments, message):
+        with pytest.raises(ConfigError, match=message):
+            run(Random(), **arguments)

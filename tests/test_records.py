@@ -60,7 +60,7 @@ def test_what_was_appended_is_committed(path):
 def test_the_tables_are_as_documented(path):
     header, *rows = (path / "rounds.csv").read_text().splitlines()
     assert header == ",".join(ROUND_COLUMNS)
-    assert rows[1] == 'digits,"mlp,optimizer.lr=0.001",badge,2,,0,1,4,0.99,0.51,0.5,1.25,3,False,0.25,0.5,1 1'
+    assert rows[1] == 'digits,"mlp,optimizer.lr=0.001",badge,2,,0,1,4,0.99,0.51,0.5,1.25,3,False,0.25,0.5,1 1,0,,'
     assert (path / "queries.csv").read_text().splitlines()[:4] == [
         "round,order,pool_index,target",
         "0,0,0,1",

@@ -2,7 +2,8 @@
 
 import re
 import warnings
-from io import StringIO
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
@@ -11,6 +12,7 @@ import pandas as pd
 from al_bench.errors import DataError
 
 ATTRIBUTE = re.compile(r"""@attribute\s+('[^']*'|"[^"]*"|\S+)\s+(.+)""", re.IGNORECASE)
+LINES_AT_ONCE = 4096
 NUMERIC = {"numeric", "real", "integer"}
 
 
@@ -26,9 +28,8 @@ def read_arff(path: Path) -> tuple[pd.DataFrame, str]:
         with path.open(encoding="utf-8") as file, warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
             attributes, quote = _read_header(file)
-            rows = "".join(line for line in file if not line.startswith("%"))
             frame = pd.read_csv(
-                StringIO(rows),
+                _Rows(file),  # type: ignore[call-overload]
                 header=None,
                 names=list(attributes),
                 index_col=False,
@@ -65,3 +66,20 @@ def _read_header(file: TextIO) -> tuple[dict[str, str], str]:
     if not attributes:
         raise ValueError("there is no @attribute line")
     return attributes, "'" if any("'" in kind for kind in attributes.values()) else '"'
+
+
+class _Rows:
+    """The rows of an open file, without comments, as a file for pandas: a million of them are never in memory at once.
+
+    A `%` is a comment at the start of a line only, which pandas has no option for.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._lines = (line for line in file if not line.startswith("%"))
+
+    def __iter__(self) -> Iterator[str]:
+        return self._lines
+
+    def read(self, size: int = -1) -> str:  # noqa: ARG002
+        """Some lines; none at the end."""
+        return "".join(islice(self._lines, LINES_AT_ONCE))

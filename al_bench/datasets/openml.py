@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from al_bench.datasets.arff import read_arff
+from al_bench.datasets.fetching import exclusive
 from al_bench.datasets.files import UNREADABLE, md5_of, read_npz, write_npz
 from al_bench.datasets.split import drawn_dataset
 from al_bench.errors import DataError, nearest
@@ -81,21 +82,25 @@ def _load(id: int, folder: Path, md5: str | None) -> dict[str, NDArray[Any]]:
             f"{arff.absolute()}: the checksum does not match (md5 {digest}, expected {md5}); fetch the file again, "
             "or say dataset.md5=null if it is meant to differ"
         )
-    table = _kept_table(kept)
-    if table is not None and digest in (None, str(table["md5"])):
+    table = _kept_table(kept, digest)
+    if table is not None:
         return table
-    frame, target = read_arff(arff) if digest is not None else _fetch(id, folder)
-    table = _encoded(id, frame, target) | {"md5": np.array(digest or ""), "format": np.array(FORMAT)}
-    write_npz(kept, table)
+    with exclusive(folder, f"{id}"):
+        table = _kept_table(kept, digest)  # by another process in the meantime
+        if table is None:
+            frame, target = read_arff(arff) if digest is not None else _fetch(id, folder)
+            table = _encoded(id, frame, target) | {"md5": np.array(digest or ""), "format": np.array(FORMAT)}
+            write_npz(kept, table)
     return table
 
 
-def _kept_table(path: Path) -> dict[str, NDArray[Any]] | None:
+def _kept_table(path: Path, digest: str | None) -> dict[str, NDArray[Any]] | None:
+    """The table kept of the ARFF file of this md5, or, without a file, of any."""
     try:
         table = read_npz(path)
     except UNREADABLE:
         return None
-    return table if table.get("format") == FORMAT else None
+    return table if table.get("format") == FORMAT and digest in (None, str(table["md5"])) else None
 
 
 def _fetch(id: int, folder: Path) -> tuple[pd.DataFrame, str]:

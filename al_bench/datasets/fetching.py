@@ -1,0 +1,148 @@
+"""Fetching the files of data sets: whole or not at all, and by one process at a time."""
+
+import errno
+import fcntl
+import logging
+import shutil
+import socket
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPException
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from al_bench.datasets.files import md5_of
+from al_bench.errors import DataError
+
+TIMEOUT_SECONDS = 60.0  # without a byte from the network
+FAILURES = (OSError, HTTPException, RuntimeError, ValueError, EOFError, zlib.error, tarfile.TarError, AssertionError)
+NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+ELSEWHERE = "name another place with data_dir=... or the environment variable AL_BENCH_DATA"
+
+log = logging.getLogger(__name__)
+
+
+def ensure_files(
+    name: str,
+    data_dir: Path,
+    files: Mapping[str, str | int],
+    archives: Mapping[str, str],
+    download: Callable[[Path], object],
+) -> None:
+    """Download the files of a data set unless they are all there, and whole.
+
+    They are fetched into a folder of their own and moved to their places once their checksums match, so that a start
+    that was interrupted leaves nothing behind that the next one could take for data.
+
+    Args:
+        name: of the data set.
+        data_dir: where its files are, or will be.
+        files: paths below `data_dir`, with their md5, or their number of bytes where no md5 is published.
+        archives: paths below `data_dir` with their md5: what the files can be unpacked from, if it is there.
+        download: folder -> None: puts archives, unless they are there, and the files into that folder.
+
+    Raises:
+        DataError: if that fails; says what is missing or broken, and why it could not be fetched.
+    """
+    if not (problems := _problems(data_dir, files)):
+        return
+    with exclusive(data_dir, name) as is_alone:
+        if not (problems := _problems(data_dir, files)):
+            return
+        log.info("%s: downloading to %s", name, data_dir.absolute())
+        try:
+            if is_alone:
+                _remove_left_overs(name, data_dir)
+            _fetch(name, data_dir, files, archives, download)
+        except FAILURES as error:
+            problems += _problems(data_dir, {path: md5 for path, md5 in archives.items() if (data_dir / path).exists()})
+            raise DataError(_message(name, data_dir, problems, error)) from error
+
+
+@contextmanager
+def exclusive(folder: Path, name: str) -> Iterator[bool]:
+    """Wait until no other process is within this context for `name`; within it the network times out.
+
+    Gives false where the folder cannot be written or locked, so that others may be within: no harm, as whatever is
+    fetched is moved to its place in one step.
+    """
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT_SECONDS)
+    with ExitStack() as stack:
+        stack.callback(socket.setdefaulttimeout, timeout)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context((folder / f".{name}.lock").open("w"))
+            _acquire(lock.fileno(), name)
+            is_alone = True
+        except OSError:
+            is_alone = False
+        yield is_alone
+
+
+def _acquire(lock: int, name: str) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        log.info("%s: waiting for another process that is fetching it", name)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def _remove_left_overs(name: str, data_dir: Path) -> None:
+    """What a process that was killed has left."""
+    for folder in data_dir.glob(f".{name}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fetch(
+    name: str,
+    data_dir: Path,
+    files: Mapping[str, str | int],
+    archives: Mapping[str, str],
+    download: Callable[[Path], object],
+) -> None:
+    with TemporaryDirectory(dir=data_dir, prefix=f".{name}-") as temporary:
+        folder = Path(temporary)
+        for archive, md5 in archives.items():
+            if _is_whole(data_dir / archive, md5):
+                (folder / archive).parent.mkdir(parents=True, exist_ok=True)
+                (folder / archive).symlink_to((data_dir / archive).absolute())
+        download(folder)
+        if problems := _problems(folder, files):
+            raise ValueError(f"of what was downloaded, {'; '.join(problems)}")
+        for file in files:
+            if not (folder / file).is_symlink():  # what was whole before is an archive of itself
+                (data_dir / file).parent.mkdir(parents=True, exist_ok=True)
+                (folder / file).replace(data_dir / file)
+
+
+def _problems(data_dir: Path, files: Mapping[str, str | int]) -> list[str]:
+    """What is wrong with the files; nothing if they are there and whole."""
+    missing = [file for file in files if not (data_dir / file).exists()]
+    broken = [file for file in files if file not in missing and not _is_whole(data_dir / file, files[file])]
+    kinds = {"missing": missing, "of another checksum or size than published": broken}
+    return [
+        f"{', '.join(listed)} {'is' if len(listed) == 1 else 'are'} {kind}" for kind, listed in kinds.items() if listed
+    ]
+
+
+def _is_whole(path: Path, expected: str | int) -> bool:
+    if not path.is_file():
+        return False
+    return (md5_of(path) if isinstance(expected, str) else path.stat().st_size) == expected
+
+
+def _message(name: str, data_dir: Path, problems: list[str], error: Exception) -> str:
+    """Why a download failed, for people."""
+    place = data_dir.absolute()
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{name} cannot be stored in {place}: the disk is full; make room, or {ELSEWHERE}"
+    if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
+        return f"{name} cannot be stored in {place}: {error.strerror}; {ELSEWHERE}"
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return (
+        f"{name} was looked for in {place}: {'; '.join(problems)}. It could not be downloaded: {reason}. Start again "
+        f"when the network is there, put the files in their places, or {ELSEWHERE}"
+    )

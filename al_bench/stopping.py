@@ -1,0 +1,60 @@
+"""When training ends, if not at its epoch limit."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any, Protocol
+
+from al_bench.interfaces import Network
+
+
+class StoppingRule(Protocol):
+    """Looked at after every epoch; `can_be_met` is false if training always goes on to its limit."""
+
+    can_be_met: bool
+
+    def is_met(self, network: Network, accuracy: float) -> bool:
+        """Whether this epoch, of this running accuracy in training, is the last."""
+
+    def finish(self, network: Network) -> None:
+        """Give the network the weights that the rule ends with."""
+
+
+class TrainAccuracy:
+    """Ash et al. (2020): stop at a training accuracy; None never stops."""
+
+    def __init__(self, threshold: float | None) -> None:
+        self.threshold = threshold
+        self.can_be_met = threshold is not None
+
+    def is_met(self, network: Network, accuracy: float) -> bool:  # noqa: ARG002
+        """See `StoppingRule`."""
+        return self.threshold is not None and accuracy >= self.threshold
+
+    def finish(self, network: Network) -> None:
+        """The weights stay those of the last epoch."""
+
+
+class ValidationLoss:
+    """Early stopping: the weights of the lowest validation loss, once it has not been lower for `patience` epochs."""
+
+    can_be_met = True
+
+    def __init__(self, patience: int, loss_of: Callable[[Network], float]) -> None:
+        self.patience = patience
+        self.loss_of = loss_of
+        self._lowest = float("inf")
+        self._weights: dict[str, Any] | None = None
+        self._num_epochs_since = 0
+
+    def is_met(self, network: Network, accuracy: float) -> bool:  # noqa: ARG002
+        """See `StoppingRule`."""
+        loss = self.loss_of(network)
+        self._num_epochs_since += 1
+        if loss < self._lowest:
+            self._lowest, self._weights, self._num_epochs_since = loss, deepcopy(network.state_dict()), 0
+        return self._num_epochs_since >= self.patience
+
+    def finish(self, network: Network) -> None:
+        """Back to the weights of the lowest loss."""
+        if self._weights is not None:
+            network.load_state_dict(self._weights)
