@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import update_bn
 
 from al_bench.augmentation import crop_flip
 from al_bench.errors import ConfigError, InputsError, TrainingError
@@ -59,7 +60,7 @@ class Learner:
             TrainingError: if a loss is not finite, or the learning-rate schedule does not go on.
         """
         start = time.perf_counter()
-        rule = self._stopping_rule(validation)
+        rule = self._stopping_rule(labelled, validation)
         with torch_seeded(seed, Stream.WEIGHTS, round):
             network = self.build()
         network.to(self.device)
@@ -71,6 +72,7 @@ class Learner:
                 accuracy, num_epochs, is_limit_hit = self._train(network, minibatches, objective, rule)
             except TrainingError as error:
                 raise TrainingError(f"round {round}, {error}") from error
+            self._recompute_batch_norm(network, labelled)
         seconds = time.perf_counter() - start
         return Trained(network.eval(), self._preparation(), accuracy, num_epochs, is_limit_hit, seconds)
 
@@ -152,24 +154,42 @@ class Learner:
         return Preparation.to_device(self.device, self.normalisation, channels_last=self.training.channels_last)
 
     def _minibatches(self, labelled: Examples, network: Network, seed: int, round: int) -> Minibatches:
-        has_batch_norm = any(isinstance(module, BATCH_NORM) for module in network.modules())
         augment_rng = generator(seed, Stream.AUGMENT, round)
         return Minibatches(
             examples=labelled,
-            sizes=minibatch_sizes(len(labelled), self.training.minibatch_size, is_one_too_few=has_batch_norm),
+            sizes=minibatch_sizes(len(labelled), self.training.minibatch_size, is_one_too_few=_has_batch_norm(network)),
             prepare=self._preparation().inputs,
             order_rng=generator(seed, Stream.MINIBATCH, round),
             device=self.device,
             augment=partial(crop_flip, rng=augment_rng) if self.training.augmentation == "crop_flip" else None,
         )
 
-    def _stopping_rule(self, validation: Examples | None) -> StoppingRule:
-        training, prepare = self.training, self._preparation()
+    def _stopping_rule(self, labelled: Examples, validation: Examples | None) -> StoppingRule:
+        training = self.training
         if training.patience is None:
             return TrainAccuracy(training.stop_at_train_accuracy)
         if validation is None:
             raise ConfigError(f"model.patience={training.patience}: needs validation examples; say num_validation=...")
-        return ValidationLoss(training.patience, lambda network: metrics_of(network.eval(), prepare, validation).loss)
+
+        def loss_of(network: Network) -> float:
+            self._recompute_batch_norm(network, labelled)
+            return metrics_of(network.eval(), self._preparation(), validation).loss
+
+        return ValidationLoss(training.patience, loss_of)
+
+    def _recompute_batch_norm(self, network: Network, labelled: Examples) -> None:
+        """The mean statistics of equal parts of the labelled set, about the size of a mini-batch."""
+        size = self.training.minibatch_size
+        if not self.training.recompute_batch_norm or not _has_batch_norm(network) or min(size, len(labelled)) == 1:
+            return
+        rows = torch.arange(len(labelled), device=labelled.targets.device)
+        prepare = self._preparation()
+        parts = rows.tensor_split(max(1, len(rows) // size))
+        update_bn((prepare.inputs(labelled.inputs[part]) for part in parts), network)
+
+
+def _has_batch_norm(network: Network) -> bool:
+    return any(isinstance(module, BATCH_NORM) for module in network.modules())
 
 
 def _to_training_mode(network: Network, *, is_single: bool) -> None:

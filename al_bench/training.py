@@ -28,6 +28,9 @@ class Training:
         patience: stop once the validation loss has not been lower for this many epochs, and take the weights of the
             lowest; instead of `stop_at_train_accuracy`.
         max_epochs: stop then anyway.
+        recompute_batch_norm: in evaluation mode batch norm uses the statistics of the labelled set under the weights
+            that training ended with; false for PyTorch's running averages, which after few steps are still near those
+            of the initial network.
         precision: of training; bfloat16 is PyTorch's autocast. Weights, losses and all that is computed in
             evaluation mode are float32.
         channels_last: how images and the weights of convolutions lie in memory; the same network, often faster.
@@ -41,6 +44,7 @@ class Training:
     stop_at_train_accuracy: Annotated[float, Gt(0), Le(1)] | None = 0.99
     patience: PositiveInt | None = None
     max_epochs: PositiveInt = 3000
+    recompute_batch_norm: bool = True
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = False
     augmentation: Literal["none", "crop_flip"] = "none"

@@ -1,6 +1,6 @@
-"""How fast al_bench is here, as tables: training steps against a bare PyTorch loop, rounds, start-up, memory.
+"""How fast al_bench is here, as tables: training against a bare PyTorch loop, rounds, start-up, memory.
 
-    python scripts/benchmark.py [steps] [rounds] [startup]
+    python scripts/benchmark.py [steps] [training] [rounds] [startup] [--device cuda]
 
 Timings are medians; what is compared alternates within one run. Rounds of letter need <data_dir>/openml/6.arff, those
 of MNIST <data_dir>/MNIST (the environment variable AL_BENCH_DATA, else `data`), and are left out without them.
@@ -20,20 +20,26 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from al_bench.analysis.curves import load_rounds
-from al_bench.interfaces import Examples, Normalisation, cross_entropy
+from al_bench.experiment import set_up_torch
+from al_bench.interfaces import Examples, Network, Normalisation, cross_entropy
 from al_bench.learner import Learner
 from al_bench.models.mlp import MLP
+from al_bench.models.resnet import ResNet
+from al_bench.models.vgg import VGG
 from al_bench.seeding import Stream, generator, torch_seeded
 from al_bench.training import Training
 
+TABLES = ("steps", "training", "rounds", "startup")
 REPEATS = 15
 EPOCHS = 100
 ADAM = partial(torch.optim.Adam, lr=1e-3, fused=True)
@@ -64,19 +70,34 @@ def random_examples(num_examples: int, shape: tuple[int, ...], num_classes: int,
     return Examples(inputs, targets)
 
 
-def bare_loop(examples: Examples, width: int, num_classes: int, minibatch_size: int) -> float:
+def bare_loop(build: Callable[[], Network], examples: Examples, training: Training) -> float:
     """Seconds of the same steps in a loop that does nothing else: no accuracy, no stopping rule, floats at hand."""
+    device, is_last = examples.inputs.device.type, training.channels_last
+    memory_format = torch.channels_last if is_last else torch.preserve_format
     with torch_seeded(0, Stream.WEIGHTS, 0):
-        network = MLP(tuple(examples.inputs.shape[1:]), num_classes, width)
-    optimizer, rng = ADAM(network.parameters()), generator(0, Stream.MINIBATCH)
-    inputs, targets = examples.inputs, examples.targets
+        network = build().to(device)
+    network.to(memory_format=memory_format)  # type: ignore[call-overload]
+    inputs, targets = examples.inputs.contiguous(memory_format=memory_format), examples.targets
+    optimizer, rng = training.optimizer(network.parameters()), generator(0, Stream.MINIBATCH)
     start = time.perf_counter()
-    for _ in range(EPOCHS):
-        for rows in torch.from_numpy(rng.permutation(len(targets))).split(minibatch_size):
+    for _ in range(training.max_epochs):
+        for rows in torch.from_numpy(rng.permutation(len(targets))).to(device).split(training.minibatch_size):
             optimizer.zero_grad(set_to_none=True)
-            functional.cross_entropy(network(inputs[rows]), targets[rows]).backward()
+            with torch.autocast(device, torch.bfloat16, enabled=training.precision == "bfloat16"):
+                loss = functional.cross_entropy(network(inputs[rows]), targets[rows])
+            loss.backward()
             optimizer.step()
+    loss.item()  # the work is done when its result is there
     return time.perf_counter() - start
+
+
+def alternating(learner: Learner, stored: Examples, floats: Examples, num_repeats: int) -> tuple[float, float]:
+    """Median seconds of the bare loop and of ours, in turns."""
+    bare, ours = [], []
+    for _ in range(num_repeats):
+        bare.append(bare_loop(learner.build, floats, learner.training))
+        ours.append(learner.fit(stored, cross_entropy, seed=0, round=0).fit_seconds)
+    return median(bare), median(ours)
 
 
 def steps() -> Table:
@@ -96,21 +117,87 @@ def steps() -> Table:
     ]
     for name, (shape, num_classes, is_image), width, minibatch_size, steps_per_epoch in settings:
         stored = random_examples(steps_per_epoch * minibatch_size, shape, num_classes, is_image)
-        floats = replace(stored, inputs=(stored.inputs.float() / 255 - 0.5) / 0.5) if is_image else stored
+        floats = normalised(stored) if is_image else stored
         learner = Learner(
             partial(MLP, shape, num_classes, width),
             Training(ADAM, minibatch_size, stop_at_train_accuracy=1.0, max_epochs=EPOCHS),
             normalisation=Normalisation((0.5,), (0.5,)) if is_image else None,
         )
-        ours: list[float] = []
-        bare: list[float] = []
-        for _ in range(REPEATS):
-            bare.append(bare_loop(floats, width, num_classes, minibatch_size))
-            ours.append(learner.fit(stored, cross_entropy, seed=0, round=0).fit_seconds)
-        per_step = [1e6 * median(seconds) / (EPOCHS * steps_per_epoch) for seconds in (bare, ours)]
+        per_step = [
+            1e6 * seconds / (EPOCHS * steps_per_epoch) for seconds in alternating(learner, stored, floats, REPEATS)
+        ]
         cells = (minibatch_size, steps_per_epoch, *(f"{value:.0f} us" for value in per_step))
         table.add_row(name, *map(str, cells), f"{per_step[1] / per_step[0]:.2f}")
     return table
+
+
+def training(device: str) -> Table:
+    """Images per second in training, against a bare loop and against what the device's arithmetic allows.
+
+    The limit is that of one large matrix product, measured here, divided by the operations of a forward and a
+    backward pass.
+    """
+    num_minibatches, num_repeats = (2, 3) if device == "cpu" else (50, 5)
+    table = Table(title=f"Training on 32x32 colour images, mini-batches of 128, median of {num_repeats}, {device}")
+    for column in ("network", "precision", "in memory", "bare loop", "al_bench", "ratio", "limit", "of it"):
+        table.add_column(column, justify="right")
+    stored = random_examples(128 * num_minibatches, (3, 32, 32), 10, is_image=True).to(device)
+    floats = normalised(stored)
+    networks: dict[str, Callable[..., Network]] = {
+        "ResNet-18": ResNet,
+        "ResNet-18, width 16": partial(ResNet, width=16),
+        "VGG-11": VGG,
+    }
+    peaks: dict[Literal["float32", "bfloat16"], float] = {
+        "float32": peak_operations(torch.float32, device),
+        "bfloat16": peak_operations(torch.bfloat16, device),
+    }
+    for name, network in networks.items():
+        build = partial(network, (3, 32, 32), 10)
+        operations = operations_per_image(build)
+        for precision, peak in peaks.items():
+            for channels_last in (False, True):
+                options = Training(
+                    *(ADAM, 128),
+                    stop_at_train_accuracy=None,
+                    max_epochs=1,
+                    precision=precision,
+                    channels_last=channels_last,
+                )
+                learner = Learner(build, options, device, Normalisation((0.5,) * 3, (0.5,) * 3))
+                learner.fit(stored, cross_entropy, seed=0, round=0)  # what is set up once
+                bare, ours = (len(stored) / seconds for seconds in alternating(learner, stored, floats, num_repeats))
+                table.add_row(
+                    *(name, precision, "channels last" if channels_last else "first"),
+                    *(f"{bare:,.0f}/s", f"{ours:,.0f}/s", f"{bare / ours:.2f}"),
+                    *(f"{peak / operations:,.0f}/s", f"{ours * operations / peak:.0%}"),
+                )
+    return table
+
+
+def normalised(stored: Examples) -> Examples:
+    """Images as the network takes them, with mean and deviation .5."""
+    return replace(stored, inputs=(stored.inputs.float() / 255 - 0.5) / 0.5)
+
+
+def operations_per_image(build: Callable[[], Network]) -> float:
+    """Multiplications and additions of a forward and a backward pass."""
+    counter = FlopCounterMode(display=False)
+    with counter:
+        build().eval()(torch.zeros(1, 3, 32, 32)).sum().backward()
+    return float(counter.get_total_flops())
+
+
+def peak_operations(dtype: torch.dtype, device: str) -> float:
+    """Operations per second of a large matrix product, the best of some."""
+    size = 2048 if device == "cpu" else 8192
+    a, b = torch.randn(2, size, size, device=device).to(dtype).unbind()
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        (a @ b)[0, 0].item()
+        seconds.append(time.perf_counter() - start)
+    return float(2 * size**3 / min(seconds))
 
 
 def al_bench(*arguments: str, folder: str) -> tuple[float, float]:
@@ -180,16 +267,22 @@ def startup() -> Table:
 
 def main() -> None:
     """Print the tables that are asked for, all by default."""
-    tables = {"steps": steps, "rounds": rounds, "startup": startup}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="*", choices=[*tables, []], help="which tables (all by default)")
-    chosen = parser.parse_args().tables or list(tables)
-    torch.set_num_threads(1)
+    parser.add_argument("tables", nargs="*", choices=[*TABLES, []], help="which tables (all by default)")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="of `training` (cpu)")
+    arguments = parser.parse_args()
+    tables: dict[str, Callable[[], Table]] = {
+        "steps": steps,
+        "training": partial(training, arguments.device),
+        "rounds": rounds,
+        "startup": startup,
+    }
+    set_up_torch(1, arguments.device)
     logging.getLogger("al_bench").setLevel(logging.ERROR)
     console.print(
         f"{datetime.now(UTC):%Y-%m-%d}, {platform.processor() or platform.machine()}, torch {torch.__version__}"
     )
-    for name in chosen:
+    for name in arguments.tables or TABLES:
         console.print(tables[name]())
 
 

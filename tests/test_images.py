@@ -1,7 +1,9 @@
 """The image data sets: read as they are, and downloaded whole or not at all."""
 
 import errno
+import gc
 import multiprocessing
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +23,13 @@ from tests.image_files import LOADERS, Made, Site, expect, made, mat_file, serve
 OPTIONS = sorted(LOADERS)
 # torchvision leaves the connections of failed downloads to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def no_connection_is_left_to_another_test() -> Iterator[None]:
+    yield
+    with warnings.catch_warnings(action="ignore"):
+        gc.collect()
 
 
 @pytest.fixture(params=OPTIONS)

@@ -26,6 +26,7 @@ from tests.conftest import blobs, small_learner
 
 DATASET = blobs()
 ADAM = partial(torch.optim.Adam, lr=1e-2)
+FIXED = {"max_epochs": 3, "stop_at_train_accuracy": None}
 
 
 def bare_loop(
@@ -241,31 +242,64 @@ class TestMinibatchesOfOne:
 
     def test_under_batch_norm_the_fit_equals_a_loop_over_these_sizes(self):
         examples = DATASET.train.take(torch.arange(65))
-        learner = Learner(Normed, Training(ADAM, 32, max_epochs=3, stop_at_train_accuracy=None))
+        learner = Learner(Normed, Training(ADAM, 32, **FIXED, recompute_batch_norm=False))
         trained = learner.fit(examples, cross_entropy, seed=0, round=0)
         assert_same_weights(trained.network, bare_loop(examples, 0, 0, 3, build=Normed, sizes=[32, 33])[0])
 
     def test_without_it_nothing_is_joined(self):
         examples = DATASET.train.take(torch.arange(65))
-        trained = small_learner(DATASET, max_epochs=3, stop_at_train_accuracy=None).fit(
-            examples, cross_entropy, seed=0, round=0
-        )
+        trained = small_learner(DATASET, **FIXED).fit(examples, cross_entropy, seed=0, round=0)
         assert_same_weights(trained.network, bare_loop(examples, 0, 0, 3, sizes=[32, 32, 1])[0])
 
     @pytest.mark.parametrize(("num_examples", "size"), [(1, 32), (6, 1)])
     def test_where_there_is_no_other_the_running_statistics_are_used(self, num_examples, size):
-        learner = Learner(Normed, Training(ADAM, size, max_epochs=3, stop_at_train_accuracy=None))
+        learner = Learner(Normed, Training(ADAM, size, **FIXED))
         examples = DATASET.train.take(torch.arange(num_examples))
         network = learner.fit(examples, cross_entropy, seed=0, round=0).network
         assert network.norm.running_mean.tolist() == [0.0] * 16
         assert network.norm.weight.std() > 0
 
 
+class TestRecomputingBatchNorm:
+    def test_statistics_are_those_of_the_labelled_set_under_the_last_weights(self):
+        """In two parts of 33 and 32 examples, as mini-batches have 32."""
+        examples = DATASET.train.take(torch.arange(65))
+        learner = Learner(Normed, Training(ADAM, 32, **FIXED))
+        network = learner.fit(examples, cross_entropy, seed=0, round=0).network
+        trained, _ = bare_loop(examples, 0, 0, 3, build=Normed, sizes=[32, 33])
+        assert all(map(torch.equal, network.parameters(), trained.parameters()))
+        with torch.no_grad():
+            hidden = [MLP.embed(trained, part) for part in examples.inputs.split([33, 32])]
+        assert torch.allclose(network.norm.running_mean, sum(part.mean(0) for part in hidden) / 2, atol=1e-6)
+        assert torch.allclose(network.norm.running_var, sum(part.var(0) for part in hidden) / 2, atol=1e-6)
+        assert not torch.allclose(network.norm.running_mean, trained.norm.running_mean, atol=1e-2)
+
+    def test_augmented_images_play_no_part(self, monkeypatch):
+        plain = Learner(NormedConvolution, Training(ADAM, 8, **FIXED, augmentation="crop_flip"))
+        network = plain.fit(pictures(), cross_entropy, seed=0, round=0).network
+        with torch.no_grad():
+            features = [network.convolution(part / 255) for part in pictures().inputs.tensor_split(5)]
+        expected = sum(part.mean(dim=(0, 2, 3)) for part in features) / 5
+        assert torch.allclose(network.norm.running_mean, expected, atol=1e-6)
+
+    def test_the_validation_loss_is_that_of_recomputed_statistics(self):
+        """So the weights that early stopping takes have the lowest loss of those that were seen."""
+        learner = Learner(Normed, Training(ADAM, 32, patience=4, max_epochs=200))
+        trained = learner.fit(DATASET.train, cross_entropy, seed=0, round=0, validation=DATASET.test)
+        losses = [
+            Learner(Normed, Training(ADAM, 32, stop_at_train_accuracy=None, max_epochs=epochs))
+            .fit(DATASET.train, cross_entropy, seed=0, round=0)
+            .evaluate(DATASET.test)
+            .loss
+            for epochs in range(1, trained.num_epochs + 1)
+        ]
+        assert trained.evaluate(DATASET.test).loss == min(losses)
+
+
 class TestPrecision:
     def test_bfloat16_equals_a_loop_under_autocast_and_keeps_float32_weights_and_outputs(self):
-        arguments = {"max_epochs": 3, "stop_at_train_accuracy": None}
         trained, plain = (
-            small_learner(DATASET, precision=precision, **arguments).fit(DATASET.train, cross_entropy, seed=0, round=0)
+            small_learner(DATASET, precision=precision, **FIXED).fit(DATASET.train, cross_entropy, seed=0, round=0)
             for precision in ("bfloat16", "float32")
         )
         network, accuracies = bare_loop(DATASET.train, 0, 0, 3, is_autocast=True)
@@ -300,6 +334,17 @@ class Convolution(Network):
     def embed(self, inputs):
         self.seen.add(inputs.is_contiguous(memory_format=torch.channels_last))
         return self.convolution(inputs).relu().mean(dim=(2, 3))
+
+
+class NormedConvolution(Convolution):
+    """With batch norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = torch.nn.BatchNorm2d(8)
+
+    def embed(self, inputs):
+        return self.norm(self.convolution(inputs)).relu().mean(dim=(2, 3))
 
 
 def pictures(num_examples: int = 40) -> Examples:
@@ -374,9 +419,7 @@ class TestCropFlip:
 
 
 def test_the_gradient_is_clamped_element_by_element():
-    trained = small_learner(DATASET, gradient_clamp=0.01, max_epochs=3, stop_at_train_accuracy=None).fit(
-        DATASET.train, cross_entropy, seed=0, round=0
-    )
+    trained = small_learner(DATASET, gradient_clamp=0.01, **FIXED).fit(DATASET.train, cross_entropy, seed=0, round=0)
     assert_same_weights(trained.network, bare_loop(DATASET.train, 0, 0, 3, clamp=0.01)[0])
     assert not torch.equal(trained.network.head.weight, bare_loop(DATASET.train, 0, 0, 3)[0].head.weight)
 
@@ -440,7 +483,7 @@ class TestEarlyStopping:
         assert (trained.num_epochs, trained.epoch_limit_hit) == (3, True)
 
     def test_batch_norm_is_in_training_mode_again_after_every_look(self):
-        learner = Learner(Normed, Training(ADAM, 32, patience=9, max_epochs=3))
+        learner = Learner(Normed, Training(ADAM, 32, patience=9, max_epochs=3, recompute_batch_norm=False))
         trained = learner.fit(DATASET.train, cross_entropy, seed=0, round=0, validation=DATASET.test)
         sizes = [32] * 6 + [8]
         assert_same_weights(trained.network, bare_loop(DATASET.train, 0, 0, 3, build=Normed, sizes=sizes)[0])

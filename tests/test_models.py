@@ -1,6 +1,6 @@
 """The contract of every model in conf/model, and what each is."""
 
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 import pytest
@@ -122,7 +122,6 @@ def test_the_training_of_the_published_code_is_a_choice():
     assert (model.optimizer.lr, model.gradient_clamp, model.minibatch_size, model.width) == (1e-4, 0.1, 64, 256)
 
 
-@cache
 def torchvisions_resnet18(num_channels: int) -> nn.Module:
     network = torchvision_module("models").resnet18(num_classes=10)
     network.conv1 = nn.Conv2d(num_channels, 64, kernel_size=3, stride=1, padding=1, bias=False)
