@@ -35,6 +35,9 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("\nal-bench: interrupted; the same command goes on where it stopped\n")
         sys.exit(130)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except Exception as error:
         message = explained(error, sys.argv[1:])
         if wants_trace or message is None:

@@ -47,6 +47,14 @@ BEFORE_ANY_DATA = [
     ("strategy.first=nearest", "strategy.first=nearest: input should be 'uniform' or 'largest'"),
     ("strategy=bagde", "strategy=bagde: there is no such option; did you mean 'badge'?"),
     ("dataset=minst", "dataset=minst: there is no such option; did you mean 'mnist'?"),
+    ("training=reference", "training=reference: say of what, training@model=reference"),
+    ("training@model=papre", "training=papre: there is no such option; did you mean 'paper'?"),
+    ("model.lr_schedule=cosine", "model.lr_schedule=cosine: must be {_target_: module.name, _partial_: true, ...}"),
+    ("model.precision=float16", "model.precision=float16: input should be 'float32' or 'bfloat16'"),
+    ("model.augmentation=flip", "model.augmentation=flip: input should be 'none' or 'crop_flip'"),
+    ("model.gradient_clamp=0", "model.gradient_clamp=0: input should be greater than 0"),
+    ("model.patience=3", "model.patience=3: needs validation examples; say num_validation=..."),
+    ("num_validation=-1", "num_validation=-1: input should be greater than or equal to 0"),
     ("batch_size=100", "batch_size=100: must be the name of an option; did you mean 'b100'?"),
     ("tracker=null", "tracker=null: must be the name of an option; known: none, wandb"),
     ("strategy=[badge,random]", "strategy=[badge,random]: must be the name of one option"),
@@ -360,3 +368,12 @@ def test_no_schema_shows_up_among_the_options(cli):
     for group in ("dataset", "model", "strategy", "batch_size", "tracker"):
         options = ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
         assert f"{group}: {options}\n" in listed
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+    command = [sys.executable, "-m", "al_bench.run", "--help"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    process.wait(60)

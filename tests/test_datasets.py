@@ -34,6 +34,7 @@ from al_bench.seeding import Stream, generator
 from tests.conftest import blobs, real_data
 from tests.image_files import expect, made, write
 
+README = (CONF.parent / "README.md").read_text()
 OPTIONS = sorted(path.stem for path in (CONF / "dataset").glob("*.yaml"))
 TABLE = """% a comment
 @RELATION made
@@ -120,6 +121,19 @@ def test_every_data_set_keeps_the_contract(option, tmp_path, monkeypatch):
     assert len(first.train) == len(other.train)
     is_official = option in ("mnist", "fashion_mnist", "cifar10", "svhn")
     assert torch.equal(first.train.targets, other.train.targets) is is_official
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option in {"digits", *REAL_FILES} - {"openml_156"}])
+def test_the_readme_says_how_large_it_is(option, tmp_path, monkeypatch):
+    dataset = configured(option, tmp_path, monkeypatch)(0)
+    (row,) = [line for line in README.splitlines() if re.match(rf"\| `{option}`( \(|` \|| \|)", line)]
+    shape = "x".join(map(str, dataset.input_shape))
+    assert f"| {len(dataset.train):,} + {len(dataset.test):,} | {shape} | {dataset.num_classes} |" in row
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_the_readme_lists_it(option):
+    assert re.search(rf"^\| `{option}`", README, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -54,6 +54,12 @@ def test_a_label_names_what_differs_from_the_choice_in_canonical_form(changes, l
     assert identity(**changes).model == label
 
 
+def test_a_value_that_becomes_a_mapping_is_not_said_to_be_gone():
+    default = {**DEFAULT, "model": {**DEFAULT["model"], "schedule": None}}
+    config = {**DEFAULT, "model": {**DEFAULT["model"], "schedule": {"step": 3}}}
+    assert identity_of(config, default, CHOICES).model == "mlp,schedule.step=3"
+
+
 def test_what_a_choice_has_and_a_run_has_not_is_named_too():
     assert identity_of(DEFAULT | {"strategy": {"_target_": "s"}}, DEFAULT, CHOICES).strategy == "badge,~first"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests import killable
-from tests.conftest import assert_same_results, run_directory
+from tests.conftest import assert_same_results, real_data, run_directory
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.killable"])
@@ -128,3 +128,16 @@ def tmp_path_of(parent: Path, name: str) -> Path:
     folder = parent / name
     folder.mkdir()
     return folder
+
+
+def test_a_convolutional_network_on_real_images_goes_on_where_it_was_killed(tmp_path: Path):
+    folder = real_data("cifar-10-batches-py")
+    arguments = ("dataset=cifar10", "model=resnet", "model.width=4", "strategy=badge", "budget=300")
+    command = [sys.executable, "-m", "al_bench.run", *arguments, f"data_dir={folder}"]
+    killed, whole = tmp_path_of(tmp_path, "killed"), tmp_path_of(tmp_path, "whole")
+    kill_when(command, killed, lambda: any(killed.rglob("rounds.csv")), signal.SIGKILL)
+    assert not list(killed.rglob("done.json"))
+    for each in (killed, whole):
+        assert subprocess.run(command, cwd=each, check=False, stdout=subprocess.DEVNULL).returncode == 0
+    assert_same_results(run_directory(killed), run_directory(whole))
+    assert len(json.loads((run_directory(killed) / "environment.json").read_text())) == 2

@@ -22,6 +22,7 @@ from al_bench.torchvision import torchvision_module
 from al_bench.training import Training
 from tests.conftest import blobs
 
+README = (CONF.parent / "README.md").read_text()
 OPTIONS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 ADAM = partial(torch.optim.Adam, lr=1e-3)
 
@@ -255,3 +256,13 @@ def test_a_run_on_images(cli, tmp_path):
     (path,) = tmp_path.rglob("rounds.csv")
     assert len(path.read_text().splitlines()) == 4
     assert "arrays" in path.read_text()
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_the_readme_counts_the_parameters(option):
+    (row,) = [line for line in README.splitlines() if line.startswith(f"| `{option}` |")]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        model = compose("config", ["dataset=cifar10", f"model={option}"]).model
+        network, _ = checked_model(OmegaConf.to_container(model, resolve=True))
+    built = network(input_shape=(3, 32, 32), num_classes=10)
+    assert f"| {sum(parameter.numel() for parameter in built.parameters()):,} |" in row

@@ -7,6 +7,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+MAX_LINE = 90  # characters below the title
 COLOUR = "#0072B2"
 STYLE: Any = {  # its type lists every setting of matplotlib
     "font.size": 13,
@@ -53,7 +54,10 @@ def draw_learning_curve(rounds: pd.DataFrame, path: Path) -> Path:
         axes.set_ylabel("test accuracy")
         axes.set_title(f"{run['strategy']} on {run['dataset']}\n", loc="left", weight="bold")
         details = [run["model"], f"batch size {run['batch_size']:,}", run["variant"], f"seed {run['seed']}"]
-        axes.text(0, 1.03, ", ".join(filter(None, details)), transform=axes.transAxes, fontsize=11, color="0.3")
+        details_line = ", ".join(filter(None, details))
+        if len(details_line) > MAX_LINE:
+            details_line = f"{details_line[:MAX_LINE]} ..."
+        axes.text(0, 1.03, details_line, transform=axes.transAxes, fontsize=11, color="0.3")
         partial = path.with_name(f".{path.name}.partial")
         figure.savefig(partial, dpi=200, format=path.suffix.removeprefix("."))
     return partial.replace(path)
