@@ -19,7 +19,7 @@ def crop_flip(images_NCHW: Tensor, rng: np.random.Generator) -> Tensor:
         images_NCHW: as stored, before normalisation, of any type.
         rng: draws on the host.
     """
-    num_images, num_channels, height, width = images_NCHW.shape
+    num_images, _, height, width = images_NCHW.shape
     device = images_NCHW.device
     uniforms_N3 = rng.random((num_images, 3))
     offsets_N2 = to_device(torch.from_numpy((uniforms_N3[:, :2] * (2 * PADDING + 1)).astype(np.int64)), device)
@@ -28,9 +28,6 @@ def crop_flip(images_NCHW: Tensor, rng: np.random.Generator) -> Tensor:
     rows_NH = offsets_N2[:, :1] + torch.arange(height, device=device)
     columns_NW = offsets_N2[:, 1:] + torch.where(is_mirrored_N1, columns_W.flip(0), columns_W)
     padded = functional.pad(images_NCHW, (PADDING,) * 4)
-    return padded[
-        torch.arange(num_images, device=device)[:, None, None, None],
-        torch.arange(num_channels, device=device)[:, None, None],
-        rows_NH[:, None, :, None],
-        columns_NW[:, None, None, :],
-    ]
+    images = torch.arange(num_images, device=device)[:, None, None]
+    cropped_NHWC = padded[images, :, rows_NH[:, :, None], columns_NW[:, None, :]]
+    return cropped_NHWC.permute(0, 3, 1, 2).contiguous()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -156,8 +157,12 @@ def model_nodes() -> dict[str, Any]:
     hydra = HydraConfig.get()
     chosen = [f"dataset={hydra.runtime.choices['dataset']}"]
     options = GlobalHydra.instance().config_loader().get_group_options("model")
-    composed = {option: compose(hydra.job.config_name, [*chosen, f"model={option}"]) for option in options}
-    return {option: OmegaConf.to_container(each.model, resolve=True) for option, each in composed.items()}
+    nodes = {}
+    for option in options:
+        with suppress(Exception):  # one that cannot be composed is none to choose
+            composed = compose(hydra.job.config_name, [*chosen, f"model={option}"])
+            nodes[option] = OmegaConf.to_container(composed.model, resolve=True)
+    return nodes
 
 
 @cache

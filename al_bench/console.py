@@ -86,7 +86,7 @@ class RunDisplay:
             record.round,
             record.num_labelled,
             record.num_epochs,
-            f" (limit hit at training accuracy {record.train_accuracy:.4f})" if record.epoch_limit_hit else "",
+            f" (epoch limit hit, training accuracy {record.train_accuracy:.4f})" if record.epoch_limit_hit else "",
             self.clock.seconds,
             record.test.accuracy,
             duration(self.clock.seconds_left),
@@ -155,7 +155,7 @@ class TerminalDisplay(RunDisplay):
         """See `RunDisplay`."""
         self._status.stop()
         if self._limits_hit:
-            console.print("* stopped by model.max_epochs before the training accuracy that was asked for")
+            console.print("* stopped by model.max_epochs, not by the stopping rule")
 
     def finish(self, picture: Path | None) -> None:
         """See `RunDisplay`."""

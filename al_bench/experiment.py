@@ -90,7 +90,7 @@ def run(
             raise DataError(f"dataset._target_={config['dataset']['_target_']}: returned no Dataset")
         directory.check_data(digest(dataset))
         learner = _learner(parts.network, parts.training, parts.device, dataset)
-        num_parameters = _num_parameters(learner, dataset, f"model={identity.model}", model_nodes)
+        num_parameters = _tried_size(learner, dataset, f"model={identity.model}", model_nodes)
         if config["storage_device"] == "auto":
             dataset = dataset.to(parts.device)
         rounds = active_learning(
@@ -125,8 +125,8 @@ def _learner(network: Callable[..., Network], training: Training, device: str, d
     return Learner(partial(called, "model", network, **shapes), training, device, dataset.normalisation)
 
 
-def _num_parameters(learner: Learner, dataset: Dataset, name: str, model_nodes: Callable[[], Mapping[str, Any]]) -> int:
-    """Of the network; ConfigError, with the models that can, if it cannot take the inputs."""
+def _tried_size(learner: Learner, dataset: Dataset, name: str, model_nodes: Callable[[], Mapping[str, Any]]) -> int:
+    """Number of parameters of the network; ConfigError, with the models that can, if it cannot take the inputs."""
     check_dataset(dataset)
     some_inputs = dataset.train.inputs[:2]
     try:
@@ -134,7 +134,7 @@ def _num_parameters(learner: Learner, dataset: Dataset, name: str, model_nodes: 
     except InputsError as error:
         able = [name for name, node in model_nodes().items() if _takes(node, dataset, some_inputs)]
         raise ConfigError(
-            f"{name} cannot take {error}; models that can: {', '.join(sorted(able)) or 'none'}"
+            f"{name} cannot be used for {error}; models that can: {', '.join(sorted(able)) or 'none'}"
         ) from error
     return sum(parameter.numel() for parameter in network.parameters())
 
@@ -142,7 +142,7 @@ def _num_parameters(learner: Learner, dataset: Dataset, name: str, model_nodes: 
 def _takes(node: Any, dataset: Dataset, inputs: Tensor) -> bool:
     try:
         _learner(*checked_model(node), "cpu", dataset).tried(inputs)
-    except ConfigError:
+    except Exception:  # whatever another model of the user's raises
         return False
     return True
 

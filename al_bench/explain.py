@@ -61,7 +61,7 @@ def _not_an_option(arguments: Sequence[str]) -> str | None:
 
 def _unknown_key(key: str, arguments: Sequence[str]) -> str:
     given = [argument for argument in arguments if argument.lstrip("+~").partition("=")[0] == key]
-    if given and (CONF / key).is_dir():
+    if given and key == "training":
         return f"{given[0]}: say of what, {key}@model={given[0].partition('=')[2]}"
     parent, _, name = key.rpartition(".")
     composed = _composed(arguments)

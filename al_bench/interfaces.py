@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from al_bench.errors import StrategyError
-from al_bench.transfer import to_device
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 """(logits (N, C), targets (N,)) -> mean loss (): what training minimises."""
@@ -46,7 +45,7 @@ class Examples:
 
     def to(self, device: str) -> "Examples":
         """The same examples on a device."""
-        return Examples(to_device(self.inputs, device), to_device(self.targets, device))
+        return Examples(self.inputs.to(device), self.targets.to(device))
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torch.optim.swa_utils import update_bn
 
 from al_bench.augmentation import crop_flip
 from al_bench.errors import ConfigError, InputsError, TrainingError
@@ -19,11 +19,11 @@ from al_bench.interfaces import Examples, Needs, Network, Normalisation, Objecti
 from al_bench.minibatches import Minibatches, minibatch_sizes
 from al_bench.seeding import Stream, generator, torch_seeded
 from al_bench.stopping import StoppingRule, TrainAccuracy, ValidationLoss
-from al_bench.trained import Preparation, Trained, metrics_of, outputs_of
+from al_bench.trained import Preparation, Trained, loss_of, outputs_of
 from al_bench.training import Training
 
 DIVERGED = "a smaller model.optimizer.lr or scaled inputs may help"
-BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+MEMORY = "can't allocate memory"  # what PyTorch says of it on the CPU
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,7 @@ class Learner:
         """
         start = time.perf_counter()
         rule = self._stopping_rule(labelled, validation)
-        with torch_seeded(seed, Stream.WEIGHTS, round):
-            network = self.build()
-        network.to(self.device)
-        if self.training.channels_last:
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = self._new_network(seed, round)
         minibatches = self._minibatches(labelled, network, seed, round)
         with torch_seeded(seed, Stream.LAYERS, round, self.device):
             try:
@@ -74,7 +70,7 @@ class Learner:
                 raise TrainingError(f"round {round}, {error}") from error
             self._recompute_batch_norm(network, labelled)
         seconds = time.perf_counter() - start
-        return Trained(network.eval(), self._preparation(), accuracy, num_epochs, is_limit_hit, seconds)
+        return Trained(network.eval(), self._prepare, accuracy, num_epochs, is_limit_hit, seconds)
 
     def tried(self, inputs: Tensor) -> Network:
         """A network that has taken some inputs (N, ...), to know before training that it can.
@@ -89,14 +85,26 @@ class Learner:
                 f"model.augmentation={self.training.augmentation}: the inputs have shape {shape}, but images "
                 "(channels, height, width) are needed; say model.augmentation=none"
             )
-        with torch_seeded(0, Stream.WEIGHTS, 0):
-            network = self.build().eval()
-        prepare = replace(self, device="cpu")._preparation()
-        rows = torch.arange(len(inputs), device=inputs.device)
+        learner, rows = replace(self, device="cpu"), torch.arange(len(inputs), device=inputs.device)
         try:
-            outputs_of(network, prepare, inputs, rows, Needs.LOGITS)
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            raise InputsError(f"inputs of shape {shape}: {' '.join(str(error).split())}") from error
+            network = learner._new_network(0, 0).eval()
+            outputs_of(network, learner._prepare, inputs, rows, Needs.LOGITS)
+        except InputsError:
+            raise
+        except Exception as error:  # whatever a user's own network raises
+            cause = error.__cause__ if isinstance(error, ConfigError) else error
+            if isinstance(cause, MemoryError) or MEMORY in str(cause):
+                raise
+            problem = " ".join(str(cause).split()) or type(cause).__name__
+            raise InputsError(f"inputs of shape {shape}: {problem}") from error
+        return network
+
+    def _new_network(self, seed: int, round: int) -> Network:
+        with torch_seeded(seed, Stream.WEIGHTS, round):
+            network = self.build()
+        network.to(self.device)
+        if self.training.channels_last:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network
 
     def _train(
@@ -150,15 +158,18 @@ class Learner:
             return nullcontext()
         return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
 
-    def _preparation(self) -> Preparation:
+    @cached_property
+    def _prepare(self) -> Preparation:
         return Preparation.to_device(self.device, self.normalisation, channels_last=self.training.channels_last)
 
     def _minibatches(self, labelled: Examples, network: Network, seed: int, round: int) -> Minibatches:
         augment_rng = generator(seed, Stream.AUGMENT, round)
         return Minibatches(
             examples=labelled,
-            sizes=minibatch_sizes(len(labelled), self.training.minibatch_size, is_one_too_few=_has_batch_norm(network)),
-            prepare=self._preparation().inputs,
+            sizes=minibatch_sizes(
+                len(labelled), self.training.minibatch_size, is_one_too_few=bool(_batch_norm_layers(network))
+            ),
+            prepare=self._prepare.inputs,
             order_rng=generator(seed, Stream.MINIBATCH, round),
             device=self.device,
             augment=partial(crop_flip, rng=augment_rng) if self.training.augmentation == "crop_flip" else None,
@@ -171,34 +182,46 @@ class Learner:
         if validation is None:
             raise ConfigError(f"model.patience={training.patience}: needs validation examples; say num_validation=...")
 
-        def loss_of(network: Network) -> float:
+        def validation_loss(network: Network) -> float:
             self._recompute_batch_norm(network, labelled)
-            return metrics_of(network.eval(), self._preparation(), validation).loss
+            return loss_of(network.eval(), self._prepare, validation)
 
-        return ValidationLoss(training.patience, loss_of)
+        return ValidationLoss(training.patience, validation_loss)
 
+    @torch.no_grad()
     def _recompute_batch_norm(self, network: Network, labelled: Examples) -> None:
-        """The mean statistics of equal parts of the labelled set, about the size of a mini-batch."""
-        size = self.training.minibatch_size
-        if not self.training.recompute_batch_norm or not _has_batch_norm(network) or min(size, len(labelled)) == 1:
+        """The mean statistics of equal parts of the labelled set, about the size of a mini-batch, as is in evaluation
+        mode but for batch norm itself: nothing is dropped out.
+        """
+        size, layers = self.training.minibatch_size, _batch_norm_layers(network)
+        if not self.training.recompute_batch_norm or not layers or min(size, len(labelled)) == 1:
             return
+        network.eval()
+        momenta = [layer.momentum for layer in layers]
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.train()
         rows = torch.arange(len(labelled), device=labelled.targets.device)
-        prepare = self._preparation()
-        parts = rows.tensor_split(max(1, len(rows) // size))
-        update_bn((prepare.inputs(labelled.inputs[part]) for part in parts), network)
+        for number, part in enumerate(rows.tensor_split(max(1, len(rows) // size)), start=1):
+            for layer in layers:
+                layer.momentum = 1 / number  # the running average is the mean so far
+            network(self._prepare.inputs(labelled.inputs[part]))
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+            layer.eval()
 
 
-def _has_batch_norm(network: Network) -> bool:
-    return any(isinstance(module, BATCH_NORM) for module in network.modules())
+def _batch_norm_layers(network: Network) -> list[BatchNorm]:
+    """Those that keep running statistics or need more than one example in training."""
+    return [module for module in network.modules() if isinstance(module, BatchNorm)]
 
 
 def _to_training_mode(network: Network, *, is_single: bool) -> None:
     """Batch norm takes no statistics from mini-batches of a single example: it uses its running ones then."""
     network.train()
     if is_single:
-        for module in network.modules():
-            if isinstance(module, BATCH_NORM):
-                module.eval()
+        for layer in _batch_norm_layers(network):
+            layer.eval()
 
 
 def _step(schedule: LRScheduler, epoch: int) -> None:

@@ -43,9 +43,11 @@ class Minibatches:
         for first in range(0, len(self.sizes), at_once):
             sizes = self.sizes[first : first + at_once]
             rows, order = order.split([sum(sizes), len(order) - sum(sizes)])
-            gathered = self.examples.take(rows).to(self.device)
-            inputs = gathered.inputs if self.augment is None else self.augment(gathered.inputs)
-            yield from zip(self.prepare(inputs).split(sizes), gathered.targets.split(sizes), strict=True)
+            gathered = self.examples.take(rows)
+            inputs, targets = to_device(gathered.inputs, self.device), to_device(gathered.targets, self.device)
+            if self.augment is not None:
+                inputs = self.augment(inputs)
+            yield from zip(self.prepare(inputs).split(sizes), targets.split(sizes), strict=True)
 
 
 def minibatch_sizes(num_examples: int, size: int, *, is_one_too_few: bool) -> list[int]:

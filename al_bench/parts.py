@@ -4,11 +4,12 @@ A part's arguments come from its node, except for the facts that al_bench passes
 `rng` to a data set, `input_shape` and `num_classes` to a model.
 """
 
+import collections.abc
 import inspect
 import json
 from collections.abc import Callable, Mapping, Set
 from functools import partial
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from hydra.utils import instantiate
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
@@ -72,6 +73,8 @@ def checked_value(path: str, hint: Any, value: Any) -> Any:
     """The value as its type hint wants it: a nested part is built, an int for a float converted; or ConfigError."""
     if isinstance(value, dict) and "_target_" in value:
         is_partial = bool(value.get("_partial_"))
+        if not is_partial and _is_callable(hint):
+            raise ConfigError(f"{path}: it is called later, with more arguments; add _partial_: true")
         node = {key: argument for key, argument in value.items() if key != "_partial_"}
         part = checked_part(path, node, is_partial=is_partial)
         return part if is_partial else called(path, part)
@@ -117,6 +120,11 @@ def located(path: str, node: Any) -> Callable[..., Any]:
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{path}._target_={node['_target_']}: {error}; its arguments cannot be checked") from error
     return target
+
+
+def _is_callable(hint: Any) -> bool:
+    """Whether a type hint is Callable[...], or that or None."""
+    return any(get_origin(each) is collections.abc.Callable for each in (hint, *get_args(hint)))
 
 
 def _shown(value: Any) -> str:

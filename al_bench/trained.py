@@ -65,7 +65,17 @@ class Trained:
 
     def evaluate(self, examples: Examples) -> Metrics:
         """Accuracy, balanced accuracy and cross-entropy on labelled examples."""
-        return metrics_of(self.network, self.prepare, examples)
+        logits_NC, targets = _logits_and_targets(self.network, self.prepare, examples)
+        hits = logits_NC.argmax(dim=1).eq(targets)
+        num_classes = logits_NC.shape[1]
+        present_C = targets.bincount(minlength=num_classes)
+        recalled_C = targets[hits].bincount(minlength=num_classes)
+        recalls = (recalled_C.double() / present_C)[present_C > 0]
+        return Metrics(
+            accuracy=hits.double().mean().item(),
+            balanced_accuracy=recalls.mean().item(),
+            loss=functional.cross_entropy(logits_NC.double(), targets).item(),
+        )
 
 
 @torch.no_grad()
@@ -83,18 +93,13 @@ def outputs_of(network: Network, prepare: Preparation, inputs: Tensor, rows: Ten
     return Outputs(**{name: torch.cat(chunks) for name, chunks in kept.items() if chunks})
 
 
-def metrics_of(network: Network, prepare: Preparation, examples: Examples) -> Metrics:
-    """See `Trained.evaluate`; the network is in evaluation mode."""
+def loss_of(network: Network, prepare: Preparation, examples: Examples) -> float:
+    """The mean cross-entropy in nats; the network is in evaluation mode."""
+    logits_NC, targets = _logits_and_targets(network, prepare, examples)
+    return functional.cross_entropy(logits_NC.double(), targets).item()
+
+
+def _logits_and_targets(network: Network, prepare: Preparation, examples: Examples) -> tuple[Tensor, Tensor]:
     rows = torch.arange(len(examples), device=examples.targets.device)
     logits_NC = outputs_of(network, prepare, examples.inputs, rows, Needs.LOGITS).logits_NC
-    targets = examples.targets.to(logits_NC.device)
-    hits = logits_NC.argmax(dim=1).eq(targets)
-    num_classes = logits_NC.shape[1]
-    present_C = targets.bincount(minlength=num_classes)
-    recalled_C = targets[hits].bincount(minlength=num_classes)
-    recalls = (recalled_C.double() / present_C)[present_C > 0]
-    return Metrics(
-        accuracy=hits.double().mean().item(),
-        balanced_accuracy=recalls.mean().item(),
-        loss=functional.cross_entropy(logits_NC.double(), targets).item(),
-    )
+    return logits_NC, to_device(examples.targets, logits_NC.device)

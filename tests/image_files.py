@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from al_bench.datasets import mnist as mnist_module
 from al_bench.datasets.cifar10 import cifar10
 from al_bench.datasets.mnist import fashion_mnist, mnist
 from al_bench.datasets.svhn import svhn
@@ -57,7 +56,8 @@ def _mnist_files(option: str, images: dict[str, Any], targets: dict[str, Any]) -
         for array, kind in ((images[part][:, 0], "images-idx3"), (targets[part].astype(np.uint8), "labels-idx1")):
             header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
             files[f"{folder}{prefix}-{kind}-ubyte"] = header + array.tobytes()
-    return files, {f"{name}.gz": gzip.compress(content) for name, content in files.items()}
+    files = {f"{name}.gz": gzip.compress(content) for name, content in files.items()}
+    return files, files
 
 
 def _cifar10_files(images: dict[str, Any], targets: dict[str, Any]) -> tuple[dict[str, bytes], ...]:
@@ -111,9 +111,6 @@ def expect(option: str, of: Made, monkeypatch: pytest.MonkeyPatch, site: str = "
         names = [Path(name).name for name in of.archives]
         monkeypatch.setattr(source, "resources", [(name, digests[name]) for name in names])
         monkeypatch.setattr(source, "mirrors", [site])
-        sizes = {Path(name).name: len(content) for name, content in of.files.items()}
-        monkeypatch.setattr(mnist_module, "MNIST_MD5", {name: digests[name] for name in sizes})
-        monkeypatch.setattr(mnist_module, "FASHION_MNIST_BYTES", sizes)
 
 
 def write(files: Mapping[str, bytes], folder: Path) -> None:

@@ -50,6 +50,10 @@ BEFORE_ANY_DATA = [
     ("training=reference", "training=reference: say of what, training@model=reference"),
     ("training@model=papre", "training=papre: there is no such option; did you mean 'paper'?"),
     ("model.lr_schedule=cosine", "model.lr_schedule=cosine: must be {_target_: module.name, _partial_: true, ...}"),
+    (
+        "model.lr_schedule={_target_:torch.optim.lr_scheduler.StepLR,step_size:3}",
+        "model.lr_schedule: it is called later, with more arguments; add _partial_: true",
+    ),
     ("model.precision=float16", "model.precision=float16: input should be 'float32' or 'bfloat16'"),
     ("model.augmentation=flip", "model.augmentation=flip: input should be 'none' or 'crop_flip'"),
     ("model.gradient_clamp=0", "model.gradient_clamp=0: input should be greater than 0"),
@@ -144,7 +148,7 @@ def test_data_that_cannot_be_learned_from_is_one_message(cli, tmp_path, arrays, 
     [
         (["dataset=arrays", "dataset.path=nope.npz"], "no such file (looked for {cwd}/nope.npz)"),
         (["dataset=openml", "dataset.id=6", "data_dir=nope"], "{cwd}/nope/openml/6.arff"),
-        (["dataset=mnist", "data_dir=nope"], "{cwd}/nope: MNIST/raw/train-images-idx3-ubyte, "),
+        (["dataset=mnist", "data_dir=nope"], "{cwd}/nope: MNIST/raw/train-images-idx3-ubyte.gz, "),
     ],
     ids=str,
 )

@@ -52,7 +52,7 @@ def test_a_terminal_shows_what_runs_a_line_per_round_and_the_curve(tmp_path):
         assert fact.replace("│", "┃") in shown or fact in shown, fact
     rounds = re.findall(r" (\d) +(\d+) +(\d+)\* +\d+\.\d\d +0\.\d{4} +\d+ s", shown)
     assert rounds == [("0", "20", "3"), ("1", "40", "3"), ("2", "60", "3")]
-    assert "* stopped by model.max_epochs before the training accuracy that was asked for" in shown
+    assert "* stopped by model.max_epochs, not by the stopping rule" in shown
     assert "curve.png" in shown
     assert all(len(line) <= 80 for line in shown.splitlines() if "outputs/" not in line and "\r" not in line)
     assert "goes on after" not in shown
@@ -74,7 +74,7 @@ def test_without_a_terminal_there_is_one_line_per_round(cli, tmp_path):
     assert len(rounds) == 3
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d digits · mlp,max_epochs=3,width=8 · badge · b20 · num_initial=20 · seed 0: "
-        r"round 1, 40 labels, 3 epochs \(limit hit at training accuracy 0\.\d{4}\), \d+\.\d\d s, "
+        r"round 1, 40 labels, 3 epochs \(epoch limit hit, training accuracy 0\.\d{4}\), \d+\.\d\d s, "
         r"test accuracy 0\.\d{4}, \d+ s left",
         rounds[1],
     )

@@ -1,5 +1,6 @@
 """The same code on a GPU: the same choices as on the CPU, and two runs equal to the bit."""
 
+import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -104,9 +105,28 @@ def test_convolutional_networks_are_trained_alike_twice(network, precision):
         assert torch.equal(a, b)
         assert torch.equal(a, c)
     outputs = trained[0].outputs(stored[0].test.inputs, torch.arange(20, device="cuda"), Needs.LOGITS)
-    on_cpu = replace(learner, device="cpu").fit(dataset.train, cross_entropy, seed=0, round=0, validation=dataset.test)
     assert outputs.logits_NC.dtype == torch.float32
-    assert on_cpu.num_epochs == trained[0].num_epochs
+
+
+@pytest.mark.parametrize("storage_device", ["cuda", "cpu"])
+def test_an_epoch_waits_for_the_device_once(storage_device):
+    dataset = images().to(storage_device)
+    options = {"minibatch_size": 4, "stop_at_train_accuracy": None, "augmentation": "crop_flip", "gradient_clamp": 0.1}
+    build = partial(ResNet, dataset.input_shape, dataset.num_classes, width=8)
+
+    def num_waits(num_epochs: int) -> int:
+        training = Training(partial(torch.optim.Adam, lr=1e-3, fused=True), max_epochs=num_epochs, **options)
+        learner = Learner(build, training, "cuda", dataset.normalisation)
+        with warnings.catch_warnings(record=True, action="always") as caught:
+            torch.cuda.set_sync_debug_mode("warn")
+            try:
+                learner.fit(dataset.train, cross_entropy, seed=0, round=0)
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+        return sum("synchroniz" in str(warning.message) for warning in caught)
+
+    num_waits(1)  # what is set up once
+    assert num_waits(5) - num_waits(2) == 3
 
 
 def test_augmentation_is_that_of_the_cpu():

@@ -8,7 +8,9 @@ import re
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable
+from http.client import BadStatusLine, IncompleteRead
 from io import BytesIO
 from pathlib import Path
 from urllib.error import URLError
@@ -16,6 +18,7 @@ from urllib.error import URLError
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.datasets._openml
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -27,6 +30,7 @@ from al_bench.datasets.checks import check_dataset
 from al_bench.datasets.digits import digits
 from al_bench.datasets.files import md5_of
 from al_bench.datasets.openml import openml
+from al_bench.datasets.split import drawn_split
 from al_bench.errors import DataError
 from al_bench.interfaces import Dataset, Examples
 from al_bench.parts import called, checked_part
@@ -188,6 +192,7 @@ class TestArff:
             ("<html>not found</html>\n", "no @data line"),
             (TABLE + "1,red,10,yes,7,8\n", ""),
             (TABLE + "one,red,10,yes,7\n", ""),
+            (TABLE + "1.5,red,10,ye", "column 'class' has the value 'ye', which its header does not list"),
             (TABLE.replace("INTEGER", "string"), "only numeric and nominal columns"),
         ],
     )
@@ -223,6 +228,36 @@ class TestOpenml:
         openml_folder(tmp_path, f"@relation r\n@attribute x real\n@attribute class numeric\n@data\n{rows}")
         assert openml(1, tmp_path, rng()).num_classes == 2
 
+    @pytest.mark.parametrize("cut", [b"3,0,", b"3,0"])
+    def test_a_row_that_was_cut_off_is_no_class_of_its_own(self, tmp_path, cut):
+        path = openml_folder(tmp_path, letters())
+        path.write_bytes(path.read_bytes() + b"\n" + cut)
+        with pytest.raises(DataError, match="column 'class' of OpenML 1 holds missing or fractional values"):
+            openml(1, tmp_path, rng())
+
+    def test_another_number_of_rows_than_the_whole_table_has_is_warned_of(self, tmp_path, caplog):
+        openml_folder(tmp_path, letters())
+        openml(1, tmp_path, rng(), num_rows=400)
+        assert caplog.text == ""
+        openml(1, tmp_path, rng(), num_rows=1_000_000)
+        assert "OpenML 1 has 1,000,000 rows, but what is in" in caplog.text
+
+    def test_a_table_kept_of_another_file_than_the_expected_one_is_not_used(self, tmp_path, monkeypatch):
+        path = openml_folder(tmp_path, letters())
+        md5 = md5_of(path)
+        openml(1, tmp_path, rng())
+        path.unlink()
+        assert len(openml(1, tmp_path, rng(), md5=md5).train) == 360
+        monkeypatch.setattr("sklearn.datasets.fetch_openml", lambda **_: pytest.fail("it is fetched"))
+        with pytest.raises(pytest.fail.Exception, match="it is fetched"):
+            openml(1, tmp_path, rng(), md5="0a1b")
+
+    def test_what_a_killed_process_left_is_removed(self, tmp_path):
+        openml_folder(tmp_path, letters())
+        (tmp_path / "openml" / ".1.npz.abcd.partial").write_bytes(b"half")
+        openml(1, tmp_path, rng())
+        assert not list((tmp_path / "openml").glob(".*.partial"))
+
     def test_any_column_can_be_the_target(self, tmp_path):
         openml_folder(tmp_path)
         dataset = openml(1, tmp_path, rng(3), target="last", test_fraction=0.25)
@@ -251,6 +286,24 @@ class TestOpenml:
         openml_folder(tmp_path, one, id=2)
         with pytest.raises(DataError, match="the rarest class is too rare"):
             openml(2, tmp_path, rng(), test_fraction=0.5)
+
+    def test_the_test_set_is_drawn_once_and_the_pool_again_until_it_has_every_class(self):
+        """As in the authors' code: the shuffled last tenth, its size rounded up."""
+        targets = np.repeat([0, 1, 2], [8000, 2000, 6])
+        for seed in range(20):
+            train, test = drawn_split(targets, 0.1, rng(seed), max_pool_size=400)
+            assert test.tolist() == rng(seed).permutation(8006 + 2000)[9005:].tolist()
+            assert len(test) == 1001
+            assert len(train) == len({*train}) == 400
+            assert not {*train} & {*test}
+            assert set(targets[train]) == {0, 1, 2}
+
+    def test_the_test_set_is_drawn_again_where_it_has_a_class_for_itself(self):
+        targets = np.array([0, 1] * 20 + [2])
+        for seed in range(20):
+            train, test = drawn_split(targets, 0.5, rng(seed))
+            assert len(test) == 21
+            assert set(targets[train]) == {0, 1, 2}
 
     def test_scaling_is_by_the_training_pool(self, tmp_path):
         openml_folder(tmp_path, letters())
@@ -384,6 +437,43 @@ class TestFetching:
         assert torch.equal(fetched.train.inputs, again.train.inputs)
         assert answers == []
 
+    @pytest.mark.parametrize(
+        "error",
+        [
+            EOFError("stream ended"),
+            IncompleteRead(b"half"),
+            BadStatusLine("x"),
+            zlib.error("incorrect"),
+            TimeoutError(),
+        ],
+    )
+    def test_whatever_breaks_a_download_is_a_message(self, tmp_path, monkeypatch, error):
+        def broken(*_: object, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr("sklearn.datasets._openml.urlopen", broken)
+        monkeypatch.setattr("sklearn.datasets._openml.time.sleep", lambda _: None)
+        with pytest.raises(DataError, match=r"it could not be fetched from OpenML \(.+\); put the ARFF file there"):
+            openml(61, tmp_path, rng())
+        assert not list(tmp_path.rglob("*.npz"))
+
+    @pytest.mark.parametrize("damage", [lambda sent: sent[: len(sent) // 2], lambda sent: sent[:30] + sent[31:]])
+    def test_a_broken_answer_is_no_data(self, tmp_path, monkeypatch, answers, damage):
+        opened = sklearn.datasets._openml.urlopen
+
+        def damaged(request: object, **options: object) -> object:
+            answer = opened(request, **options)
+            if "download" in request.full_url:  # type: ignore[attr-defined]
+                return type(answer)(damage(answer.read()))
+            return answer
+
+        monkeypatch.setattr("sklearn.datasets._openml.time.sleep", lambda _: None)
+        with monkeypatch.context() as patched:
+            patched.setattr("sklearn.datasets._openml.urlopen", damaged)
+            with pytest.raises(DataError, match="it could not be fetched from OpenML"):
+                openml(61, tmp_path, rng())
+        assert len(openml(61, tmp_path, rng()).train) == 360
+
     def test_no_network_is_a_message_that_says_where_to_put_the_file(self, tmp_path, monkeypatch):
         def refused(*_: object, **__: object) -> None:
             raise URLError("no route to host")
@@ -391,7 +481,7 @@ class TestFetching:
         monkeypatch.setattr("sklearn.datasets._openml.urlopen", refused)
         monkeypatch.setattr("sklearn.datasets._openml.time.sleep", lambda _: None)
         with pytest.raises(
-            DataError, match=r"openml/61.arff and OpenML could not be asked.*no route to host.*AL_BENCH_DATA"
+            DataError, match=r"openml/61.arff and it could not be fetched from OpenML.*no route to host.*AL_BENCH_DATA"
         ):
             openml(61, tmp_path, rng())
 
@@ -471,8 +561,8 @@ class TestArrays:
 def test_the_real_openml_files(id, rows, columns, classes, tmp_path):
     real_data("openml", f"{id}.arff")
     dataset = openml(id, real_data("openml"), rng())
-    assert len(dataset.test) == rows // 10
-    assert len(dataset.train) == min(rows - rows // 10, 50_000)
+    assert len(dataset.test) == -(-rows // 10)
+    assert len(dataset.train) == min(rows - len(dataset.test), 50_000)
     assert (dataset.input_shape, dataset.num_classes) == ((columns,), classes)
 
 

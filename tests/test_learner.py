@@ -274,7 +274,20 @@ class TestRecomputingBatchNorm:
         assert torch.allclose(network.norm.running_var, sum(part.var(0) for part in hidden) / 2, atol=1e-6)
         assert not torch.allclose(network.norm.running_mean, trained.norm.running_mean, atol=1e-2)
 
-    def test_augmented_images_play_no_part(self, monkeypatch):
+    def test_nothing_is_dropped_out(self):
+        class Dropping(Normed):
+            def embed(self, inputs):
+                return self.norm(functional.dropout(MLP.embed(self, inputs), training=self.training))
+
+        examples = DATASET.train.take(torch.arange(40))
+        network = Learner(Dropping, Training(ADAM, 40, **FIXED)).fit(examples, cross_entropy, seed=0, round=0).network
+        with torch.no_grad():
+            hidden = MLP.embed(network, examples.inputs)
+        assert torch.allclose(network.norm.running_mean, hidden.mean(0), atol=1e-6)
+        assert torch.allclose(network.norm.running_var, hidden.var(0), atol=1e-6)
+        assert network.norm.momentum == 0.1
+
+    def test_augmented_images_play_no_part(self):
         plain = Learner(NormedConvolution, Training(ADAM, 8, **FIXED, augmentation="crop_flip"))
         network = plain.fit(pictures(), cross_entropy, seed=0, round=0).network
         with torch.no_grad():
@@ -283,17 +296,19 @@ class TestRecomputingBatchNorm:
         assert torch.allclose(network.norm.running_mean, expected, atol=1e-6)
 
     def test_the_validation_loss_is_that_of_recomputed_statistics(self):
-        """So the weights that early stopping takes have the lowest loss of those that were seen."""
-        learner = Learner(Normed, Training(ADAM, 32, patience=4, max_epochs=200))
+        """With one step per epoch, running averages would lag and another epoch would seem the best."""
+        fast = partial(torch.optim.Adam, lr=0.3)
+        learner = Learner(Normed, Training(fast, 256, patience=4, max_epochs=200))
         trained = learner.fit(DATASET.train, cross_entropy, seed=0, round=0, validation=DATASET.test)
         losses = [
-            Learner(Normed, Training(ADAM, 32, stop_at_train_accuracy=None, max_epochs=epochs))
+            Learner(Normed, Training(fast, 256, stop_at_train_accuracy=None, max_epochs=epochs))
             .fit(DATASET.train, cross_entropy, seed=0, round=0)
             .evaluate(DATASET.test)
             .loss
             for epochs in range(1, trained.num_epochs + 1)
         ]
         assert trained.evaluate(DATASET.test).loss == min(losses)
+        assert trained.num_epochs == int(np.argmin(losses)) + 1 + 4
 
 
 class TestPrecision:

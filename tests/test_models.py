@@ -192,6 +192,7 @@ class TestVGG:
         (ResNet, (28, 28), r"inputs of shape \(28, 28\): images \(channels, height, width\) are needed"),
         (VGG, (1, 28, 28), r"inputs of shape \(1, 28, 28\): images .* of 32 x 32 pixels or more are needed"),
         (VGG, (16,), r"inputs of shape \(16,\): images"),
+        (ResNet, (32, 32, 3), r"inputs of shape \(32, 32, 3\): the channels must come first, \(3, 32, 32\)"),
     ],
 )
 def test_inputs_that_a_network_cannot_take_are_refused(network, shape, needed):
@@ -210,6 +211,26 @@ class TestTrying:
 
         with pytest.raises(InputsError, match=r"inputs of shape \(5,\): mat1 and mat2 shapes cannot be multiplied"):
             self.tried(Other)
+
+    @pytest.mark.parametrize("error", [AssertionError(), IndexError("tuple index out of range"), KeyError("x")])
+    def test_whatever_a_constructor_raises_is_told(self, error):
+        class Broken(MLP):
+            def __init__(self, *_: object) -> None:
+                raise error
+
+        with pytest.raises(
+            InputsError, match=rf"inputs of shape \(5,\): .*({error.args[0] if error.args else 'Assert'})"
+        ):
+            self.tried(Broken)
+
+    def test_convolutions_that_cannot_lie_channels_last_are_told(self):
+        class Volume(MLP):
+            def __init__(self, *_: object) -> None:
+                super().__init__((5,), 4, 8)
+                self.convolution = nn.Conv3d(1, 2, 3)
+
+        with pytest.raises(InputsError, match="channels_last"):
+            self.tried(Volume, channels_last=True)
 
     def test_a_network_that_can_is_returned(self):
         assert sum(parameter.numel() for parameter in self.tried(MLP).parameters()) == 5 * 8 + 8 + 8 * 4
@@ -230,9 +251,12 @@ def save_images(folder, shape: tuple[int, ...]) -> str:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("dataset=digits", "model=resnet"), "model=resnet cannot take inputs of shape (64,): images"),
+        (("dataset=digits", "model=resnet"), "model=resnet cannot be used for inputs of shape (64,): images"),
         (("dataset=digits", "model=resnet"), "models that can: mlp\n"),
-        (("dataset=digits", "model=vgg", "model.depth=16"), "model=vgg,depth=16 cannot take inputs of shape (64,)"),
+        (
+            ("dataset=digits", "model=vgg", "model.depth=16"),
+            "model=vgg,depth=16 cannot be used for inputs of shape (64,)",
+        ),
         (("dataset=arrays", "model=vgg"), "32 x 32 pixels or more are needed; models that can: mlp, resnet\n"),
         (("dataset=digits", "model.augmentation=crop_flip"), "augmentation=crop_flip: the inputs have shape (64,)"),
     ],
@@ -243,6 +267,17 @@ def test_the_command_line_names_the_models_that_can(cli, tmp_path, arguments, me
     assert result.code == 1
     assert message in result.err
     assert not list(tmp_path.rglob("rounds.csv"))
+
+
+def test_a_broken_model_beside_the_one_that_is_asked_for_is_not_suggested(cli, tmp_path, monkeypatch):
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "asserting.yaml").write_text("_target_: own_models.Asserting\noptimizer: null\n")
+    (tmp_path / "conf" / "model" / "unreadable.yaml").write_text("_target_: [\n")
+    (tmp_path / "conf" / "model" / "unresolved.yaml").write_text("_target_: ${nothing.of.the.kind}\n")
+    (tmp_path / "own_models.py").write_text("def Asserting(input_shape, num_classes):\n    assert False\n")
+    result = cli("--config-dir", "conf", "dataset=digits", "model=resnet")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.endswith("images (channels, height, width) are needed; models that can: mlp\n")
 
 
 def test_a_run_on_images(cli, tmp_path):

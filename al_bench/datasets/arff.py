@@ -1,5 +1,6 @@
 """Reading ARFF files: the header here, the rows with pandas."""
 
+import csv
 import re
 import warnings
 from collections.abc import Iterator
@@ -33,12 +34,13 @@ def read_arff(path: Path) -> tuple[pd.DataFrame, str]:
                 header=None,
                 names=list(attributes),
                 index_col=False,
-                na_values=["?"],
+                na_values=["?", ""],
                 keep_default_na=False,
                 quotechar=quote,
                 skipinitialspace=True,
                 dtype={name: "float64" if kind in NUMERIC else "category" for name, kind in attributes.items()},
             )
+            _check_declared(frame, attributes, quote)
     except (OSError, ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise DataError(
             f"{path.absolute()}: not a readable ARFF file ({error}); fetch it again from "
@@ -56,8 +58,9 @@ def _read_header(file: TextIO) -> tuple[dict[str, str], str]:
             break
         match = ATTRIBUTE.match(line.strip())
         if match:
-            kind = match[2].split("%")[0].strip()
-            attributes[match[1].strip("'\"")] = kind if kind.startswith("{") else kind.split()[0].lower()
+            kind = match[2].strip()
+            is_nominal = kind.startswith("{")
+            attributes[match[1].strip("'\"")] = kind[: kind.rfind("}") + 1] if is_nominal else kind.split()[0].lower()
     else:
         raise ValueError("there is no @data line")
     unusable = {name: kind for name, kind in attributes.items() if kind not in NUMERIC and not kind.startswith("{")}
@@ -66,6 +69,21 @@ def _read_header(file: TextIO) -> tuple[dict[str, str], str]:
     if not attributes:
         raise ValueError("there is no @attribute line")
     return attributes, "'" if any("'" in kind for kind in attributes.values()) else '"'
+
+
+def _check_declared(frame: pd.DataFrame, attributes: dict[str, str], quote: str) -> None:
+    """ValueError for a nominal value that the header does not list: a file that was cut off may end in one."""
+    for name, kind in attributes.items():
+        if kind not in NUMERIC:
+            (declared,) = csv.reader([kind.strip("{} ")], quotechar=quote, skipinitialspace=True)
+            known = {_bare(value) for value in declared}
+            unknown = [value for value in frame[name].cat.categories if _bare(value) not in known]
+            if unknown:
+                raise ValueError(f"column {name!r} has the value {unknown[0]!r}, which its header does not list")
+
+
+def _bare(value: str) -> str:
+    return str(value).strip(" '\"").replace("\\", "")
 
 
 class _Rows:

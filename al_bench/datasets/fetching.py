@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 def ensure_files(
     name: str,
     data_dir: Path,
-    files: Mapping[str, str | int],
+    files: Mapping[str, str],
     archives: Mapping[str, str],
     download: Callable[[Path], object],
 ) -> None:
@@ -39,7 +39,7 @@ def ensure_files(
     Args:
         name: of the data set.
         data_dir: where its files are, or will be.
-        files: paths below `data_dir`, with their md5, or their number of bytes where no md5 is published.
+        files: paths below `data_dir`, with their md5.
         archives: paths below `data_dir` with their md5: what the files can be unpacked from, if it is there.
         download: folder -> None: puts archives, unless they are there, and the files into that folder.
 
@@ -51,7 +51,7 @@ def ensure_files(
     with exclusive(data_dir, name) as is_alone:
         if not (problems := _problems(data_dir, files)):
             return
-        log.info("%s: downloading to %s", name, data_dir.absolute())
+        log.warning("%s: downloading to %s", name, data_dir.absolute())
         try:
             if is_alone:
                 _remove_left_overs(name, data_dir)
@@ -65,8 +65,8 @@ def ensure_files(
 def exclusive(folder: Path, name: str) -> Iterator[bool]:
     """Wait until no other process is within this context for `name`; within it the network times out.
 
-    Gives false where the folder cannot be written or locked, so that others may be within: no harm, as whatever is
-    fetched is moved to its place in one step.
+    Gives false where the folder cannot be written or locked, so that others may be within. As whatever is fetched is
+    moved to its place in one step, that costs time, but no data.
     """
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_SECONDS)
@@ -86,7 +86,7 @@ def _acquire(lock: int, name: str) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        log.info("%s: waiting for another process that is fetching it", name)
+        log.warning("%s: waiting for another process that is fetching it", name)
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
@@ -99,11 +99,11 @@ def _remove_left_overs(name: str, data_dir: Path) -> None:
 def _fetch(
     name: str,
     data_dir: Path,
-    files: Mapping[str, str | int],
+    files: Mapping[str, str],
     archives: Mapping[str, str],
     download: Callable[[Path], object],
 ) -> None:
-    with TemporaryDirectory(dir=data_dir, prefix=f".{name}-") as temporary:
+    with TemporaryDirectory(dir=data_dir, prefix=f".{name}-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
         for archive, md5 in archives.items():
             if _is_whole(data_dir / archive, md5):
@@ -118,20 +118,18 @@ def _fetch(
                 (folder / file).replace(data_dir / file)
 
 
-def _problems(data_dir: Path, files: Mapping[str, str | int]) -> list[str]:
+def _problems(data_dir: Path, files: Mapping[str, str]) -> list[str]:
     """What is wrong with the files; nothing if they are there and whole."""
     missing = [file for file in files if not (data_dir / file).exists()]
     broken = [file for file in files if file not in missing and not _is_whole(data_dir / file, files[file])]
-    kinds = {"missing": missing, "of another checksum or size than published": broken}
+    kinds = {"missing": missing, "of another checksum than published": broken}
     return [
         f"{', '.join(listed)} {'is' if len(listed) == 1 else 'are'} {kind}" for kind, listed in kinds.items() if listed
     ]
 
 
-def _is_whole(path: Path, expected: str | int) -> bool:
-    if not path.is_file():
-        return False
-    return (md5_of(path) if isinstance(expected, str) else path.stat().st_size) == expected
+def _is_whole(path: Path, md5: str) -> bool:
+    return path.is_file() and md5_of(path) == md5
 
 
 def _message(name: str, data_dir: Path, problems: list[str], error: Exception) -> str:

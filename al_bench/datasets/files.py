@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -40,4 +41,11 @@ def write_npz(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
         partial.replace(path)
     except OSError as error:
         log.warning("%s is not kept (%s); the next start reads the data again", path, error)
+        with suppress(OSError):
+            partial.unlink()
+
+
+def remove_partial(path: Path) -> None:
+    """What a process that was killed within `write_npz` has left."""
+    for partial in path.parent.glob(f".{path.name}.*.partial"):
         partial.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """OpenML: any classification table of openml.org (Vanschoren et al., 2014), prepared as Ash et al. (2020) do."""
 
+import logging
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +12,16 @@ import torch
 from numpy.typing import NDArray
 
 from al_bench.datasets.arff import read_arff
-from al_bench.datasets.fetching import exclusive
-from al_bench.datasets.files import UNREADABLE, md5_of, read_npz, write_npz
+from al_bench.datasets.fetching import FAILURES, exclusive
+from al_bench.datasets.files import UNREADABLE, md5_of, read_npz, remove_partial, write_npz
 from al_bench.datasets.split import drawn_dataset
 from al_bench.errors import DataError, nearest
 from al_bench.interfaces import Dataset
 from al_bench.ranges import Fraction, PositiveInt
 
 FORMAT = 1  # of the kept tables
+
+log = logging.getLogger(__name__)
 
 
 def openml(
@@ -30,6 +33,7 @@ def openml(
     scale: bool = False,
     test_fraction: Fraction = 0.1,
     max_pool_size: PositiveInt | None = 50_000,
+    num_rows: PositiveInt | None = None,
 ) -> Dataset:
     """Inputs (N, D), unscaled unless asked for, nominal columns as integer codes.
 
@@ -47,6 +51,7 @@ def openml(
         scale: standardise every input over the training pool.
         test_fraction: share of the test set.
         max_pool_size: cap of the training pool.
+        num_rows: of the whole table; another number is warned of.
     """
     table = _load(id, data_dir / "openml", md5)
     name = target or str(table["target"])
@@ -55,6 +60,11 @@ def openml(
         raise DataError(f"dataset.target={name}: OpenML {id} has no such column; {nearest(name, columns)}")
     is_target = np.array([column == name for column in columns])
     values_NK = table["values"]
+    if num_rows is not None and len(values_NK) != num_rows:
+        log.warning(
+            "OpenML %d has %s rows, but what is in %s has %s: results are not those of the whole table",
+            *(id, f"{num_rows:,}", (data_dir / "openml").absolute(), f"{len(values_NK):,}"),
+        )
     labels = values_NK[:, is_target][:, 0]
     if not (np.isfinite(labels).all() and (labels == labels.round()).all()):
         raise DataError(
@@ -82,37 +92,45 @@ def _load(id: int, folder: Path, md5: str | None) -> dict[str, NDArray[Any]]:
             f"{arff.absolute()}: the checksum does not match (md5 {digest}, expected {md5}); fetch the file again, "
             "or say dataset.md5=null if it is meant to differ"
         )
-    table = _kept_table(kept, digest)
+    table = _kept_table(kept, digest, md5)
     if table is not None:
         return table
-    with exclusive(folder, f"{id}"):
-        table = _kept_table(kept, digest)  # by another process in the meantime
+    with exclusive(folder, f"{id}") as is_alone:
+        table = _kept_table(kept, digest, md5)  # by another process in the meantime
         if table is None:
+            if is_alone:
+                remove_partial(kept)
             frame, target = read_arff(arff) if digest is not None else _fetch(id, folder)
             table = _encoded(id, frame, target) | {"md5": np.array(digest or ""), "format": np.array(FORMAT)}
             write_npz(kept, table)
     return table
 
 
-def _kept_table(path: Path, digest: str | None) -> dict[str, NDArray[Any]] | None:
-    """The table kept of the ARFF file of this md5, or, without a file, of any."""
+def _kept_table(path: Path, digest: str | None, md5: str | None) -> dict[str, NDArray[Any]] | None:
+    """The table kept of the ARFF file, whose digest this is; without a file, one fetched or of the expected md5."""
     try:
         table = read_npz(path)
     except UNREADABLE:
         return None
-    return table if table.get("format") == FORMAT and digest in (None, str(table["md5"])) else None
+    if table.get("format") != FORMAT:
+        return None
+    read_from = str(table["md5"])  # empty if it was fetched
+    is_right = read_from == digest if digest is not None else md5 is None or read_from in ("", md5)
+    return table if is_right else None
 
 
 def _fetch(id: int, folder: Path) -> tuple[pd.DataFrame, str]:
     from sklearn.datasets import fetch_openml
 
+    log.warning("OpenML %d: downloading, as there is no %s", id, folder.absolute() / f"{id}.arff")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # inactive versions, repeated tries: the error says what came of them
             bunch = fetch_openml(data_id=id, as_frame=True, parser="auto", cache=False)
-    except (OSError, ValueError) as error:
+    except FAILURES as error:
         raise DataError(
-            f"dataset.id={id}: there is no {folder.absolute() / f'{id}.arff'} and OpenML could not be asked ({error}); "
+            f"dataset.id={id}: there is no {folder.absolute() / f'{id}.arff'} and it could not be fetched from OpenML "
+            f"({' '.join(str(error).split()) or type(error).__name__}); "
             "put the ARFF file there, or name its place with data_dir=... or the environment variable AL_BENCH_DATA"
         ) from error
     if len(bunch.target_names) != 1:

@@ -1,7 +1,5 @@
 """Drawing a training pool and a test set, and giving classes their numbers."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,28 +10,27 @@ from al_bench.interfaces import Dataset, Examples
 MAX_TRIES = 1000
 
 
-def shuffled_split(
-    num_examples: int, test_fraction: float, rng: np.random.Generator, max_pool_size: int | None = None
+def drawn_split(
+    targets: NDArray[np.int64], test_fraction: float, rng: np.random.Generator, max_pool_size: int | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Shuffle; the last `test_fraction` are the test set, the first, at most `max_pool_size`, the training pool."""
-    order = rng.permutation(num_examples)
-    num_train = num_examples - int(num_examples * test_fraction)
-    return order[:num_train][:max_pool_size], order[num_train:]
+    """Positions of the training pool and of the test set, as Ash et al. (2020) draw them.
 
-
-def split_with_every_class(
-    targets: NDArray[np.int64], draw: Callable[[], tuple[NDArray[np.int64], NDArray[np.int64]]]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw a split again until every class is in the training pool, as Ash et al. (2020) do.
+    The examples are shuffled; the last `test_fraction` are the test set, the first, at most `max_pool_size`, the pool.
+    The pool is drawn again from what is not tested until every class is in it, and the test set too if no pool could
+    have them all.
 
     Raises:
         DataError: if a thousand draws do not find one.
     """
     num_classes = len(np.unique(targets))
+    num_not_tested = int((1 - test_fraction) * len(targets))
+    order = rng.permutation(len(targets))
     for _ in range(MAX_TRIES):
-        train, test = draw()
-        if len(np.unique(targets[train])) == num_classes:
-            return train, test
+        rest, test = order[:num_not_tested], order[num_not_tested:]
+        if len(np.unique(targets[rest[:max_pool_size]])) == num_classes:
+            return rest[:max_pool_size], test
+        is_possible = len(np.unique(targets[rest])) == num_classes
+        order = np.concatenate([rng.permutation(rest), test]) if is_possible else rng.permutation(len(targets))
     raise DataError(
         f"no training pool with all {num_classes} classes in {MAX_TRIES} draws: the rarest class is too rare; drop it"
     )
@@ -55,9 +52,7 @@ def drawn_dataset(
     max_pool_size: int | None = None,
 ) -> Dataset:
     """A data set that comes in one piece, split at random; targets are 0 .. C-1."""
-    train, test = split_with_every_class(
-        targets, lambda: shuffled_split(len(targets), test_fraction, rng, max_pool_size)
-    )
+    train, test = drawn_split(targets, test_fraction, rng, max_pool_size)
     return Dataset(
         train=examples(inputs[train], targets[train]),
         test=examples(inputs[test], targets[test]),

@@ -10,7 +10,10 @@ def num_channels(input_shape: tuple[int, ...], smallest: int = 1) -> int:
     if len(input_shape) != 3 or min(input_shape[1:]) < smallest:
         size = f" of {smallest} x {smallest} pixels or more" if smallest > 1 else ""
         raise InputsError(f"inputs of shape {input_shape}: images (channels, height, width){size} are needed")
-    return input_shape[0]
+    channels, height, width = input_shape
+    if channels == height and width in (1, 3):
+        raise InputsError(f"inputs of shape {input_shape}: the channels must come first, {(width, channels, height)}")
+    return channels
 
 
 def initialise_convolutions(network: nn.Module) -> None:
