@@ -56,7 +56,7 @@ def _mnist_files(option: str, images: dict[str, Any], targets: dict[str, Any]) -
         for array, kind in ((images[part][:, 0], "images-idx3"), (targets[part].astype(np.uint8), "labels-idx1")):
             header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
             files[f"{folder}{prefix}-{kind}-ubyte"] = header + array.tobytes()
-    files = {f"{name}.gz": gzip.compress(content) for name, content in files.items()}
+    files = {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in files.items()}
     return files, files
 
 

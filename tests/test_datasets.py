@@ -44,8 +44,8 @@ TABLE = """% a comment
 @RELATION made
 
 @ATTRIBUTE 'a number'  real
-@attribute colour {red, 'dark blue', "green"}
-@attribute size {10,9,100}
+@attribute colour {red, 'dark blue', "green", 'a } brace'}
+@attribute size {10,9,100} % one of {10}
 @attribute class {yes,no}
 @attribute last INTEGER
 @data

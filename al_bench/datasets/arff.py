@@ -14,6 +14,7 @@ from al_bench.errors import DataError
 
 ATTRIBUTE = re.compile(r"""@attribute\s+('[^']*'|"[^"]*"|\S+)\s+(.+)""", re.IGNORECASE)
 LINES_AT_ONCE = 4096
+NOMINAL = re.compile(r"""\{('[^']*'|"[^"]*"|[^}'"])*\}""")
 NUMERIC = {"numeric", "real", "integer"}
 
 
@@ -59,8 +60,8 @@ def _read_header(file: TextIO) -> tuple[dict[str, str], str]:
         match = ATTRIBUTE.match(line.strip())
         if match:
             kind = match[2].strip()
-            is_nominal = kind.startswith("{")
-            attributes[match[1].strip("'\"")] = kind[: kind.rfind("}") + 1] if is_nominal else kind.split()[0].lower()
+            listed = NOMINAL.match(kind)
+            attributes[match[1].strip("'\"")] = listed[0] if listed else kind.split()[0].lower()
     else:
         raise ValueError("there is no @data line")
     unusable = {name: kind for name, kind in attributes.items() if kind not in NUMERIC and not kind.startswith("{")}
