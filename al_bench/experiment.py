@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from al_bench.datasets.checks import check_dataset, digest
 from al_bench.environment import describe
 from al_bench.errors import ConfigError, DataError, InputsError
 from al_bench.identity import Identity
-from al_bench.interfaces import Dataset, Network, Strategy
+from al_bench.interfaces import Dataset, Network, RoundRecord, Strategy
 from al_bench.learner import Learner
 from al_bench.loop import active_learning
 from al_bench.parts import called, checked_arguments, checked_part, located
@@ -84,10 +84,7 @@ def run(
     set_up_torch(config["num_threads"], parts.device)
     environment = describe(parts.device) | {"budget": config["budget"]}
     with RunDirectory.opened(path, identity, config, environment) as directory:
-        facts = {"data_dir": Path(config["data_dir"]), "rng": generator(config["seed"], Stream.SPLIT)}
-        dataset: Dataset = called("dataset", parts.dataset, **facts)
-        if not isinstance(dataset, Dataset):
-            raise DataError(f"dataset._target_={config['dataset']['_target_']}: returned no Dataset")
+        dataset = _loaded(config, parts)
         directory.check_data(digest(dataset))
         learner = _learner(parts.network, parts.training, parts.device, dataset)
         num_parameters = _tried_size(learner, dataset, f"model={identity.model}", model_nodes)
@@ -104,20 +101,38 @@ def run(
             num_validation=config["num_validation"],
             committed=directory.committed,
         )
-        num_labelled = config["num_validation"] * bool(directory.committed.batches) + directory.committed.num_labelled
+        num_done = config["num_validation"] * bool(directory.committed.batches) + directory.committed.num_labelled
         plan = _plan(config, identity, path, dataset, parts.device)
-        display.start(replace(plan, num_parameters=num_parameters, num_done=num_labelled))
+        display.start(replace(plan, num_parameters=num_parameters, num_done=num_done))
         parts.tracker.start(identity, config, path)
         try:
-            for record in rounds:
-                directory.append(record)
-                num_labelled = record.num_labelled
-                parts.tracker.log(record)
-                display.round(record)
+            num_labelled = _recorded(rounds, directory, parts.tracker, display)
         finally:
             parts.tracker.finish()
             display.stop()
-        directory.finish(num_labelled, len(dataset.train))
+        directory.finish(num_labelled or num_done, len(dataset.train))
+
+
+def _loaded(config: Mapping[str, Any], parts: Parts) -> Dataset:
+    facts = {"data_dir": Path(config["data_dir"]), "rng": generator(config["seed"], Stream.SPLIT)}
+    dataset: Dataset = called("dataset", parts.dataset, **facts)
+    if not isinstance(dataset, Dataset):
+        raise DataError(f"dataset._target_={config['dataset']['_target_']}: returned no Dataset")
+    check_dataset(dataset)
+    return dataset
+
+
+def _recorded(
+    rounds: Iterable[RoundRecord], directory: RunDirectory, tracker: Tracker, display: RunDisplay
+) -> int | None:
+    """Labels after the last of the rounds, each of which is committed before anybody is told; None without any."""
+    num_labelled = None
+    for record in rounds:
+        directory.append(record)
+        num_labelled = record.num_labelled
+        tracker.log(record)
+        display.round(record)
+    return num_labelled
 
 
 def _learner(network: Callable[..., Network], training: Training, device: str, dataset: Dataset) -> Learner:
@@ -127,7 +142,6 @@ def _learner(network: Callable[..., Network], training: Training, device: str, d
 
 def _tried_size(learner: Learner, dataset: Dataset, name: str, model_nodes: Callable[[], Mapping[str, Any]]) -> int:
     """Number of parameters of the network; ConfigError, with the models that can, if it cannot take the inputs."""
-    check_dataset(dataset)
     some_inputs = dataset.train.inputs[:2]
     try:
         network = learner.tried(some_inputs)
