@@ -115,7 +115,10 @@ def run(
 
 def _loaded(config: Mapping[str, Any], parts: Parts) -> Dataset:
     facts = {"data_dir": Path(config["data_dir"]), "rng": generator(config["seed"], Stream.SPLIT)}
-    dataset: Dataset = called("dataset", parts.dataset, **facts)
+    try:
+        dataset: Dataset = called("dataset", parts.dataset, **facts)
+    except OSError as error:
+        raise DataError(f"dataset: {error.filename or ''} cannot be read: {error.strerror or error}") from error
     if not isinstance(dataset, Dataset):
         raise DataError(f"dataset._target_={config['dataset']['_target_']}: returned no Dataset")
     check_dataset(dataset)

@@ -381,3 +381,10 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
     assert process.stderr.read() == ""
     process.stderr.close()
     process.wait(60)
+
+
+def test_a_file_that_cannot_be_read_is_one_line(cli, tmp_path):
+    (tmp_path / "openml" / "7.arff").mkdir(parents=True)
+    result = cli("dataset=openml", "dataset.id=7", f"data_dir={tmp_path}")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == f"al-bench: dataset: {tmp_path}/openml/7.arff cannot be read: Is a directory\n"

@@ -189,6 +189,7 @@ class TestArff:
             ("", "no @data line"),
             ("@relation r\n@attribute x real\n", "no @data line"),
             ("@relation r\n@data\n1\n", "no @attribute line"),
+            ("@relation r\n@attribute x real\n@data\n", "there are no rows"),
             ("<html>not found</html>\n", "no @data line"),
             (TABLE + "1,red,10,yes,7,8\n", ""),
             (TABLE + "one,red,10,yes,7\n", ""),

@@ -126,8 +126,9 @@ def test_a_broken_file_in_its_place_is_named_or_replaced(option, of, site, tmp_p
         damage = content[:-1] + bytes([content[-1] ^ 1])
     (tmp_path / name).write_bytes(damage)
     files, site.files = site.files, {}
-    with pytest.raises(DataError, match=f"{name} is of another checksum than published.*404"):
+    with pytest.raises(DataError, match=f"{name} is of another checksum than published.*404") as caught:
         LOADERS[option](tmp_path)
+    assert str(caught.value).count("another checksum") == 1
     assert (tmp_path / name).read_bytes() == damage
     site.files = files
     assert_is(LOADERS[option](tmp_path), of)
@@ -165,9 +166,11 @@ def test_a_folder_that_cannot_be_written_is_named(option, of, site, tmp_path):
 
 def test_what_a_killed_process_left_is_removed(option, of, site, tmp_path):
     name = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR-10", "svhn": "SVHN"}[option]
-    write({f".{name}-killed/{next(iter(of.archives))}": b"half"}, tmp_path)
+    write({f".{name}.al_bench-fetching-killed/{next(iter(of.archives))}": b"half"}, tmp_path)
+    (tmp_path / f".{name}-mine").mkdir()
     assert_is(LOADERS[option](tmp_path), of)
     assert names(tmp_path) == set(of.files)
+    assert (tmp_path / f".{name}-mine").is_dir()
 
 
 def test_processes_that_start_at_once_download_once(option, of, site, tmp_path):
@@ -208,6 +211,15 @@ class TestRealFiles:
         assert dataset.test.inputs.shape == (10_000, 1, 28, 28)
         assert dataset.train.targets[:5].tolist() == [5, 0, 4, 1, 9]
         assert_normalises(dataset, dataset.train.inputs, tolerance=1e-4)
+
+    def test_mnist_unpacked_without_its_archives(self, tmp_path):
+        source = real_data("MNIST") / "MNIST" / "raw"
+        (tmp_path / "MNIST" / "raw").mkdir(parents=True)
+        for file in source.glob("*-ubyte"):
+            (tmp_path / "MNIST" / "raw" / file.name).symlink_to(file)
+        unpacked, packed = mnist(tmp_path), mnist(source.parents[1])
+        assert torch.equal(unpacked.train.inputs, packed.train.inputs)
+        assert torch.equal(unpacked.test.targets, packed.test.targets)
 
     def test_cifar10(self):
         dataset = cifar10(real_data("cifar-10-batches-py"))

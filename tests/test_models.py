@@ -193,6 +193,8 @@ class TestVGG:
         (VGG, (1, 28, 28), r"inputs of shape \(1, 28, 28\): images .* of 32 x 32 pixels or more are needed"),
         (VGG, (16,), r"inputs of shape \(16,\): images"),
         (ResNet, (32, 32, 3), r"inputs of shape \(32, 32, 3\): the channels must come first, \(3, 32, 32\)"),
+        (VGG, (24, 40, 3), r"inputs of shape \(24, 40, 3\): the channels must come first, \(3, 24, 40\)"),
+        (ResNet, (9, 9, 1), r"inputs of shape \(9, 9, 1\): the channels must come first, \(1, 9, 9\)"),
     ],
 )
 def test_inputs_that_a_network_cannot_take_are_refused(network, shape, needed):

@@ -41,6 +41,8 @@ def read_arff(path: Path) -> tuple[pd.DataFrame, str]:
                 skipinitialspace=True,
                 dtype={name: "float64" if kind in NUMERIC else "category" for name, kind in attributes.items()},
             )
+            if frame.empty:
+                raise ValueError("there are no rows after @data")
             _check_declared(frame, attributes, quote)
     except (OSError, ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise DataError(

@@ -51,13 +51,14 @@ def ensure_files(
     with exclusive(data_dir, name) as is_alone:
         if not (problems := _problems(data_dir, files)):
             return
-        log.warning("%s: downloading to %s", name, data_dir.absolute())
+        log.warning("%s: fetching to %s", name, data_dir.absolute())
         try:
             if is_alone:
                 _remove_left_overs(name, data_dir)
             _fetch(name, data_dir, files, archives, download)
         except FAILURES as error:
-            problems += _problems(data_dir, {path: md5 for path, md5 in archives.items() if (data_dir / path).exists()})
+            there = {path: md5 for path, md5 in archives.items() if path not in files and (data_dir / path).exists()}
+            problems += _problems(data_dir, there)
             raise DataError(_message(name, data_dir, problems, error)) from error
 
 
@@ -90,9 +91,14 @@ def _acquire(lock: int, name: str) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
+def _prefix(name: str) -> str:
+    """Of the folder that a data set is fetched into."""
+    return f".{name}.al_bench-fetching-"
+
+
 def _remove_left_overs(name: str, data_dir: Path) -> None:
     """What a process that was killed has left."""
-    for folder in data_dir.glob(f".{name}-*"):
+    for folder in data_dir.glob(f"{_prefix(name)}*"):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -103,10 +109,10 @@ def _fetch(
     archives: Mapping[str, str],
     download: Callable[[Path], object],
 ) -> None:
-    with TemporaryDirectory(dir=data_dir, prefix=f".{name}-", ignore_cleanup_errors=True) as temporary:
+    with TemporaryDirectory(dir=data_dir, prefix=_prefix(name), ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
         for archive, md5 in archives.items():
-            if _is_whole(data_dir / archive, md5):
+            if is_whole(data_dir / archive, md5):
                 (folder / archive).parent.mkdir(parents=True, exist_ok=True)
                 (folder / archive).symlink_to((data_dir / archive).absolute())
         download(folder)
@@ -121,14 +127,15 @@ def _fetch(
 def _problems(data_dir: Path, files: Mapping[str, str]) -> list[str]:
     """What is wrong with the files; nothing if they are there and whole."""
     missing = [file for file in files if not (data_dir / file).exists()]
-    broken = [file for file in files if file not in missing and not _is_whole(data_dir / file, files[file])]
+    broken = [file for file in files if file not in missing and not is_whole(data_dir / file, files[file])]
     kinds = {"missing": missing, "of another checksum than published": broken}
     return [
         f"{', '.join(listed)} {'is' if len(listed) == 1 else 'are'} {kind}" for kind, listed in kinds.items() if listed
     ]
 
 
-def _is_whole(path: Path, md5: str) -> bool:
+def is_whole(path: Path, md5: str) -> bool:
+    """Whether a file is there and has this md5."""
     return path.is_file() and md5_of(path) == md5
 
 

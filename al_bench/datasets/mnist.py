@@ -3,44 +3,57 @@ Rasul and Vollgraf, 2017).
 """
 
 import gzip
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from al_bench.datasets.fetching import ensure_files
+from al_bench.datasets.fetching import ensure_files, is_whole
 from al_bench.datasets.split import examples
 from al_bench.interfaces import Dataset, Examples, Normalisation
 from al_bench.torchvision import torchvision_module
 
+UNPACKED_MNIST = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+
 
 def mnist(data_dir: Path) -> Dataset:
     """Inputs (N, 1, 28, 28) uint8; the official split, downloaded to `<data_dir>/MNIST/raw` unless it is there."""
-    return _dataset("MNIST", data_dir, Normalisation(mean=(0.1307,), std=(0.3081,)))
+    return _dataset("MNIST", data_dir, Normalisation(mean=(0.1307,), std=(0.3081,)), UNPACKED_MNIST)
 
 
 def fashion_mnist(data_dir: Path) -> Dataset:
     """Inputs (N, 1, 28, 28) uint8; the official split, downloaded to `<data_dir>/FashionMNIST/raw` unless there."""
-    return _dataset("FashionMNIST", data_dir, Normalisation(mean=(0.2860,), std=(0.3530,)))
+    return _dataset("FashionMNIST", data_dir, Normalisation(mean=(0.2860,), std=(0.3530,)), {})
 
 
-def _dataset(name: str, data_dir: Path, normalisation: Normalisation) -> Dataset:
-    """From the four `.gz` files, whose md5 is published; what others have unpacked beside them is not looked at."""
-    source = getattr(torchvision_module("datasets"), name)
-    files = {f"{name}/raw/{file}": md5 for file, md5 in source.resources}
-    ensure_files(name, data_dir, files, archives=files, download=lambda folder: source(folder, download=True))
-    train, test = (_examples(data_dir / name / "raw", part) for part in ("train", "t10k"))
+def _dataset(name: str, data_dir: Path, normalisation: Normalisation, unpacked: Mapping[str, str]) -> Dataset:
+    """From the unpacked files if their md5 is known and right, else from the `.gz` files, downloaded if need be."""
+    folder, suffix = data_dir / name / "raw", ""
+    if not unpacked or not all(is_whole(folder / file, md5) for file, md5 in unpacked.items()):
+        source = getattr(torchvision_module("datasets"), name)
+        files = {f"{name}/raw/{file}": md5 for file, md5 in source.resources}
+        ensure_files(name, data_dir, files, archives=files, download=lambda folder: source(folder, download=True))
+        suffix = ".gz"
+    train, test = (_examples(folder, part, suffix) for part in ("train", "t10k"))
     return Dataset(train, test, num_classes=10, normalisation=normalisation)
 
 
-def _examples(folder: Path, part: str) -> Examples:
-    images_NHW = _read_idx(folder / f"{part}-images-idx3-ubyte.gz")
-    return examples(images_NHW[:, None], _read_idx(folder / f"{part}-labels-idx1-ubyte.gz").astype(np.int64))
+def _examples(folder: Path, part: str, suffix: str) -> Examples:
+    images_NHW = _read_idx(folder / f"{part}-images-idx3-ubyte{suffix}")
+    labels_N = _read_idx(folder / f"{part}-labels-idx1-ubyte{suffix}")
+    return examples(images_NHW[:, None], labels_N.astype(np.int64))
 
 
 def _read_idx(path: Path) -> NDArray[np.uint8]:
     """Two zeros, the type (bytes), the number of dimensions, each as four bytes, and the values."""
-    content = bytearray(gzip.decompress(path.read_bytes()))  # writable, as PyTorch wants its memory
+    stored = path.read_bytes()
+    content = bytearray(gzip.decompress(stored) if path.suffix == ".gz" else stored)  # writable, as PyTorch wants it
     num_dimensions = content[3]
     shape = np.frombuffer(content, dtype=">i4", count=num_dimensions, offset=4)
     return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * num_dimensions).reshape(shape)

@@ -68,8 +68,8 @@ def openml(
     labels = values_NK[:, is_target][:, 0]
     if not (np.isfinite(labels).all() and (labels == labels.round()).all()):
         raise DataError(
-            f"dataset.target={name}: column {name!r} of OpenML {id} holds missing or fractional values, not classes; "
-            f"{nearest('class', columns)}"
+            f"dataset.target={name}: column {name!r} of OpenML {id} holds missing or fractional values, not classes in "
+            f"every row; mend the table, or choose another of {', '.join(columns)}"
         )
     targets = np.unique(labels, return_inverse=True)[1].astype(np.int64)
     dataset = drawn_dataset(values_NK[:, ~is_target], targets, test_fraction, rng, max_pool_size)

@@ -7,13 +7,14 @@ from al_bench.errors import InputsError
 
 def num_channels(input_shape: tuple[int, ...], smallest: int = 1) -> int:
     """The channels of images (channels, height, width); InputsError for other inputs and for images too small."""
+    if len(input_shape) == 3:
+        first, second, last = input_shape
+        if (last == 3 and first > 4) or (last == 1 and first == second > 1):
+            raise InputsError(f"inputs of shape {input_shape}: the channels must come first, {(last, first, second)}")
     if len(input_shape) != 3 or min(input_shape[1:]) < smallest:
         size = f" of {smallest} x {smallest} pixels or more" if smallest > 1 else ""
         raise InputsError(f"inputs of shape {input_shape}: images (channels, height, width){size} are needed")
-    channels, height, width = input_shape
-    if channels == height and width in (1, 3):
-        raise InputsError(f"inputs of shape {input_shape}: the channels must come first, {(width, channels, height)}")
-    return channels
+    return input_shape[0]
 
 
 def initialise_convolutions(network: nn.Module) -> None:
