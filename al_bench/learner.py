@@ -150,7 +150,7 @@ class Learner:
             predictions.append(logits_NC.detach().argmax(dim=1))
             all_targets.append(targets)
         is_right_N = torch.cat(predictions).eq(torch.cat(all_targets))
-        num_right, loss_sum = torch.stack([is_right_N.sum().double(), torch.stack(losses).sum().double()]).tolist()
+        num_right, loss_sum = torch.stack([is_right_N.sum(), torch.stack(losses).sum()]).tolist()
         return num_right / len(is_right_N), loss_sum
 
     def _precision(self) -> AbstractContextManager[object]:

@@ -40,10 +40,10 @@ class Minibatches:
         order = to_device(permutation, self.examples.targets.device)
         numbers = self.sizes[0] * self.examples.inputs[0].numel()
         at_once = max(1, min(MAX_GATHERED, GATHERED_NUMBERS // numbers))
+        start = 0
         for first in range(0, len(self.sizes), at_once):
             sizes = self.sizes[first : first + at_once]
-            rows, order = order.split([sum(sizes), len(order) - sum(sizes)])
-            gathered = self.examples.take(rows)
+            gathered = self.examples.take(order[start : (start := start + sum(sizes))])
             inputs, targets = to_device(gathered.inputs, self.device), to_device(gathered.targets, self.device)
             if self.augment is not None:
                 inputs = self.augment(inputs)
