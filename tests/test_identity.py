@@ -70,6 +70,7 @@ def test_values_that_models_take_from_the_data_set_are_named_where_they_are_used
 
 
 def test_root_keys_that_change_results_are_the_variant():
+    assert identity(num_validation=25).variant == "num_validation=25"
     changed = identity(num_initial=50, num_threads=2)
     assert changed.variant == "num_initial=50,num_threads=2"
     assert changed.path.as_posix() == "digits/mlp/badge/b100/num_initial=50,num_threads=2/s0"
