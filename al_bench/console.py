@@ -39,8 +39,8 @@ class Plan:
     budget: int
     device: str
     num_threads: int
-    num_parameters: int = 0
-    num_done: int = 0
+    num_parameters: int
+    num_done: int
 
 
 def log_to_stdout(is_sweep: bool) -> None:

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -102,8 +102,7 @@ def run(
             committed=directory.committed,
         )
         num_done = config["num_validation"] * bool(directory.committed.batches) + directory.committed.num_labelled
-        plan = _plan(config, identity, path, dataset, parts.device)
-        display.start(replace(plan, num_parameters=num_parameters, num_done=num_done))
+        display.start(_plan(config, identity, path, dataset, parts.device, num_parameters, num_done))
         parts.tracker.start(identity, config, path)
         try:
             num_labelled = _recorded(rounds, directory, parts.tracker, display)
@@ -164,7 +163,15 @@ def _takes(node: Any, dataset: Dataset, inputs: Tensor) -> bool:
     return True
 
 
-def _plan(config: Mapping[str, Any], identity: Identity, path: Path, dataset: Dataset, device: str) -> Plan:
+def _plan(
+    config: Mapping[str, Any],
+    identity: Identity,
+    path: Path,
+    dataset: Dataset,
+    device: str,
+    num_parameters: int,
+    num_done: int,
+) -> Plan:
     return Plan(
         identity=identity,
         path=path,
@@ -177,6 +184,8 @@ def _plan(config: Mapping[str, Any], identity: Identity, path: Path, dataset: Da
         budget=config["budget"] or len(dataset.train),
         device=device,
         num_threads=config["num_threads"],
+        num_parameters=num_parameters,
+        num_done=num_done,
     )
 
 

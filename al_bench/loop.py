@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from al_bench.datasets.checks import check_dataset
 from al_bench.errors import ConfigError, DataError, StrategyError, TrainingError
-from al_bench.interfaces import Batch, Dataset, Needs, Outputs, QueryContext, RoundRecord, Strategy
+from al_bench.interfaces import Batch, Dataset, Examples, Needs, Outputs, QueryContext, RoundRecord, Strategy
 from al_bench.learner import DIVERGED, Learner
 from al_bench.pool import Pool
 from al_bench.ranges import check_budget
@@ -71,13 +71,10 @@ def active_learning(
     """
     check_dataset(dataset)
     budget = _checked_budget(len(dataset.train), num_initial, num_validation, budget)
-    validation_indices = generator(seed, Stream.VALIDATION).permutation(len(dataset.train))[:num_validation]
-    pool = Pool(dataset.train, validation_indices)
+    pool, indices = _drawn(dataset.train, num_initial, num_validation, seed)
     validation = pool.validation()
     if committed.strategy_state is not None:
         strategy.load_state_dict(committed.strategy_state)
-    order = generator(seed, Stream.INITIAL).permutation(len(pool))
-    indices = order[~np.isin(order, validation_indices)][:num_initial]
     query_seconds, last_committed = 0.0, len(committed.batches) - 1
     for round in itertools.count():
         is_committed = round <= last_committed
@@ -155,6 +152,13 @@ def query(
         raise StrategyError(f"{name} returned rows that are not distinct or not within 0 .. {len(unlabelled) - 1}")
     chosen: NDArray[np.int64] = unlabelled.cpu()[rows].numpy()
     return chosen
+
+
+def _drawn(examples: Examples, num_initial: int, num_validation: int, seed: int) -> tuple[Pool, NDArray[np.int64]]:
+    """The pool with its validation examples, and the pool indices of the initial labels."""
+    validation_indices = generator(seed, Stream.VALIDATION).permutation(len(examples))[:num_validation]
+    order = generator(seed, Stream.INITIAL).permutation(len(examples))
+    return Pool(examples, validation_indices), order[~np.isin(order, validation_indices)][:num_initial]
 
 
 def _checked_budget(pool_size: int, num_initial: int, num_validation: int, budget: int | None) -> int:

@@ -9,6 +9,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,42 +25,46 @@ ELSEWHERE = "name another place with data_dir=... or the environment variable AL
 log = logging.getLogger(__name__)
 
 
-def ensure_files(
-    name: str,
-    data_dir: Path,
-    files: Mapping[str, str],
-    archives: Mapping[str, str],
-    download: Callable[[Path], object],
-) -> None:
-    """Download the files of a data set unless they are all there, and whole.
+@dataclass(frozen=True)
+class Source:
+    """A data set that can be downloaded.
+
+    Args:
+        name: of the data set.
+        files: paths below the folder of the data, with their md5.
+        archives: what the files can be unpacked from, if it is there; the files themselves if they come unpacked.
+        download: folder -> None: puts archives, unless they are there, and the files into that folder.
+    """
+
+    name: str
+    files: Mapping[str, str]
+    archives: Mapping[str, str]
+    download: Callable[[Path], object]
+
+
+def ensure_files(source: Source, data_dir: Path) -> None:
+    """Download the files of a data set to `data_dir` unless they are all there, and whole.
 
     They are fetched into a folder of their own and moved to their places once their checksums match, so that a start
     that was interrupted leaves nothing behind that the next one could take for data.
 
-    Args:
-        name: of the data set.
-        data_dir: where its files are, or will be.
-        files: paths below `data_dir`, with their md5.
-        archives: paths below `data_dir` with their md5: what the files can be unpacked from, if it is there.
-        download: folder -> None: puts archives, unless they are there, and the files into that folder.
-
     Raises:
         DataError: if that fails; says what is missing or broken, and why it could not be fetched.
     """
-    if not (problems := _problems(data_dir, files)):
+    if not _problems(data_dir, source.files):
         return
-    with exclusive(data_dir, name) as is_alone:
-        if not (problems := _problems(data_dir, files)):
+    with exclusive(data_dir, source.name) as is_alone:
+        if not (problems := _problems(data_dir, source.files)):  # fetched by another process in the meantime
             return
-        log.warning("%s: fetching to %s", name, data_dir.absolute())
+        log.warning("%s: fetching to %s", source.name, data_dir.absolute())
         try:
             if is_alone:
-                _remove_left_overs(name, data_dir)
-            _fetch(name, data_dir, files, archives, download)
+                _remove_left_overs(source.name, data_dir)
+            _fetch(source, data_dir)
         except FAILURES as error:
-            there = {path: md5 for path, md5 in archives.items() if path not in files and (data_dir / path).exists()}
-            problems += _problems(data_dir, there)
-            raise DataError(_message(name, data_dir, problems, error)) from error
+            others = {path: md5 for path, md5 in source.archives.items() if path not in source.files}
+            problems += _problems(data_dir, {path: others[path] for path in others if (data_dir / path).exists()})
+            raise DataError(_message(source.name, data_dir, problems, error)) from error
 
 
 @contextmanager
@@ -102,23 +107,17 @@ def _remove_left_overs(name: str, data_dir: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _fetch(
-    name: str,
-    data_dir: Path,
-    files: Mapping[str, str],
-    archives: Mapping[str, str],
-    download: Callable[[Path], object],
-) -> None:
-    with TemporaryDirectory(dir=data_dir, prefix=_prefix(name), ignore_cleanup_errors=True) as temporary:
+def _fetch(source: Source, data_dir: Path) -> None:
+    with TemporaryDirectory(dir=data_dir, prefix=_prefix(source.name), ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
-        for archive, md5 in archives.items():
-            if is_whole(data_dir / archive, md5):
-                (folder / archive).parent.mkdir(parents=True, exist_ok=True)
-                (folder / archive).symlink_to((data_dir / archive).absolute())
-        download(folder)
-        if problems := _problems(folder, files):
+        for path, md5 in source.archives.items():
+            if is_whole(data_dir / path, md5):
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).symlink_to((data_dir / path).absolute())
+        source.download(folder)
+        if problems := _problems(folder, source.files):
             raise ValueError(f"of what was downloaded, {'; '.join(problems)}")
-        for file in files:
+        for file in source.files:
             if not (folder / file).is_symlink():  # what was whole before is an archive of itself
                 (data_dir / file).parent.mkdir(parents=True, exist_ok=True)
                 (folder / file).replace(data_dir / file)

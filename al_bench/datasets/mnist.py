@@ -4,12 +4,13 @@ Rasul and Vollgraf, 2017).
 
 import gzip
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from al_bench.datasets.fetching import ensure_files, is_whole
+from al_bench.datasets.fetching import Source, ensure_files, is_whole
 from al_bench.datasets.split import examples
 from al_bench.interfaces import Dataset, Examples, Normalisation
 from al_bench.torchvision import torchvision_module
@@ -36,9 +37,9 @@ def _dataset(name: str, data_dir: Path, normalisation: Normalisation, unpacked: 
     """From the unpacked files if their md5 is known and right, else from the `.gz` files, downloaded if need be."""
     folder, suffix = data_dir / name / "raw", ""
     if not unpacked or not all(is_whole(folder / file, md5) for file, md5 in unpacked.items()):
-        source = getattr(torchvision_module("datasets"), name)
-        files = {f"{name}/raw/{file}": md5 for file, md5 in source.resources}
-        ensure_files(name, data_dir, files, archives=files, download=lambda folder: source(folder, download=True))
+        torchvisions = getattr(torchvision_module("datasets"), name)
+        files = {f"{name}/raw/{file}": md5 for file, md5 in torchvisions.resources}
+        ensure_files(Source(name, files, files, partial(torchvisions, download=True)), data_dir)
         suffix = ".gz"
     train, test = (_examples(folder, part, suffix) for part in ("train", "t10k"))
     return Dataset(train, test, num_classes=10, normalisation=normalisation)

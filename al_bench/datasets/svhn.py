@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from al_bench.datasets.fetching import ensure_files
+from al_bench.datasets.fetching import Source, ensure_files
 from al_bench.datasets.split import examples
 from al_bench.interfaces import Dataset, Normalisation
 from al_bench.torchvision import torchvision_module
@@ -13,15 +13,14 @@ PARTS = ("train", "test")  # without the 531,131 easier images of `extra`, as in
 
 def svhn(data_dir: Path) -> Dataset:
     """Inputs (N, 3, 32, 32) uint8, class 0 is digit 0; the official split, downloaded to `data_dir` unless there."""
-    source = torchvision_module("datasets").SVHN
-    files = {file: md5 for _, file, md5 in (source.split_list[part] for part in PARTS)}
-    ensure_files(
-        "SVHN",
-        data_dir,
-        files,
-        archives=files,
-        download=lambda folder: [source(folder, split=part, download=True) for part in PARTS],
-    )
-    parts = (source(data_dir, split=part) for part in PARTS)
+    torchvisions = torchvision_module("datasets").SVHN
+    files = {file: md5 for _, file, md5 in (torchvisions.split_list[part] for part in PARTS)}
+
+    def download(folder: Path) -> None:
+        for part in PARTS:
+            torchvisions(folder, split=part, download=True)
+
+    ensure_files(Source("SVHN", files, files, download), data_dir)
+    parts = (torchvisions(data_dir, split=part) for part in PARTS)
     train, test = (examples(part.data, part.labels) for part in parts)
     return Dataset(train, test, num_classes=10, normalisation=NORMALISATION)
