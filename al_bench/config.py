@@ -24,6 +24,7 @@ from al_bench.ranges import NonNegativeInt, NumThreads, PositiveFloat, PositiveI
 CONF = next(
     folder for folder in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if folder.is_dir()
 )
+NESTED = re.compile(rf"[\w/]+@({'|'.join(GROUPS)})\..+")  # the key of a choice inside a part: strategy@strategy.query
 
 
 @dataclass
@@ -127,7 +128,12 @@ def identity_of_job(config: Mapping[str, Any]) -> Identity:
             given = [override for override in task_overrides() if override.startswith(f"{group}=")]
             raise ConfigError(f"{' '.join(given) or group}: must be the name of one option; see `al-bench --help`")
         choices[group] = choice
-    return identity_of(config, _default_config(str(hydra.job.config_name), tuple(choices.items())), choices)
+    name = str(hydra.job.config_name)
+    nested = {key: option for key, option in hydra.runtime.choices.items() if NESTED.fullmatch(key)}
+    usual = _composed(name, tuple(choices.items())).hydra.runtime.choices
+    changed = {key: option for key, option in nested.items() if option != usual.get(key)}
+    default = _default_config(name, (*choices.items(), *changed.items()))
+    return identity_of(config, default, choices, {key.partition("@")[2]: option for key, option in changed.items()})
 
 
 def task_overrides() -> list[str]:
@@ -166,8 +172,15 @@ def model_nodes() -> dict[str, Any]:
 
 
 @cache
+def _composed(config_name: str, choices: tuple[tuple[str, str], ...]) -> DictConfig:
+    """What these choices alone give, with Hydra's own node."""
+    return compose(config_name, [f"{group}={option}" for group, option in choices], return_hydra_config=True)
+
+
+@cache
 def _default_config(config_name: str, choices: tuple[tuple[str, str], ...]) -> dict[str, Any]:
-    """What these choices alone give; keys without a value stay `???`."""
-    composed = compose(config_name, [f"{group}={option}" for group, option in choices])
-    default: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
-    return default
+    """The same without Hydra's own node; keys without a value stay `???`."""
+    composed = _composed(config_name, choices)
+    own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    plain: dict[str, Any] = OmegaConf.to_container(own, resolve=True)  # type: ignore[assignment]
+    return plain

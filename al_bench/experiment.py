@@ -87,7 +87,13 @@ def run(
         dataset = _loaded(config, parts)
         directory.check_data(digest(dataset))
         learner = _learner(parts.network, parts.training, parts.device, dataset)
-        num_parameters = _tried_size(learner, dataset, f"model={identity.model}", model_nodes)
+        network = _tried(learner, dataset, f"model={identity.model}", model_nodes)
+        parts.strategy.check(
+            pool_size=len(dataset.train),
+            batch_size=config["batch_size"]["size"],
+            num_classes=dataset.num_classes,
+            num_dimensions=network.head.in_features,
+        )
         if config["storage_device"] == "auto":
             dataset = dataset.to(parts.device)
         rounds = active_learning(
@@ -102,6 +108,7 @@ def run(
             committed=directory.committed,
         )
         num_done = config["num_validation"] * bool(directory.committed.batches) + directory.committed.num_labelled
+        num_parameters = sum(parameter.numel() for parameter in network.parameters())
         display.start(_plan(config, identity, path, dataset, parts.device, num_parameters, num_done))
         parts.tracker.start(identity, config, path)
         try:
@@ -142,17 +149,16 @@ def _learner(network: Callable[..., Network], training: Training, device: str, d
     return Learner(partial(called, "model", network, **shapes), training, device, dataset.normalisation)
 
 
-def _tried_size(learner: Learner, dataset: Dataset, name: str, model_nodes: Callable[[], Mapping[str, Any]]) -> int:
-    """Number of parameters of the network; ConfigError, with the models that can, if it cannot take the inputs."""
+def _tried(learner: Learner, dataset: Dataset, name: str, model_nodes: Callable[[], Mapping[str, Any]]) -> Network:
+    """A network that can take the inputs; ConfigError, with the models that can, if this one cannot."""
     some_inputs = dataset.train.inputs[:2]
     try:
-        network = learner.tried(some_inputs)
+        return learner.tried(some_inputs)
     except InputsError as error:
         able = [name for name, node in model_nodes().items() if _takes(node, dataset, some_inputs)]
         raise ConfigError(
             f"{name} cannot be used for {error}; models that can: {', '.join(sorted(able)) or 'none'}"
         ) from error
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _takes(node: Any, dataset: Dataset, inputs: Tensor) -> bool:

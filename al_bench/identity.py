@@ -54,18 +54,29 @@ class Identity:
         return [part for part in parts if part]
 
 
-def identity_of(config: Mapping[str, Any], default: Mapping[str, Any], choices: Mapping[str, str]) -> Identity:
+def identity_of(
+    config: Mapping[str, Any],
+    default: Mapping[str, Any],
+    choices: Mapping[str, str],
+    nested: Mapping[str, str] | None = None,
+) -> Identity:
     """The identity of a resolved configuration.
 
     Args:
         config: plain values.
         default: the configuration that the choices alone give.
         choices: the option chosen in each of the groups `GROUPS`.
+        nested: options chosen inside of those, by their path, that are not the usual ones: `strategy.query: badge`.
     """
-    labels = {
-        group: _label([choices[group], *_differences(_relevant(group, config), _relevant(group, default))])
-        for group in GROUPS
-    }
+    labels = {}
+    for group in GROUPS:
+        inner = [
+            f"{path.partition('.')[2]}={option}"
+            for path, option in (nested or {}).items()
+            if path.startswith(f"{group}.")
+        ]
+        differences = _differences(_relevant(group, config), _relevant(group, default))
+        labels[group] = _label([choices[group], *sorted(inner + differences)])
     variant, usual = ({key: each[key] for key in VARIANT_KEYS} for each in (config, default))
     return Identity(
         **labels,

@@ -7,17 +7,32 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Flag, auto
-from typing import Any, ClassVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from al_bench.errors import StrategyError
+from al_bench.errors import StrategyError, TrainingError
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 """(logits (N, C), targets (N,)) -> mean loss (): what training minimises."""
+
+
+@dataclass(frozen=True)
+class UnlabelledTerm:
+    """What training minimises besides the objective: `weight` times the mean of `losses` over unlabelled examples.
+
+    Args:
+        losses: logits (M, C) -> the loss of each example (M,).
+        weight: epoch 1, 2, ... -> factor.
+        minibatch_size: unlabelled examples per step, or `all`: every epoch spreads all of them over its steps.
+    """
+
+    losses: Callable[[Tensor], Tensor]
+    weight: Callable[[int], float]
+    minibatch_size: int | Literal["all"]
 
 
 class Needs(Flag):
@@ -111,6 +126,8 @@ class Outputs:
     def _declared(value: Tensor | None, need: str) -> Tensor:
         if value is None:
             raise StrategyError(f"the strategy reads {need} without declaring it: add Needs.{need} to its needs")
+        if not value.sum().isfinite() and not value.isfinite().all():
+            raise TrainingError(f"the network's {need.lower()} of the pool has values that are not finite")
         return value
 
 
@@ -138,22 +155,32 @@ def cross_entropy(logits_NC: Tensor, targets: Tensor) -> Tensor:
 class Strategy(ABC):
     """A query strategy: a pure function of (context, batch size, random numbers).
 
-    One that learns between rounds keeps what it learned in `state_dict`, so that a killed run goes on.
+    One that learns between rounds keeps what it learned in `state_dict`, so that a killed run goes on. What the
+    network is trained with is the strategy's as well: `objective`, and `unlabelled_term` if there is one. With
+    `measures_pool` every round records what its network says of the unlabelled examples.
     """
 
-    needs: ClassVar[Needs] = Needs.NONE
+    needs: Needs = Needs.NONE
     objective: Objective = staticmethod(cross_entropy)
+    unlabelled_term: UnlabelledTerm | None = None
+    measures_pool: bool = False
+
+    def check(self, *, pool_size: int, batch_size: int, num_classes: int, num_dimensions: int) -> None:  # noqa: B027
+        """Before anything is trained: ConfigError for what cannot work with so many examples, classes C and D."""
 
     @abstractmethod
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
         """Distinct rows (batch_size,) of the unlabelled examples, int64, in the order of choice."""
 
     def state_dict(self) -> dict[str, Any] | None:
-        """What the strategy has learned, as JSON; None if it learns nothing."""
+        """What the strategy has learned, as JSON, written once per round; None if it learns nothing."""
         return None
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` returned."""
+        """Go on from what `state_dict` returned: called for every finished round in turn, the last of which counts.
+
+        So a state may hold what one round added.
+        """
         raise NotImplementedError(f"{type(self).__name__} has a state_dict but no load_state_dict")
 
 
@@ -172,6 +199,14 @@ class Metrics:
     accuracy: float
     balanced_accuracy: float
     loss: float
+
+
+@dataclass(frozen=True)
+class PoolMetrics:
+    """On the unlabelled examples: mean entropy in nats, and the mean probability of each class (C,)."""
+
+    mean_entropy: float
+    class_marginals: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -195,4 +230,5 @@ class RoundRecord:
     class_counts: tuple[int, ...]
     num_validation: int = 0
     validation: Metrics | None = None
+    unlabelled: PoolMetrics | None = None
     strategy_state: dict[str, Any] | None = None

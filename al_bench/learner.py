@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import repeat
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from al_bench.augmentation import crop_flip
+from al_bench.batch_norm import batch_norm_layers, recompute_statistics, to_training_mode
 from al_bench.errors import ConfigError, InputsError, TrainingError
 from al_bench.interfaces import Examples, Needs, Network, Normalisation, Objective
 from al_bench.minibatches import Minibatches, minibatch_sizes
@@ -21,6 +22,7 @@ from al_bench.seeding import Stream, generator, torch_seeded
 from al_bench.stopping import StoppingRule, TrainAccuracy, ValidationLoss
 from al_bench.trained import Preparation, Trained, loss_of, outputs_of
 from al_bench.training import Training
+from al_bench.unlabelled import Unlabelled, UnlabelledSteps
 
 DIVERGED = "a smaller model.optimizer.lr or scaled inputs may help"
 MEMORY = "can't allocate memory"  # what PyTorch says of it on the CPU
@@ -50,10 +52,12 @@ class Learner:
         seed: int,
         round: int,
         validation: Examples | None = None,
+        unlabelled: Unlabelled | None = None,
     ) -> Trained:
         """A network trained from scratch: parameters, buffers and optimizer are new.
 
-        Weights, the order of the mini-batches and augmentation depend on the seed and the round alone.
+        Weights, the order of the mini-batches and augmentation depend on the seed and the round alone. An epoch has
+        as many steps as the labelled examples make, with or without unlabelled ones.
 
         Raises:
             ConfigError: if `training.patience` is set without validation examples.
@@ -63,9 +67,12 @@ class Learner:
         rule = self._stopping_rule(labelled, validation)
         network = self._new_network(seed, round)
         minibatches = self._minibatches(labelled, network, seed, round)
+        added_terms: Iterator[Iterator[Tensor] | None] = repeat(None)
+        if unlabelled is not None:
+            added_terms = self._unlabelled_steps(unlabelled, seed, round).terms(network, len(minibatches.sizes))
         with torch_seeded(seed, Stream.LAYERS, round, self.device):
             try:
-                accuracy, num_epochs, is_limit_hit = self._train(network, minibatches, objective, rule)
+                accuracy, num_epochs, is_limit_hit = self._train(network, minibatches, objective, rule, added_terms)
             except TrainingError as error:
                 raise TrainingError(f"round {round}, {error}") from error
             self._recompute_batch_norm(network, labelled)
@@ -108,15 +115,20 @@ class Learner:
         return network
 
     def _train(
-        self, network: Network, minibatches: Minibatches, objective: Objective, rule: StoppingRule
+        self,
+        network: Network,
+        minibatches: Minibatches,
+        objective: Objective,
+        rule: StoppingRule,
+        added_terms: Iterator[Iterator[Tensor] | None],
     ) -> tuple[float, int, bool]:
         """Running accuracy of the last epoch, number of epochs, and whether the epoch limit ended them."""
         training = self.training
         optimizer = training.optimizer(network.parameters())
         schedule = training.lr_schedule(optimizer) if training.lr_schedule is not None else None
-        for epoch in range(1, training.max_epochs + 1):
-            _to_training_mode(network, is_single=minibatches.sizes[0] == 1)
-            accuracy, loss = self._epoch(network, optimizer, objective, minibatches.epoch())
+        for epoch, terms in zip(range(1, training.max_epochs + 1), added_terms, strict=False):
+            to_training_mode(network, is_single=minibatches.sizes[0] == 1)
+            accuracy, loss = self._epoch(network, optimizer, objective, minibatches.epoch(), terms)
             if not math.isfinite(loss):
                 raise TrainingError(f"epoch {epoch}: the training loss is {loss}; {DIVERGED}")
             is_met = rule.is_met(network, accuracy)
@@ -133,8 +145,12 @@ class Learner:
         optimizer: Optimizer,
         objective: Objective,
         minibatches: Iterator[tuple[Tensor, Tensor]],
+        terms: Iterator[Tensor] | None,
     ) -> tuple[float, float]:
-        """One pass: running accuracy and the sum of the losses, fetched from the device together, at its end."""
+        """One pass: running accuracy and the sum of the losses, fetched from the device together, at its end.
+
+        In each step the next of `terms` adds its gradient.
+        """
         clamp = self.training.gradient_clamp
         losses, predictions, all_targets = [], [], []
         for inputs, targets in minibatches:
@@ -143,6 +159,8 @@ class Learner:
                 logits_NC = network(inputs)
             loss = objective(logits_NC.float(), targets)
             loss.backward()
+            if terms is not None:
+                losses.append(next(terms))
             if clamp is not None:
                 nn.utils.clip_grad_value_(network.parameters(), clamp)
             optimizer.step()
@@ -167,12 +185,23 @@ class Learner:
         return Minibatches(
             examples=labelled,
             sizes=minibatch_sizes(
-                len(labelled), self.training.minibatch_size, is_one_too_few=bool(_batch_norm_layers(network))
+                len(labelled), self.training.minibatch_size, is_one_too_few=bool(batch_norm_layers(network))
             ),
             prepare=self._prepare.inputs,
             order_rng=generator(seed, Stream.MINIBATCH, round),
             device=self.device,
             augment=partial(crop_flip, rng=augment_rng) if self.training.augmentation == "crop_flip" else None,
+        )
+
+    def _unlabelled_steps(self, unlabelled: Unlabelled, seed: int, round: int) -> UnlabelledSteps:
+        rng = generator(seed, Stream.UNLABELLED, round)
+        return UnlabelledSteps(
+            unlabelled=unlabelled,
+            rng=rng,
+            prepare=self._prepare,
+            augment=partial(crop_flip, rng=rng) if self.training.augmentation == "crop_flip" else None,
+            precision=self._precision,
+            part_size=self.training.minibatch_size,
         )
 
     def _stopping_rule(self, labelled: Examples, validation: Examples | None) -> StoppingRule:
@@ -188,40 +217,14 @@ class Learner:
 
         return ValidationLoss(training.patience, validation_loss)
 
-    @torch.no_grad()
     def _recompute_batch_norm(self, network: Network, labelled: Examples) -> None:
-        """The mean statistics of equal parts of the labelled set, about the size of a mini-batch, as is in evaluation
-        mode but for batch norm itself: nothing is dropped out.
-        """
-        size, layers = self.training.minibatch_size, _batch_norm_layers(network)
-        if not self.training.recompute_batch_norm or not layers or min(size, len(labelled)) == 1:
+        """From equal parts of the labelled set, about the size of a mini-batch."""
+        size = self.training.minibatch_size
+        if not self.training.recompute_batch_norm or not batch_norm_layers(network) or min(size, len(labelled)) == 1:
             return
-        network.eval()
-        momenta = [layer.momentum for layer in layers]
-        for layer in layers:
-            layer.reset_running_stats()
-            layer.train()
         rows = torch.arange(len(labelled), device=labelled.targets.device)
-        for number, part in enumerate(rows.tensor_split(max(1, len(rows) // size)), start=1):
-            for layer in layers:
-                layer.momentum = 1 / number  # the running average is the mean so far
-            network(self._prepare.inputs(labelled.inputs[part]))
-        for layer, momentum in zip(layers, momenta, strict=True):
-            layer.momentum = momentum
-            layer.eval()
-
-
-def _batch_norm_layers(network: Network) -> list[BatchNorm]:
-    """Those that keep running statistics or need more than one example in training."""
-    return [module for module in network.modules() if isinstance(module, BatchNorm)]
-
-
-def _to_training_mode(network: Network, *, is_single: bool) -> None:
-    """Batch norm takes no statistics from mini-batches of a single example: it uses its running ones then."""
-    network.train()
-    if is_single:
-        for layer in _batch_norm_layers(network):
-            layer.eval()
+        parts = rows.tensor_split(max(1, len(rows) // size))
+        recompute_statistics(network, (self._prepare.inputs(labelled.inputs[part]) for part in parts))
 
 
 def _step(schedule: LRScheduler, epoch: int) -> None:

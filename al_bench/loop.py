@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,22 +14,34 @@ from numpy.typing import NDArray
 
 from al_bench.datasets.checks import check_dataset
 from al_bench.errors import ConfigError, DataError, StrategyError, TrainingError
-from al_bench.interfaces import Batch, Dataset, Examples, Needs, Outputs, QueryContext, RoundRecord, Strategy
+from al_bench.interfaces import (
+    Batch,
+    Dataset,
+    Examples,
+    Needs,
+    Outputs,
+    PoolMetrics,
+    QueryContext,
+    RoundRecord,
+    Strategy,
+    UnlabelledTerm,
+)
 from al_bench.learner import DIVERGED, Learner
 from al_bench.pool import Pool
 from al_bench.ranges import check_budget
 from al_bench.seeding import Stream, generator
 from al_bench.trained import Trained
+from al_bench.unlabelled import Unlabelled, collapsed_class, pool_metrics
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Committed:
-    """What an earlier, interrupted call has done: the batches of its rounds, and the strategy's last state."""
+    """What an earlier, interrupted call has done: the batches of its rounds, and the strategy's states after them."""
 
     batches: Sequence[Batch] = ()
-    strategy_state: dict[str, object] | None = None
+    strategy_states: Sequence[dict[str, Any]] = ()
 
     @property
     def num_labelled(self) -> int:
@@ -73,8 +86,8 @@ def active_learning(
     budget = _checked_budget(len(dataset.train), num_initial, num_validation, budget)
     pool, indices = _drawn(dataset.train, num_initial, num_validation, seed)
     validation = pool.validation()
-    if committed.strategy_state is not None:
-        strategy.load_state_dict(committed.strategy_state)
+    for state in committed.strategy_states:
+        strategy.load_state_dict(state)
     query_seconds, last_committed = 0.0, len(committed.batches) - 1
     for round in itertools.count():
         is_committed = round <= last_committed
@@ -89,7 +102,18 @@ def active_learning(
                 "those of a run that was asked for all at once",
                 *(round, len(batch.indices)),
             )
-        trained = learner.fit(pool.labelled(), strategy.objective, seed=seed, round=round, validation=validation)
+        trained = learner.fit(
+            pool.labelled(),
+            strategy.objective,
+            seed=seed,
+            round=round,
+            validation=validation,
+            unlabelled=_unlabelled(pool, strategy.unlabelled_term),
+        )
+        start = time.perf_counter()
+        is_pool_measured = strategy.measures_pool and pool.num_labelled < len(pool)
+        outputs = _pool_outputs(pool, trained, strategy) if is_pool_measured else None
+        measuring_seconds = time.perf_counter() - start
         if not is_committed:
             test = trained.evaluate(dataset.test)
             if not math.isfinite(test.loss):
@@ -107,14 +131,15 @@ def active_learning(
                 class_counts=tuple(np.bincount(batch.targets, minlength=dataset.num_classes).tolist()),
                 num_validation=num_validation,
                 validation=None if validation is None else trained.evaluate(validation),
+                unlabelled=_measured(outputs, pool, dataset.num_classes, round),
                 strategy_state=strategy.state_dict(),
             )
         if pool.num_labelled >= budget:
             return
         size = min(batch_size, budget - pool.num_labelled)
         start = time.perf_counter()
-        indices = query(pool, trained, strategy, size, dataset.num_classes, seed=seed, round=round)
-        query_seconds = time.perf_counter() - start
+        indices = query(pool, trained, strategy, size, dataset.num_classes, seed=seed, round=round, outputs=outputs)
+        query_seconds = measuring_seconds + time.perf_counter() - start
 
 
 def query(
@@ -126,12 +151,16 @@ def query(
     *,
     seed: int,
     round: int,
+    outputs: Outputs | None = None,
 ) -> NDArray[np.int64]:
-    """Pool indices (batch_size,) of the examples that the strategy chooses, in its order."""
+    """Pool indices (batch_size,) of the examples that the strategy chooses, in its order.
+
+    `outputs` are those for the unlabelled examples, if they are known already.
+    """
     unlabelled, labelled = pool.unlabelled_indices, pool.labelled_indices
     wants_labelled = Needs.LABELLED in strategy.needs
     context = QueryContext(
-        unlabelled=trained.outputs(pool.inputs, unlabelled, strategy.needs),
+        unlabelled=outputs or _pool_outputs(pool, trained, strategy),
         labelled=trained.outputs(pool.inputs, labelled, strategy.needs) if wants_labelled else Outputs(),
         labelled_targets=pool.labelled_targets.to(trained.prepare.device),
         num_unlabelled=len(unlabelled),
@@ -152,6 +181,32 @@ def query(
         raise StrategyError(f"{name} returned rows that are not distinct or not within 0 .. {len(unlabelled) - 1}")
     chosen: NDArray[np.int64] = unlabelled.cpu()[rows].numpy()
     return chosen
+
+
+def _pool_outputs(pool: Pool, trained: Trained, strategy: Strategy) -> Outputs:
+    """What the strategy needs of the unlabelled examples."""
+    return trained.outputs(pool.inputs, pool.unlabelled_indices, strategy.needs)
+
+
+def _unlabelled(pool: Pool, term: UnlabelledTerm | None) -> Unlabelled | None:
+    rows = pool.unlabelled_indices
+    return Unlabelled(pool.inputs, rows, term) if term is not None and len(rows) else None
+
+
+def _measured(outputs: Outputs | None, pool: Pool, num_classes: int, round: int) -> PoolMetrics | None:
+    if outputs is None:
+        return None
+    metrics = pool_metrics(outputs.logits_NC)
+    labelled_counts_C = np.bincount(pool.labelled_targets.cpu().numpy(), minlength=num_classes)
+    collapsed = collapsed_class(metrics, labelled_counts_C)
+    if collapsed is not None:
+        log.warning(
+            "round %d: the network has collapsed to class %d: %.1f %% of its predicted probability on the unlabelled "
+            "examples, beside %.1f %% of the labels; a smaller entropy_weight or a ramp may help",
+            *(round, collapsed, 100 * metrics.class_marginals[collapsed]),
+            100 * labelled_counts_C[collapsed] / labelled_counts_C.sum(),
+        )
+    return metrics
 
 
 def _drawn(examples: Examples, num_initial: int, num_validation: int, seed: int) -> tuple[Pool, NDArray[np.int64]]:

@@ -88,6 +88,8 @@ def checked_value(path: str, hint: Any, value: Any) -> Any:
         problem = error.errors()[0]
         if problem["type"] == "callable_type":
             problem["msg"] = "must be {_target_: module.name, _partial_: true, ...}"
+        elif problem["type"] == "needs_python_object":
+            problem["msg"] = f"is a part itself; choose it as {path.partition('.')[0]}@{path}=..."
         inner = "".join(f"[{place}]" for place in problem["loc"] if isinstance(place, int))
         raise ConfigError(f"{path}{inner}={_shown(value)}: {problem['msg'][0].lower()}{problem['msg'][1:]}") from None
 

@@ -12,6 +12,7 @@ PositiveInt = Annotated[int, Gt(0), Le(2**31 - 1)]
 NumThreads = Annotated[int, Gt(0), Le(1024)]
 NonNegativeInt = Annotated[int, Ge(0)]
 PositiveFloat = Annotated[float, Gt(0)]
+NonNegativeFloat = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Gt(0), Lt(1)]
 
 

@@ -131,7 +131,7 @@ class RunDirectory:
             )
         states = [line for line in whole_lines(self._states) if json.loads(line)["round"] < len(rounds)]
         keep_lines(self._states, states)
-        self.committed = Committed(batches, json.loads(states[-1])["state"] if states else None)
+        self.committed = Committed(batches, [json.loads(line)["state"] for line in states])
         self._queries.keep(self.committed.num_labelled)
 
     def _start(self, config: Mapping[str, Any], environment: Mapping[str, Any]) -> None:

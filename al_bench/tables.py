@@ -12,7 +12,7 @@ import numpy as np
 from al_bench.errors import RunDirectoryError
 from al_bench.files import append_lines, keep_lines, whole_lines
 from al_bench.identity import Identity
-from al_bench.interfaces import Batch, RoundRecord
+from al_bench.interfaces import Batch, PoolMetrics, RoundRecord
 
 IDENTITY_COLUMNS = ("dataset", "model", "strategy", "batch_size", "variant", "seed")
 ROUND_COLUMNS = (
@@ -31,6 +31,8 @@ ROUND_COLUMNS = (
     "num_validation",
     "validation_accuracy",
     "validation_loss",
+    "unlabelled_entropy",
+    "unlabelled_class_marginals",
 )
 QUERY_COLUMNS = ("round", "order", "pool_index", "target")
 
@@ -83,7 +85,14 @@ def round_row(identity: Identity, record: RoundRecord) -> list[object]:
         " ".join(map(str, record.class_counts)),
         record.num_validation,
         *([record.validation.accuracy, record.validation.loss] if record.validation is not None else ["", ""]),
+        *_pool_values(record.unlabelled),
     ]
+
+
+def _pool_values(unlabelled: PoolMetrics | None) -> list[object]:
+    if unlabelled is None:
+        return ["", ""]
+    return [unlabelled.mean_entropy, " ".join(map(str, unlabelled.class_marginals))]
 
 
 def query_rows(record: RoundRecord) -> list[tuple[int, int, int, int]]:

@@ -83,6 +83,8 @@ class WandbTracker:
         if record.validation is not None:
             values["validation_accuracy"] = record.validation.accuracy
             values["validation_loss"] = record.validation.loss
+        if record.unlabelled is not None:
+            values["unlabelled_entropy"] = record.unlabelled.mean_entropy
         self._run.log(values, step=record.round)
 
     def finish(self) -> None:

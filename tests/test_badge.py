@@ -7,8 +7,11 @@ from scipy.stats import chisquare
 from torch.nn import functional
 
 from al_bench.interfaces import Needs, Outputs, QueryContext
-from al_bench.strategies import badge
-from al_bench.strategies.badge import Badge, GradientEmbedding, draw_proportional, kmeans_plus_plus
+from al_bench.strategies import drawing
+from al_bench.strategies.badge import Badge, kmeans_plus_plus
+from al_bench.strategies.drawing import block_weights, draw_proportional
+from al_bench.strategies.gradients import GradientEmbedding
+from al_bench.strategies.pruning import NearestCentre
 from tests.test_strategies import context
 
 
@@ -58,7 +61,9 @@ def test_factored_distances_are_those_of_the_gradients(num_classes):
     assert torch.allclose(factored.norm_N.double(), gradients.square().sum(1), rtol=1e-4)
     for row in range(5):
         expected = (gradients - gradients[row]).square().sum(1)
-        assert torch.allclose(factored.squared_distances(torch.tensor([row])).double(), expected, atol=1e-4)
+        distances = factored.squared_distances(torch.arange(30), row)
+        assert torch.allclose(distances, expected, rtol=1e-4, atol=1e-5)
+        assert distances[row] == 0
 
 
 @pytest.mark.parametrize("first", ["uniform", "largest"])
@@ -85,11 +90,10 @@ def test_second_centres_are_drawn_in_proportion_to_squared_distances():
     """Chi-squared test over 20,000 draws; false alarms: 1 in 1,000."""
     logits, embedding = outputs_of(num_unlabelled=12)
     gradients = GradientEmbedding.of(logits, embedding)
-    first = torch.tensor([3])
-    expected = gradients.squared_distances(first).double()
-    uniforms = torch.from_numpy(np.random.default_rng(1).random((20_000, 2)))
-    drawn = torch.stack([kmeans_plus_plus(gradients, pair, first)[1] for pair in uniforms])
-    counts = drawn.bincount(minlength=12)
+    expected = gradients.squared_distances(torch.arange(12), 3)
+    uniforms = np.random.default_rng(1).random((20_000, 2)).tolist()
+    drawn = [kmeans_plus_plus(NearestCentre(gradients), pair, first=3)[1] for pair in uniforms]
+    counts = torch.tensor(drawn).bincount(minlength=12)
     assert counts[3] == 0
     others = torch.arange(12) != 3
     frequencies = expected[others] / expected.sum() * len(uniforms)
@@ -133,37 +137,94 @@ def test_equal_rows_are_drawn_uniformly(first):
     assert chisquare(counts if first == "uniform" else counts[1:]).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("num_weights", [1, badge.BLOCK - 1, badge.BLOCK, 3 * badge.BLOCK + 7])
+def padded(weights: torch.Tensor) -> torch.Tensor:
+    weights_KM = block_weights(len(weights), 0.0, weights.device)
+    weights_KM.view(-1)[: len(weights)] = weights
+    return weights_KM
+
+
+def draw(weights: torch.Tensor, uniform: float) -> int:
+    return draw_proportional(padded(weights), uniform, padded(torch.ones_like(weights)))
+
+
+@pytest.mark.parametrize("num_weights", [1, drawing.BLOCK - 1, drawing.BLOCK, 3 * drawing.BLOCK + 7])
 def test_a_draw_inverts_the_cumulative_weights(num_weights):
     generator = torch.Generator().manual_seed(0)
     weights = torch.rand(num_weights, generator=generator, dtype=torch.float64)
     weights[torch.rand(num_weights, generator=generator) < 0.3] = 0
     weights[num_weights // 2] = 1.0
     cumulative = weights.cumsum(0)
-    for uniform in torch.rand(200, generator=generator, dtype=torch.float64):
-        expected = torch.searchsorted(cumulative, uniform * cumulative[-1], right=True)
-        assert draw_proportional(weights, uniform).item() == expected
+    for uniform in torch.rand(200, generator=generator, dtype=torch.float64).tolist():
+        assert draw(weights, uniform) == torch.searchsorted(cumulative, uniform * cumulative[-1], right=True)
 
 
 @pytest.mark.parametrize("uniform", [0.0, np.nextafter(1.0, 0.0), 1.0])
 def test_a_draw_at_the_edge_never_takes_a_row_of_weight_zero(uniform):
-    weights = torch.zeros(3 * badge.BLOCK, dtype=torch.float64)
-    weights[badge.BLOCK : badge.BLOCK + 700] = 0.1
-    row = draw_proportional(weights, torch.tensor(uniform, dtype=torch.float64)).item()
-    assert weights[row] > 0
+    weights = torch.zeros(3 * drawing.BLOCK, dtype=torch.float64)
+    weights[drawing.BLOCK : drawing.BLOCK + 200] = 0.1
+    assert weights[draw(weights, uniform)] > 0
 
 
 def test_a_draw_within_rounding_of_a_block_never_takes_its_first_row_of_weight_zero():
     generator = torch.Generator().manual_seed(0)
-    weights = torch.rand(40 * badge.BLOCK, generator=generator, dtype=torch.float64)
-    weights[:: badge.BLOCK] = 0
-    borders = weights.reshape(-1, badge.BLOCK).sum(1).cumsum(0) / weights.sum()
-    for border in borders[:-1]:
-        for uniform in (border, torch.nextafter(border, border + 1), torch.nextafter(border, border - 1)):
-            assert weights[draw_proportional(weights, uniform)] > 0
+    weights = torch.rand(40 * drawing.BLOCK, generator=generator, dtype=torch.float64)
+    weights[:: drawing.BLOCK] = 0
+    borders = weights.reshape(-1, drawing.BLOCK).sum(1).cumsum(0) / weights.sum()
+    for border in borders[:-1].tolist():
+        for uniform in (border, np.nextafter(border, 1), np.nextafter(border, 0)):
+            assert weights[draw(weights, uniform)] > 0
+
+
+def test_a_draw_without_weights_takes_the_others():
+    otherwise = torch.zeros(10, dtype=torch.float64)
+    otherwise[7] = 1
+    assert draw_proportional(padded(torch.zeros(10, dtype=torch.float64)), 0.3, padded(otherwise)) == 7
 
 
 def test_a_tiny_weight_among_a_million_keeps_its_share():
     weights = torch.full((1_000_000,), 1e-9, dtype=torch.float64)
     weights[123_456] = 1.0
-    assert draw_proportional(weights, torch.tensor(0.5, dtype=torch.float64)).item() == 123_456
+    assert draw(weights, 0.5) == 123_456
+
+
+def unpruned(gradients: GradientEmbedding, uniforms: list[float]) -> list[int]:
+    """The same algorithm with every distance evaluated."""
+    all_rows, left = torch.arange(len(gradients.square_N)), torch.ones(len(gradients.square_N))
+    distances = torch.full((len(left),), torch.inf, dtype=torch.float64)
+    rows: list[int] = []
+    for uniform in uniforms:
+        row = draw_proportional(padded(distances if rows else left), uniform, padded(left))
+        rows.append(row)
+        distances = torch.minimum(distances, gradients.squared_distances(all_rows, row))
+        distances[row] = left[row] = 0
+    return rows
+
+
+@pytest.mark.parametrize("sign", ["any", "nonnegative", "negative"])
+@pytest.mark.parametrize("spread", [0.3, 3.0, 20.0])
+@pytest.mark.parametrize("num_dimensions", [1, 3, 40])
+def test_pruning_changes_no_centre(sign, spread, num_dimensions):
+    logits, embedding = outputs_of(num_unlabelled=700, num_classes=5, num_dimensions=num_dimensions, spread=spread)
+    embedding = {"any": embedding, "nonnegative": embedding.relu(), "negative": -embedding.relu()}[sign]
+    gradients = GradientEmbedding.of(logits, embedding)
+    uniforms = np.random.default_rng(7).random(300).tolist()
+    nearest = NearestCentre(gradients)
+    assert kmeans_plus_plus(nearest, uniforms) == unpruned(gradients, uniforms)
+    rows = torch.arange(700)
+    chosen = kmeans_plus_plus(NearestCentre(gradients), uniforms)
+    expected = torch.stack([gradients.squared_distances(rows, row) for row in chosen]).amin(0)
+    assert torch.allclose(nearest.distance_KM.view(-1)[:700], expected, rtol=1e-12)
+
+
+def test_few_distances_are_evaluated():
+    """On embeddings with a common direction, as behind a ReLU, of a network that is sure of most examples."""
+    logits, embedding = outputs_of(num_unlabelled=3000, num_classes=10, num_dimensions=32, spread=4.0)
+    nearest = NearestCentre(GradientEmbedding.of(logits, embedding.abs()))
+    kmeans_plus_plus(nearest, np.random.default_rng(0).random(200).tolist())
+    assert 3000 < nearest.num_evaluated < 0.05 * 3000 * 200
+
+
+def test_the_gradients_of_nearly_certain_predictions_are_not_rounding():
+    logits, embedding = torch.tensor([[0.0, -17.0, -18.0]]), torch.ones(1, 2)
+    exact = autograd_gradients(logits, embedding).square().sum()
+    assert GradientEmbedding.of(logits, embedding).square_N.item() == pytest.approx(float(exact), rel=1e-5)

@@ -8,9 +8,11 @@ from al_bench.errors import ConfigError, DataError, StrategyError
 from al_bench.interfaces import Batch, Needs, QueryContext, RoundRecord, Strategy, cross_entropy
 from al_bench.loop import Committed, active_learning
 from al_bench.seeding import Stream, generator
+from al_bench.strategies.albl import Albl
 from al_bench.strategies.badge import Badge
+from al_bench.strategies.joint import Joint
 from al_bench.strategies.random import Random
-from al_bench.strategies.uncertainty import Margin
+from al_bench.strategies.uncertainty import Entropy, Margin
 from tests.conftest import blobs, small_learner
 
 DATASET = blobs()
@@ -107,10 +109,13 @@ def test_the_context_holds_what_is_declared_and_in_the_declared_order():
 
 
 @pytest.mark.parametrize("num_committed", [1, 2, 5])
-@pytest.mark.parametrize("make", [Badge, Random, Margin, Learning])
+@pytest.mark.parametrize(
+    "make", [Badge, Random, Margin, Learning, Albl, lambda: Albl("original"), lambda: Joint(Entropy())]
+)
 def test_a_run_goes_on_from_its_committed_rounds(make: Callable[[], Strategy], num_committed: int):
     whole = run(make())
-    committed = Committed([r.batch for r in whole[:num_committed]], whole[num_committed - 1].strategy_state)
+    states = [r.strategy_state for r in whole[:num_committed] if r.strategy_state is not None]
+    committed = Committed([r.batch for r in whole[:num_committed]], states)
     assert results(run(make(), committed=committed)) == results(whole[num_committed:])
 
 

@@ -54,13 +54,13 @@ def path(tmp_path: Path) -> Path:
 def test_what_was_appended_is_committed(path):
     with opened(path) as directory:
         assert [batch.indices.tolist() for batch in directory.committed.batches] == [[0, 1], [2, 3], [4, 5]]
-        assert directory.committed.strategy_state == {"count": 2}
+        assert directory.committed.strategy_states[-1] == {"count": 2}
 
 
 def test_the_tables_are_as_documented(path):
     header, *rows = (path / "rounds.csv").read_text().splitlines()
     assert header == ",".join(ROUND_COLUMNS)
-    assert rows[1] == 'digits,"mlp,optimizer.lr=0.001",badge,2,,0,1,4,0.99,0.51,0.5,1.25,3,False,0.25,0.5,1 1,0,,'
+    assert rows[1] == 'digits,"mlp,optimizer.lr=0.001",badge,2,,0,1,4,0.99,0.51,0.5,1.25,3,False,0.25,0.5,1 1,0,,,,'
     assert (path / "queries.csv").read_text().splitlines()[:4] == [
         "round,order,pool_index,target",
         "0,0,0,1",
@@ -95,7 +95,7 @@ def test_a_file_cut_at_any_byte_opens_with_the_rounds_that_are_whole(path, name)
         (path / name).write_bytes(whole[name][:cut])
         with opened(path) as directory:
             assert len(directory.committed.batches) == 3
-            assert directory.committed.strategy_state == {"count": 2}
+            assert directory.committed.strategy_states[-1] == {"count": 2}
             directory.append(record(3, {"count": 3}))
         assert {each: (path / each).read_bytes() for each in files} == whole
 
@@ -109,7 +109,7 @@ def test_a_state_is_kept_by_its_round_also_if_earlier_rounds_had_none(tmp_path):
     (path / "rounds.csv").write_text("".join(lines[:3]))
     with opened(path) as directory:
         assert len(directory.committed.batches) == 2
-        assert directory.committed.strategy_state == {"count": 1}
+        assert directory.committed.strategy_states[-1] == {"count": 1}
         directory.append(record(2, {"count": 2}))
     assert [json.loads(line)["round"] for line in (path / "strategy_state.jsonl").read_text().splitlines()] == [1, 2]
 

@@ -1,26 +1,36 @@
 """The contract of every strategy in conf/strategy, and the definitions of those that score examples."""
 
 import math
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from scipy.stats import chisquare
+from scipy.stats import chi2_contingency, chisquare
 
 from al_bench.config import CONF
-from al_bench.errors import StrategyError
+from al_bench.errors import StrategyError, TrainingError
 from al_bench.interfaces import Needs, Outputs, QueryContext, Strategy
 from al_bench.parts import called, checked_part
+from al_bench.strategies.gradients import GradientEmbedding
 from al_bench.strategies.uncertainty import Confidence, Entropy, Margin
 
 OPTIONS = sorted(path.stem for path in (CONF / "strategy").glob("*.yaml"))
 
 
+@cache
+def node(option: str) -> dict[str, Any]:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return OmegaConf.to_container(compose("config", [f"strategy={option}"]).strategy, resolve=True)
+
+
 def strategy(option: str) -> Strategy:
-    node = OmegaConf.to_container(OmegaConf.load(CONF / "strategy" / f"{option}.yaml"))
-    return called("strategy", checked_part("strategy", node))
+    """A new one each time."""
+    return called("strategy", checked_part("strategy", node(option)))
 
 
 def context(
@@ -46,40 +56,62 @@ def query(chosen: Strategy, of: QueryContext, batch_size: int, seed: int = 0) ->
     return chosen.query(of, batch_size, np.random.default_rng(seed))
 
 
+def largest_batch(option: str, of: QueryContext) -> int:
+    """What the strategy can choose at once: all of the pool, but for k-DPPs."""
+    if option != "kdpp":
+        return of.num_unlabelled
+    gradients = GradientEmbedding.of(of.unlabelled.logits_NC, of.unlabelled.embedding_ND)
+    matrix = gradients.error_NC.double()[:, :, None] * gradients.embedding_ND.double()[:, None, :]
+    return int(torch.linalg.matrix_rank(matrix.flatten(1)))
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 class TestEveryStrategy:
     @pytest.mark.parametrize(
         ("num_unlabelled", "batch_size", "num_classes", "num_dimensions", "spread"),
         [
-            (40, 10, 3, 4, 1.0),
-            (40, 1, 3, 4, 1.0),
-            (40, 40, 3, 4, 1.0),
+            (40, 10, 3, 8, 1.0),
+            (40, 1, 3, 8, 1.0),
+            (40, 40, 3, 20, 1.0),
             (1, 1, 2, 4, 1.0),
             (30, 12, 2, 1, 1.0),
+            (30, 1, 3, 1, 1.0),
             (30, 12, 1000, 8, 1.0),
             (30, 12, 3, 4, 0.0),
             (30, 30, 3, 4, 0.0),
-            (30, 12, 3, 4, 1e4),
+            (30, 12, 3, 8, 1e4),
+            (3000, 1100, 3, 4, 1.0),
         ],
     )
     def test_returns_distinct_unlabelled_rows(
         self, option, num_unlabelled, batch_size, num_classes, num_dimensions, spread
     ):
         chosen = strategy(option)
-        rows = query(
-            chosen, context(chosen.needs, num_unlabelled, num_classes, num_dimensions, spread=spread), batch_size
-        )
+        of = context(chosen.needs, num_unlabelled, num_classes, num_dimensions, spread=spread)
+        if batch_size > largest_batch(option, of):
+            with pytest.raises(StrategyError, match=f"a batch of {batch_size} is above the numerical rank"):
+                query(chosen, of, batch_size)
+            return
+        rows = query(chosen, of, batch_size)
         assert rows.dtype == torch.int64
         assert rows.shape == (batch_size,)
         assert len(set(rows.tolist())) == batch_size
         assert 0 <= rows.min() <= rows.max() < num_unlabelled
 
+    def test_takes_an_initial_set_without_labels(self, option):
+        chosen = strategy(option)
+        of = context(chosen.needs, num_dimensions=8)
+        none = Outputs(*(None if each is None else each[:0] for each in (of.labelled.logits, of.labelled.embedding)))
+        rows = query(chosen, replace(of, labelled=none, labelled_targets=of.labelled_targets[:0]), 10)
+        assert len(set(rows.tolist())) == 10
+
     def test_is_a_pure_function_of_context_batch_size_and_random_numbers(self, option):
         chosen = strategy(option)
-        of = context(chosen.needs)
-        same = context(chosen.needs)
+        of = context(chosen.needs, num_dimensions=8)
+        same = context(chosen.needs, num_dimensions=8)
         first = query(chosen, of, 10, seed=3)
         assert torch.equal(first, query(chosen, of, 10, seed=3))
+        assert torch.equal(first, query(strategy(option), of, 10, seed=3))
         for outputs, untouched in ((of.unlabelled, same.unlabelled), (of.labelled, same.labelled)):
             for ours, theirs in zip(vars(outputs).values(), vars(untouched).values(), strict=True):
                 assert ours is None or torch.equal(ours, theirs), "the context was written to"
@@ -87,9 +119,37 @@ class TestEveryStrategy:
     def test_touches_no_global_generator(self, option):
         chosen = strategy(option)
         before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-        query(chosen, context(chosen.needs), 10)
+        query(chosen, context(chosen.needs, num_dimensions=8), 10)
         assert torch.equal(before, torch.get_rng_state())
         assert np.array_equal(numpy_before, np.random.get_state()[1])  # noqa: NPY002
+
+    def test_permuting_the_pool_permutes_the_answer(self, option):
+        """Of those that draw, the distribution of the first choice; chi-squared, false alarms: 1 in 1,000."""
+        needs = strategy(option).needs
+        of = context(needs, num_unlabelled=40, num_dimensions=8)
+        order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
+        outputs = Outputs(*(e if e is None else e[order] for e in (of.unlabelled.logits, of.unlabelled.embedding)))
+        shuffled = replace(of, unlabelled=outputs)
+
+        def choices(each: QueryContext, seeds: range) -> torch.Tensor:
+            return torch.stack([query(strategy(option), each, 3, seed) for seed in seeds])
+
+        ours, theirs = choices(of, range(10)), order[choices(shuffled, range(10))]
+        if not torch.equal(ours, theirs):
+            assert len(ours.unique(dim=0)) > 1, "it draws nothing, and yet it depends on the order"
+            firsts = [choices(of, range(100, 500)), order[choices(shuffled, range(500, 900))]]
+            counts = torch.stack([first[:, 0].bincount(minlength=40) for first in firsts]).numpy()
+            is_rare = counts.sum(0) < 10
+            pooled = np.column_stack([counts[:, ~is_rare], counts[:, is_rare].sum(1)])
+            assert chi2_contingency(pooled[:, pooled.sum(0) > 0]).pvalue > 1e-3
+
+    def test_outputs_that_are_not_finite_are_refused(self, option):
+        chosen = strategy(option)
+        of = context(chosen.needs, num_dimensions=8)
+        if chosen.needs:
+            next(e for e in (of.unlabelled.embedding, of.unlabelled.logits) if e is not None)[3, 1] = torch.nan
+            with pytest.raises(TrainingError, match="not finite"):
+                query(chosen, of, 10)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""Joint: Ranganathan, Venkateswara, Chakraborty and Panchanathan, "Deep Active Learning for Image Classification"
+(ICIP 2017): the entropy of the unlabelled examples is a part of the training loss.
+
+    loss = (1/n_l) sum_l cross-entropy + (lambda/n_u) sum_u H(p_u)
+
+The network is made certain of what it can be certain of; the examples of largest entropy that remain are queried.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+from torch import Tensor
+
+from al_bench.interfaces import Needs, QueryContext, Strategy, UnlabelledTerm
+from al_bench.ranges import NonNegativeFloat, NonNegativeInt, PositiveInt
+from al_bench.strategies.uncertainty import Entropy
+
+
+class Joint(Strategy):
+    """Joint training, and any rule to query by: the paper's is Entropy.
+
+    Args:
+        query: the strategy that chooses the batches.
+        entropy_weight: lambda, of the mean entropy of unlabelled examples; at 0 training is that of `query` alone.
+        unlabelled_minibatch_size: unlabelled examples in each training step, or `all`: every epoch spreads the whole
+            pool over its steps, as in the paper.
+        ramp_epochs: the weight grows linearly over this many epochs; 0: it is whole from the first one.
+    """
+
+    measures_pool = True
+
+    def __init__(
+        self,
+        query: Strategy,
+        entropy_weight: NonNegativeFloat = 1.0,
+        unlabelled_minibatch_size: PositiveInt | Literal["all"] = 128,
+        ramp_epochs: NonNegativeInt = 0,
+    ) -> None:
+        if not isinstance(query, Strategy):
+            raise ValueError(f"query={query}: must be a strategy; say strategy@strategy.query=...")
+        self._rule = query
+        self._entropy_weight = entropy_weight
+        self._ramp_epochs = ramp_epochs
+        self.needs = query.needs | Needs.LOGITS
+        self.objective = query.objective
+        self.unlabelled_term = query.unlabelled_term
+        if entropy_weight > 0:
+            self.unlabelled_term = UnlabelledTerm(Entropy.score, self.weight, unlabelled_minibatch_size)
+
+    def weight(self, epoch: int) -> float:
+        """Of the entropy, in epoch 1, 2, ..."""
+        return self._entropy_weight * min(1.0, epoch / max(1, self._ramp_epochs))
+
+    def check(self, *, pool_size: int, batch_size: int, num_classes: int, num_dimensions: int) -> None:
+        """See `Strategy.check`."""
+        self._rule.check(
+            pool_size=pool_size, batch_size=batch_size, num_classes=num_classes, num_dimensions=num_dimensions
+        )
+
+    def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
+        """See `Strategy.query`."""
+        return self._rule.query(context, batch_size, rng)
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """See `Strategy.state_dict`."""
+        return self._rule.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See `Strategy.load_state_dict`."""
+        self._rule.load_state_dict(state)

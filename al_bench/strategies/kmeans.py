@@ -1,0 +1,73 @@
+"""k-means: the examples nearest to the centres of a clustering of the unlabelled embeddings (Zhdanov, "Diverse
+mini-batch Active Learning", 2019, without its weights).
+"""
+
+import warnings
+
+import numpy as np
+import torch
+from sklearn.cluster import KMeans as Clustering
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+
+from al_bench.interfaces import Needs, QueryContext, Strategy
+from al_bench.ranges import PositiveInt
+from al_bench.strategies.distances import CHUNK, squared_distances
+
+
+class KMeans(Strategy):
+    """As many clusters as labels wanted, by scikit-learn's k-means; for each the example nearest to its centre.
+
+    Args:
+        max_iterations: of Lloyd's algorithm, which ends earlier where it converges.
+    """
+
+    needs = Needs.EMBEDDING
+
+    def __init__(self, max_iterations: PositiveInt = 30) -> None:
+        self.max_iterations = max_iterations
+
+    def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
+        """See `Strategy.query`."""
+        embedding_ND = context.unlabelled.embedding_ND
+        seed = int(rng.integers(2**31))
+        clustering = Clustering(batch_size, n_init=1, max_iter=self.max_iterations, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct embeddings than clusters
+            clustering.fit(embedding_ND.cpu().numpy())
+        centre_BD = torch.from_numpy(clustering.cluster_centers_).to(embedding_ND.device)
+        return torch.tensor(nearest_rows(embedding_ND, centre_BD), device=embedding_ND.device)
+
+
+def nearest_rows(embedding_ND: Tensor, centre_BD: Tensor) -> list[int]:
+    """For each of B <= N centres the nearest row; one that an earlier centre took goes to the next nearest left."""
+    centre_BD = centre_BD.double()
+    wanted = _nearest(embedding_ND, centre_BD)
+    rows: list[int] = []
+    is_taken_N = torch.zeros(len(embedding_ND), dtype=torch.bool, device=embedding_ND.device)
+    for row, centre_D in zip(wanted, centre_BD, strict=True):
+        if is_taken_N[row]:
+            distance_N = torch.cat([_distances(chunk, centre_D[None])[:, 0] for chunk in embedding_ND.split(CHUNK)])
+            row = int(distance_N.masked_fill_(is_taken_N, torch.inf).argmin())
+        is_taken_N[row] = True
+        rows.append(row)
+    return rows
+
+
+def _nearest(embedding_ND: Tensor, centre_BD: Tensor) -> list[int]:
+    nearest_B = torch.zeros(len(centre_BD), dtype=torch.int64, device=centre_BD.device)
+    least_B = torch.full_like(centre_BD[:, 0], torch.inf)
+    for number, chunk in enumerate(embedding_ND.split(CHUNK)):
+        distance_NB = _distances(chunk, centre_BD)
+        row_B = distance_NB.argmin(dim=0)
+        distance_B = distance_NB.gather(0, row_B[None]).squeeze(0)
+        nearest_B = torch.where(distance_B < least_B, row_B + number * CHUNK, nearest_B)
+        least_B = torch.minimum(least_B, distance_B)
+    rows: list[int] = nearest_B.tolist()
+    return rows
+
+
+def _distances(embedding_ND: Tensor, centre_BD: Tensor) -> Tensor:
+    embedding_ND = embedding_ND.double()
+    squares_NB = embedding_ND.square().sum(dim=1, keepdim=True) + centre_BD.square().sum(dim=1)
+    return squared_distances(squares_NB, embedding_ND @ centre_BD.T)

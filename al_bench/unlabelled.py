@@ -1,0 +1,104 @@
+"""Unlabelled examples in training, and what a trained network says of them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from al_bench.batch_norm import frozen_statistics
+from al_bench.interfaces import Network, PoolMetrics, UnlabelledTerm
+from al_bench.trained import Preparation
+from al_bench.transfer import to_device
+
+NUM_KEPT = 1 / 4  # a class has taken over if the others keep less than this of their share among the labels
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """The unlabelled examples: `rows` (U,) of the pool's inputs (N, ...), and what training makes of them."""
+
+    inputs: Tensor
+    rows: Tensor
+    term: UnlabelledTerm
+
+
+@dataclass(frozen=True)
+class UnlabelledSteps:
+    """Adds the gradient of an `UnlabelledTerm` to that of each step on a labelled mini-batch.
+
+    Args:
+        unlabelled: at least one example.
+        rng: draws the orders, and whatever `augment` draws.
+        prepare: stored inputs to what the network takes.
+        augment: stored inputs -> stored inputs; None to leave them as they are.
+        precision: of the forward pass.
+        part_size: examples in memory at once; the gradients of the parts of a step add up.
+    """
+
+    unlabelled: Unlabelled
+    rng: np.random.Generator
+    prepare: Preparation
+    augment: Callable[[Tensor], Tensor] | None
+    precision: Callable[[], AbstractContextManager[object]]
+    part_size: int
+
+    def terms(self, network: Network, num_steps: int) -> Iterator[Iterator[Tensor]]:
+        """For one epoch after another, the weighted terms of its steps; each adds its gradient when it is asked for.
+
+        The statistics of batch norm are of labelled examples alone.
+        """
+        for epoch, steps in enumerate(self.rows(num_steps), start=1):
+            yield (self._added(network, rows, epoch) for rows in steps)
+
+    def rows(self, num_steps: int) -> Iterator[list[Tensor]]:
+        """For one epoch after another, the rows of each of its steps."""
+        num_rows, size = len(self.unlabelled.rows), self.unlabelled.term.minibatch_size
+        waiting = np.empty(0, dtype=np.int64)
+        while True:
+            if size == "all":
+                steps = np.array_split(self.rng.permutation(num_rows), num_steps)
+            else:
+                num_wanted = num_steps * min(size, num_rows)
+                while len(waiting) < num_wanted:
+                    waiting = np.concatenate([waiting, self.rng.permutation(num_rows)])
+                steps = np.split(waiting[:num_wanted], num_steps)
+                waiting = waiting[num_wanted:]
+            rows = self.unlabelled.rows
+            yield [rows[to_device(torch.from_numpy(step), rows.device)] for step in steps]
+
+    def _added(self, network: Network, rows: Tensor, epoch: int) -> Tensor:
+        """The weighted term of one step (), after its gradient was added to the parameters'."""
+        if len(rows) == 0:  # more steps than examples
+            return torch.zeros((), device=self.prepare.device)
+        weight = self.unlabelled.term.weight(epoch) / len(rows)
+        terms = []
+        for part in rows.split(self.part_size):
+            inputs = to_device(self.unlabelled.inputs[part], self.prepare.device)
+            if self.augment is not None:
+                inputs = self.augment(inputs)
+            with frozen_statistics(network), self.precision():
+                logits_MC = network(self.prepare.inputs(inputs))
+            term = weight * self.unlabelled.term.losses(logits_MC.float()).sum()
+            term.backward()
+            terms.append(term.detach())
+        return torch.stack(terms).sum()
+
+
+def pool_metrics(logits_UC: Tensor) -> PoolMetrics:
+    """Of the outputs of a trained network."""
+    log_probabilities_UC = logits_UC.double().log_softmax(dim=1)
+    probabilities_UC = log_probabilities_UC.exp()
+    entropy_U = -(probabilities_UC * log_probabilities_UC).sum(dim=1)
+    return PoolMetrics(entropy_U.mean().item(), tuple(probabilities_UC.mean(dim=0).tolist()))
+
+
+def collapsed_class(metrics: PoolMetrics, labelled_counts_C: NDArray[np.int64]) -> int | None:
+    """The class that has taken over the predictions on the pool, by the labels that are known; None if none has."""
+    largest = int(np.argmax(metrics.class_marginals))
+    labelled_share = labelled_counts_C[largest] / labelled_counts_C.sum()
+    is_collapsed = 1 - metrics.class_marginals[largest] < NUM_KEPT * (1 - labelled_share)
+    return largest if is_collapsed else None
