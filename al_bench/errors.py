@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 MAX_LISTED = 20  # names in a message
+DIVERGED = "a smaller model.optimizer.lr or scaled inputs may help"
 
 
 class UserError(Exception):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from al_bench.errors import StrategyError, TrainingError
+from al_bench.errors import DIVERGED, StrategyError, TrainingError
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 """(logits (N, C), targets (N,)) -> mean loss (): what training minimises."""
@@ -107,27 +107,30 @@ class Network(nn.Module, ABC):
 
 @dataclass(frozen=True)
 class Outputs:
-    """A network's float32 outputs in evaluation mode, as far as they were declared in `needs`."""
+    """A network's float32 outputs in evaluation mode, as far as they were declared in `needs`.
+
+    Reading one that was not declared is a StrategyError, reading one that is not finite a TrainingError.
+    """
 
     logits: Tensor | None = None
     embedding: Tensor | None = None
 
     @property
     def logits_NC(self) -> Tensor:
-        """The logits; StrategyError unless `needs` has LOGITS."""
+        """The logits."""
         return self._declared(self.logits, "LOGITS")
 
     @property
     def embedding_ND(self) -> Tensor:
-        """The input of the last linear layer; StrategyError unless `needs` has EMBEDDING."""
+        """The input of the last linear layer."""
         return self._declared(self.embedding, "EMBEDDING")
 
     @staticmethod
     def _declared(value: Tensor | None, need: str) -> Tensor:
         if value is None:
             raise StrategyError(f"the strategy reads {need} without declaring it: add Needs.{need} to its needs")
-        if not value.sum().isfinite() and not value.isfinite().all():
-            raise TrainingError(f"the network's {need.lower()} of the pool has values that are not finite")
+        if not value.sum().isfinite() and not value.isfinite().all():  # a sum is cheaper, but may overflow
+            raise TrainingError(f"the network's {need.lower()} of the pool has values that are not finite; {DIVERGED}")
         return value
 
 

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from al_bench.augmentation import crop_flip
 from al_bench.batch_norm import batch_norm_layers, recompute_statistics, to_training_mode
-from al_bench.errors import ConfigError, InputsError, TrainingError
+from al_bench.errors import DIVERGED, ConfigError, InputsError, TrainingError
 from al_bench.interfaces import Examples, Needs, Network, Normalisation, Objective
 from al_bench.minibatches import Minibatches, minibatch_sizes
 from al_bench.seeding import Stream, generator, torch_seeded
@@ -24,7 +24,6 @@ from al_bench.trained import Preparation, Trained, loss_of, outputs_of
 from al_bench.training import Training
 from al_bench.unlabelled import Unlabelled, UnlabelledSteps
 
-DIVERGED = "a smaller model.optimizer.lr or scaled inputs may help"
 MEMORY = "can't allocate memory"  # what PyTorch says of it on the CPU
 
 

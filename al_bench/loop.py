@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from al_bench.datasets.checks import check_dataset
-from al_bench.errors import ConfigError, DataError, StrategyError, TrainingError
+from al_bench.errors import DIVERGED, ConfigError, DataError, StrategyError, TrainingError
 from al_bench.interfaces import (
     Batch,
     Dataset,
@@ -26,7 +26,7 @@ from al_bench.interfaces import (
     Strategy,
     UnlabelledTerm,
 )
-from al_bench.learner import DIVERGED, Learner
+from al_bench.learner import Learner
 from al_bench.pool import Pool
 from al_bench.ranges import check_budget
 from al_bench.seeding import Stream, generator

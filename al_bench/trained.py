@@ -101,5 +101,6 @@ def loss_of(network: Network, prepare: Preparation, examples: Examples) -> float
 
 def _logits_and_targets(network: Network, prepare: Preparation, examples: Examples) -> tuple[Tensor, Tensor]:
     rows = torch.arange(len(examples), device=examples.targets.device)
-    logits_NC = outputs_of(network, prepare, examples.inputs, rows, Needs.LOGITS).logits_NC
+    logits_NC = outputs_of(network, prepare, examples.inputs, rows, Needs.LOGITS).logits
+    assert logits_NC is not None
     return logits_NC, to_device(examples.targets, logits_NC.device)

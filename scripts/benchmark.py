@@ -1,6 +1,6 @@
 """How fast al_bench is here, as tables: training against a bare PyTorch loop, rounds, start-up, memory.
 
-    python scripts/benchmark.py [steps] [training] [rounds] [startup] [--device cuda]
+    python scripts/benchmark.py [steps] [training] [strategies] [rounds] [startup] [--device cuda]
 
 Timings are medians; what is compared alternates within one run. Rounds of letter need <data_dir>/openml/6.arff, those
 of MNIST <data_dir>/MNIST (the environment variable AL_BENCH_DATA, else `data`), and are left out without them.
@@ -24,6 +24,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from benchmark_strategies import strategies
 from rich.console import Console
 from rich.table import Table
 from torch.nn import functional
@@ -39,7 +40,7 @@ from al_bench.models.vgg import VGG
 from al_bench.seeding import Stream, generator, torch_seeded
 from al_bench.training import Training
 
-TABLES = ("steps", "training", "rounds", "startup")
+TABLES = ("steps", "training", "strategies", "rounds", "startup")
 REPEATS = 15
 EPOCHS = 100
 ADAM = partial(torch.optim.Adam, lr=1e-3, fused=True)
@@ -270,11 +271,12 @@ def main() -> None:
     """Print the tables that are asked for, all by default."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="*", choices=[*TABLES, []], help="which tables (all by default)")
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="of `training` (cpu)")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="of `training` and `strategies` (cpu)")
     arguments = parser.parse_args()
     tables: dict[str, Callable[[], Table]] = {
         "steps": steps,
         "training": partial(training, arguments.device),
+        "strategies": partial(strategies, DATA_DIR, arguments.device),
         "rounds": rounds,
         "startup": startup,
     }

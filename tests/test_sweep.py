@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from al_bench.config import CONF
 from tests.conftest import assert_same_results, rounds_without_seconds, run_command
 
 QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=60")
@@ -25,12 +26,17 @@ def test_variants_of_a_strategy_stand_side_by_side(cli, tmp_path):
 
 def test_strategies_of_a_sweep_are_paired(cli, tmp_path):
     assert cli("-m", "strategy=glob(*)", *QUICK).code == 0
-    starts = set()
+    initial, networks = set(), {}
     for path in paths(tmp_path / "outputs").values():
-        initial = [row for row in (path / "queries.csv").read_text().splitlines() if row.startswith("0,")]
-        first = rounds_without_seconds(path)[1][4:]
-        starts.add((*initial, *first))
-    assert len(starts) == 1, "split, initial labels and first network are shared"
+        initial.add(tuple(row for row in (path / "queries.csv").read_text().splitlines() if row.startswith("0,")))
+        header, first, *_ = rounds_without_seconds(path)
+        values = dict(zip(header, first, strict=True))
+        networks[values["strategy"]] = tuple(values[key] for key in ("num_labelled", "test_accuracy", "test_loss"))
+    assert len(initial) == 1, "split and initial labels are shared"
+    assert len(networks) == len(list((CONF / "strategy").glob("*.yaml")))
+    joint = networks.pop("joint")
+    assert len(set(networks.values())) == 1, "and the first network, but for another objective"
+    assert joint not in networks.values()
 
 
 def test_a_failing_run_stops_nothing_and_the_same_command_tries_it_again(cli, tmp_path):
