@@ -16,10 +16,10 @@ from al_bench.interfaces import Strategy
 from al_bench.run import main
 
 EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.truncate"}
-ARGUMENTS = (
+COUNTING = ("strategy._target_=tests.killable.Counting", "~strategy.first")
+ALBL = ("strategy=albl", "strategy.variant=original")
+SETTINGS = (
     "name=killed",
-    "strategy._target_=tests.killable.Counting",
-    "~strategy.first",
     "model.width=8",
     "model.max_epochs=3",
     "num_initial=20",
@@ -27,6 +27,7 @@ ARGUMENTS = (
     "batch_size.size=15",
     "budget=70",
 )
+ARGUMENTS = (*SETTINGS, *COUNTING)
 
 
 class Counting(Strategy):
@@ -49,10 +50,10 @@ class Counting(Strategy):
         self.drawn = state["drawn"]
 
 
-def run(folder: str, kill_at: int | None = None, is_torn: bool = False) -> None:
+def run(folder: str, kill_at: int | None = None, is_torn: bool = False, strategy: tuple[str, ...] = COUNTING) -> None:
     """`al-bench` in `folder`, killed before its step `kill_at` on the disk, or half-way through its write `kill_at`."""
     os.chdir(folder)
-    sys.argv = ["al-bench", *ARGUMENTS]
+    sys.argv = ["al-bench", *SETTINGS, *strategy]
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if kill_at is not None and is_torn:
         _kill_within_write(kill_at)

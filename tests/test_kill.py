@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -35,8 +35,11 @@ def finished(folder: Path, **arguments: object) -> int | None:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    assert finished(folder) == 0
+    return ended_undisturbed(tmp_path_factory.mktemp("undisturbed"))
+
+
+def ended_undisturbed(folder: Path, **arguments: object) -> Path:
+    assert finished(folder, **arguments) == 0
     path = run_directory(folder)
     assert len((path / "rounds.csv").read_text().splitlines()) == 5
     assert len((path / "strategy_state.jsonl").read_text().splitlines()) == 4
@@ -59,18 +62,38 @@ def assert_ended_as(undisturbed: Path, folder: Path) -> None:
 def test_killed_at_every_step_on_the_disk(
     undisturbed: Path, tmp_path: Path, is_torn: bool, part: int, num_parts: int, least: int
 ):
+    assert num_survived_kills(undisturbed, tmp_path, is_torn, range(part, 1000, num_parts)) >= least
+
+
+@pytest.mark.parametrize(
+    ("is_torn", "part", "num_parts"),
+    [(False, part, 3) for part in range(3)] + [(True, 0, 1)],
+    ids=[*(f"between writes {part + 1} of 3" for part in range(3)), "within writes"],
+)
+def test_albl_goes_on_when_killed_at_any_write(tmp_path: Path, is_torn: bool, part: int, num_parts: int):
+    """Its next choices depend on all its states."""
+    undisturbed = ended_undisturbed(tmp_path_of(tmp_path, "undisturbed"), strategy=killable.ALBL)
+    assert '"credits"' in (undisturbed / "strategy_state.jsonl").read_text()
+    steps = range(part, 1000, num_parts)
+    assert num_survived_kills(undisturbed, tmp_path, is_torn, steps, strategy=killable.ALBL) >= 12
+
+
+def num_survived_kills(
+    undisturbed: Path, tmp_path: Path, is_torn: bool, steps: Iterable[int], **arguments: object
+) -> int:
+    """How many runs were killed, one at each of the steps, and ended as if they had not been."""
     num_kills = 0
-    for step in range(part, 1000, num_parts):
+    for step in steps:
         folder = tmp_path / str(step)
         folder.mkdir()
-        code = finished(folder, kill_at=step, is_torn=is_torn)
+        code = finished(folder, kill_at=step, is_torn=is_torn, **arguments)
         if code == 0:
             break
         assert code == -signal.SIGKILL
         num_kills += 1
-        assert finished(folder) == 0
+        assert finished(folder, **arguments) == 0
         assert_ended_as(undisturbed, folder)
-    assert num_kills >= least
+    return num_kills
 
 
 def test_killed_at_random_instants_again_and_again(undisturbed: Path, tmp_path: Path):
