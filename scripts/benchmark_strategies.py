@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich import box
 from rich.table import Table
 from torch import Tensor
 
@@ -206,7 +207,8 @@ def measure(path: str, name: str, batch_size: int, device: str) -> dict[str, flo
 
 def strategies(data_dir: Path, device: str) -> Table:
     """Seconds per query, memory, and the share of distances that were evaluated."""
-    table = Table(title=f"One query on {device}, 1 thread, median of {NUM_REPEATS}; peak memory with the outputs")
+    title = f"One query on {device}, 1 thread, median of {NUM_REPEATS}; peak memory with the outputs"
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for column in ("outputs", "n", "C", "D", "labelled", "B", "strategy", "wall s", "CPU s", "peak GB", "distances"):
         table.add_column(column, justify="left" if column in ("outputs", "strategy") else "right")
     for workload in workloads(data_dir):

@@ -33,7 +33,7 @@ def draw_proportional(weights_KM: Tensor, uniform: float, otherwise_KM: Tensor) 
 
 def _inverse_cdf(weights: NDArray[np.float64], cumulative: NDArray[np.float64], mass: float) -> tuple[int, float]:
     """The position where the cumulative weight exceeds `mass`, and the mass left within it."""
-    # Rounding may leave `mass` at or above the whole: the last position that adds to the sum is meant then.
-    last = int(cumulative.searchsorted(cumulative[-1]))
-    position = min(int(cumulative.searchsorted(mass, side="right")), last)
+    position = int(cumulative.searchsorted(mass, side="right"))
+    if position == len(cumulative):  # by rounding: the last one that adds to the sum is meant
+        position = int(cumulative.searchsorted(cumulative[-1]))
     return position, float(mass - (cumulative[position] - weights[position]))

@@ -32,7 +32,7 @@ class Joint(Strategy):
     def __init__(
         self,
         query: Strategy,
-        entropy_weight: NonNegativeFloat = 1.0,
+        entropy_weight: NonNegativeFloat = 0.1,
         unlabelled_minibatch_size: PositiveInt | Literal["all"] = 128,
         ramp_epochs: NonNegativeInt = 0,
     ) -> None:
