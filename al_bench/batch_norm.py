@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -24,15 +25,32 @@ def to_training_mode(network: Network, *, is_single: bool) -> None:
 
 
 @contextmanager
-def frozen_statistics(network: Network) -> Iterator[None]:
-    """Within, batch norm uses its running statistics and leaves them as they are."""
-    layers = batch_norm_layers(network)
-    modes = [layer.training for layer in layers]
+def statistics_of_first(network: Network, num_first: int) -> Iterator[None]:
+    """Within, batch norm in training mode takes the mean and variance of the first `num_first` examples for all of a
+    mini-batch, with their gradients, and leaves its running statistics as they are.
+    """
+    layers = [layer for layer in batch_norm_layers(network) if layer.training]
     for layer in layers:
-        layer.eval()
-    yield
-    for layer, mode in zip(layers, modes, strict=True):
-        layer.train(mode)
+        layer.forward = partial(_normalised_by_first, layer, num_first)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward  # the class's own again
+
+
+def _normalised_by_first(layer: BatchNorm, num_first: int, inputs: Tensor) -> Tensor:
+    """Inputs (N, C, ...) as `layer` would put out were it to take its statistics from some of them."""
+    dimensions = [0, *range(2, inputs.dim())]
+    shape = [1, -1] + [1] * (inputs.dim() - 2)
+    variance, mean = torch.var_mean(inputs[:num_first].float(), dim=dimensions, correction=0)
+    scale = (variance + layer.eps).rsqrt()
+    if layer.affine:
+        scale = scale * layer.weight
+    outputs = (inputs - mean.view(shape)) * scale.view(shape)
+    if layer.affine:
+        outputs = outputs + layer.bias.view(shape)
+    return outputs.to(inputs.dtype)
 
 
 @torch.no_grad()

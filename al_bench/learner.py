@@ -22,7 +22,7 @@ from al_bench.seeding import Stream, generator, torch_seeded
 from al_bench.stopping import StoppingRule, TrainAccuracy, ValidationLoss
 from al_bench.trained import Preparation, Trained, loss_of, outputs_of
 from al_bench.training import Training
-from al_bench.unlabelled import Unlabelled, UnlabelledSteps
+from al_bench.unlabelled import Term, Unlabelled, UnlabelledSteps
 
 MEMORY = "can't allocate memory"  # what PyTorch says of it on the CPU
 
@@ -66,7 +66,7 @@ class Learner:
         rule = self._stopping_rule(labelled, validation)
         network = self._new_network(seed, round)
         minibatches = self._minibatches(labelled, network, seed, round)
-        added_terms: Iterator[Iterator[Tensor] | None] = repeat(None)
+        added_terms: Iterator[Iterator[Term] | None] = repeat(None)
         if unlabelled is not None:
             added_terms = self._unlabelled_steps(unlabelled, seed, round).terms(network, len(minibatches.sizes))
         with torch_seeded(seed, Stream.LAYERS, round, self.device):
@@ -119,7 +119,7 @@ class Learner:
         minibatches: Minibatches,
         objective: Objective,
         rule: StoppingRule,
-        added_terms: Iterator[Iterator[Tensor] | None],
+        added_terms: Iterator[Iterator[Term] | None],
     ) -> tuple[float, int, bool]:
         """Running accuracy of the last epoch, number of epochs, and whether the epoch limit ended them."""
         training = self.training
@@ -144,11 +144,11 @@ class Learner:
         optimizer: Optimizer,
         objective: Objective,
         minibatches: Iterator[tuple[Tensor, Tensor]],
-        terms: Iterator[Tensor] | None,
+        terms: Iterator[Term] | None,
     ) -> tuple[float, float]:
         """One pass: running accuracy and the sum of the losses, fetched from the device together, at its end.
 
-        In each step the next of `terms` adds its gradient.
+        In each step the next of `terms` adds its gradient, and its value to the sum.
         """
         clamp = self.training.gradient_clamp
         losses, predictions, all_targets = [], [], []
@@ -159,7 +159,7 @@ class Learner:
             loss = objective(logits_NC.float(), targets)
             loss.backward()
             if terms is not None:
-                losses.append(next(terms))
+                losses.append(next(terms)(inputs))
             if clamp is not None:
                 nn.utils.clip_grad_value_(network.parameters(), clamp)
             optimizer.step()

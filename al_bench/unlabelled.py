@@ -3,16 +3,20 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from al_bench.batch_norm import frozen_statistics
+from al_bench.batch_norm import batch_norm_layers, statistics_of_first
 from al_bench.interfaces import Network, PoolMetrics, UnlabelledTerm
 from al_bench.trained import Preparation
 from al_bench.transfer import to_device
+
+Term = Callable[[Tensor], Tensor]
+"""labelled inputs of a step -> its weighted term (), after the gradient of that was added to the parameters'."""
 
 NUM_KEPT = 1 / 4  # a class has taken over if the others keep less than this of their share among the labels
 
@@ -46,46 +50,46 @@ class UnlabelledSteps:
     precision: Callable[[], AbstractContextManager[object]]
     part_size: int
 
-    def terms(self, network: Network, num_steps: int) -> Iterator[Iterator[Tensor]]:
-        """For one epoch after another, the weighted terms of its steps; each adds its gradient when it is asked for.
-
-        The statistics of batch norm are of labelled examples alone.
-        """
+    def terms(self, network: Network, num_steps: int) -> Iterator[Iterator[Term]]:
+        """For one epoch after another, the terms of its steps."""
         for epoch, steps in enumerate(self.rows(num_steps), start=1):
-            yield (self._added(network, rows, epoch) for rows in steps)
+            weight = self.unlabelled.term.weight(epoch)
+            yield (partial(self._add_gradient, network, rows, weight) for rows in steps)
 
-    def rows(self, num_steps: int) -> Iterator[list[Tensor]]:
+    def rows(self, num_steps: int) -> Iterator[tuple[Tensor, ...]]:
         """For one epoch after another, the rows of each of its steps."""
         num_rows, size = len(self.unlabelled.rows), self.unlabelled.term.minibatch_size
+        num_taken = num_rows if size == "all" else num_steps * min(size, num_rows)
         waiting = np.empty(0, dtype=np.int64)
         while True:
-            if size == "all":
-                steps = np.array_split(self.rng.permutation(num_rows), num_steps)
-            else:
-                num_wanted = num_steps * min(size, num_rows)
-                while len(waiting) < num_wanted:
-                    waiting = np.concatenate([waiting, self.rng.permutation(num_rows)])
-                steps = np.split(waiting[:num_wanted], num_steps)
-                waiting = waiting[num_wanted:]
-            rows = self.unlabelled.rows
-            yield [rows[to_device(torch.from_numpy(step), rows.device)] for step in steps]
+            while len(waiting) < num_taken:
+                waiting = np.concatenate([waiting, self.rng.permutation(num_rows)])
+            positions = to_device(torch.from_numpy(waiting[:num_taken]), self.unlabelled.rows.device)
+            waiting = waiting[num_taken:]
+            yield self.unlabelled.rows[positions].tensor_split(num_steps)
 
-    def _added(self, network: Network, rows: Tensor, epoch: int) -> Tensor:
-        """The weighted term of one step (), after its gradient was added to the parameters'."""
+    def _add_gradient(self, network: Network, rows: Tensor, weight: float, labelled_inputs: Tensor) -> Tensor:
         if len(rows) == 0:  # more steps than examples
             return torch.zeros((), device=self.prepare.device)
-        weight = self.unlabelled.term.weight(epoch) / len(rows)
         terms = []
         for part in rows.split(self.part_size):
             inputs = to_device(self.unlabelled.inputs[part], self.prepare.device)
             if self.augment is not None:
                 inputs = self.augment(inputs)
-            with frozen_statistics(network), self.precision():
-                logits_MC = network(self.prepare.inputs(inputs))
-            term = weight * self.unlabelled.term.losses(logits_MC.float()).sum()
+            logits_MC = self._logits(network, self.prepare.inputs(inputs), labelled_inputs)
+            term = weight * self.unlabelled.term.losses(logits_MC).sum() / len(rows)
             term.backward()
             terms.append(term.detach())
         return torch.stack(terms).sum()
+
+    def _logits(self, network: Network, inputs: Tensor, labelled_inputs: Tensor) -> Tensor:
+        """Of unlabelled inputs; batch norm takes the statistics of the labelled mini-batch of the step."""
+        num_labelled = 0
+        if batch_norm_layers(network):
+            inputs, num_labelled = torch.cat([labelled_inputs, inputs]), len(labelled_inputs)
+        with statistics_of_first(network, num_labelled), self.precision():
+            logits: Tensor = network(inputs)[num_labelled:]
+        return logits.float()
 
 
 def pool_metrics(logits_UC: Tensor) -> PoolMetrics:

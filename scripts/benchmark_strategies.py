@@ -25,6 +25,7 @@ from torch import Tensor
 
 from al_bench.datasets.cifar10 import cifar10
 from al_bench.datasets.openml import openml
+from al_bench.errors import StrategyError
 from al_bench.experiment import set_up_torch
 from al_bench.interfaces import Dataset, Examples, Needs, Outputs, QueryContext, Strategy, cross_entropy
 from al_bench.learner import Learner
@@ -191,7 +192,7 @@ def measure(path: str, name: str, batch_size: int, device: str) -> dict[str, flo
                 plain[strategy_name](of, batch_size)
             else:
                 strategy.query(of, batch_size, rng)
-        except Exception as error:  # a refusal is a result
+        except StrategyError as error:  # a refusal is a result
             return {"refused": str(error)}
         if device != "cpu":
             torch.cuda.synchronize()

@@ -64,30 +64,33 @@ def test_the_reference_variant_follows_a_trace_computed_by_hand():
     assert state["probabilities"][0] == pytest.approx(0.9 * weight / (weight + other) + 0.05)
 
 
-def test_the_original_variant_follows_a_trace_computed_by_hand_one_label_at_a_time():
-    """Hsu and Lin (2015), algorithm 1 with EXP4.P, B = 1."""
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_the_original_variant_follows_a_trace_computed_by_hand(batch_size):
+    """Hsu and Lin (2015), algorithm 1 with EXP4.P, for B = 1; each example of a larger batch is a B-th of a query."""
     horizon, num_arms, of = 20, 3, context(Albl.needs)
     albl = Albl("original", horizon=horizon)
     least = math.sqrt(math.log(3) / (num_arms * horizon))
     bonus = math.sqrt(math.log(3 / 0.1) / (num_arms * horizon))
     weights, right, q_bought = np.ones(3), [True, False], []
-    advice, mixture, last, p = np.zeros((3, 40)), np.zeros(40), 0, np.zeros(3)
+    advice, mixture, last, p = np.zeros((3, 40)), np.zeros(40), [0], np.zeros(3)
     for step in range(6):
         now = labelled_as(of, right)
-        row = int(query(albl, now, 1, seed=step))
+        rows = query(albl, now, batch_size, seed=step).tolist()
         if q_bought:
             reward = sum(r / q for r, q in zip(right[2:], q_bought, strict=True)) / ((40 + len(right)) * horizon)
-            weights = weights * np.exp(least / 2 * (reward * advice[:, last] / mixture[last] + bonus / p))
+            weights = weights * np.exp(
+                least / 2 * (reward * (advice[:, last] / mixture[last]).mean(axis=1) + bonus / p)
+            )
             assert albl.state_dict()["reward"] == pytest.approx(reward)
         p = (1 - 3 * least) * weights / weights.sum() + least
         assert albl.state_dict()["probabilities"] == pytest.approx(p.tolist())
         advice = np.zeros((3, 40))
-        advice[0, query(Confidence(), now, 1)] = 1
-        advice[1, query(Coreset(), now, 1)] = 1
+        advice[0, query(Confidence(), now, batch_size)] = 1 / batch_size
+        advice[1, query(Coreset(), now, batch_size)] = 1 / batch_size
         advice[2] = 1 / 40
-        mixture, last = p @ advice, row
-        q_bought.append(mixture[row])
-        right.append(step % 2 == 0)
+        mixture, last = p @ advice, rows
+        q_bought += (batch_size * mixture[rows]).tolist()
+        right += [step % 2 == 0, True, False][:batch_size]
 
 
 @pytest.mark.parametrize("horizon", [1, 2, 10**6])

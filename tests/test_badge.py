@@ -6,6 +6,7 @@ import torch
 from scipy.stats import chisquare
 from torch.nn import functional
 
+from al_bench.errors import StrategyError
 from al_bench.interfaces import Needs, Outputs, QueryContext
 from al_bench.strategies import drawing
 from al_bench.strategies.badge import Badge, kmeans_plus_plus
@@ -166,7 +167,7 @@ def test_a_draw_at_the_edge_never_takes_a_row_of_weight_zero(uniform):
 
 
 def test_a_draw_within_rounding_of_a_block_never_takes_its_first_row_of_weight_zero():
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(17)  # of which three borders leave less than nothing within a block
     weights = torch.rand(40 * drawing.BLOCK, generator=generator, dtype=torch.float64)
     weights[:: drawing.BLOCK] = 0
     borders = weights.reshape(-1, drawing.BLOCK).sum(1).cumsum(0) / weights.sum()
@@ -179,6 +180,12 @@ def test_a_draw_without_weights_takes_the_others():
     otherwise = torch.zeros(10, dtype=torch.float64)
     otherwise[7] = 1
     assert draw_proportional(padded(torch.zeros(10, dtype=torch.float64)), 0.3, padded(otherwise)) == 7
+
+
+def test_nothing_to_draw_is_an_error():
+    nothing = padded(torch.zeros(10, dtype=torch.float64))
+    with pytest.raises(StrategyError, match="nothing to draw"):
+        draw_proportional(nothing, 0.5, nothing)
 
 
 def test_a_tiny_weight_among_a_million_keeps_its_share():
@@ -201,10 +208,12 @@ def unpruned(gradients: GradientEmbedding, uniforms: list[float]) -> list[int]:
 
 
 @pytest.mark.parametrize("sign", ["any", "nonnegative", "negative"])
-@pytest.mark.parametrize("spread", [0.3, 3.0, 20.0])
+@pytest.mark.parametrize("spread", [0.3, 3.0, 20.0, 60.0])
 @pytest.mark.parametrize("num_dimensions", [1, 3, 40])
-def test_pruning_changes_no_centre(sign, spread, num_dimensions):
+@pytest.mark.parametrize("scale", [1.0, 1e-15, 1e25])
+def test_pruning_changes_no_centre(sign, spread, num_dimensions, scale):
     logits, embedding = outputs_of(num_unlabelled=700, num_classes=5, num_dimensions=num_dimensions, spread=spread)
+    embedding *= scale
     embedding = {"any": embedding, "nonnegative": embedding.relu(), "negative": -embedding.relu()}[sign]
     gradients = GradientEmbedding.of(logits, embedding)
     uniforms = np.random.default_rng(7).random(300).tolist()
@@ -213,7 +222,17 @@ def test_pruning_changes_no_centre(sign, spread, num_dimensions):
     rows = torch.arange(700)
     chosen = kmeans_plus_plus(NearestCentre(gradients), uniforms)
     expected = torch.stack([gradients.squared_distances(rows, row) for row in chosen]).amin(0)
-    assert torch.allclose(nearest.distance_KM.view(-1)[:700], expected, rtol=1e-12)
+    assert torch.allclose(nearest.distance_KM.view(-1)[:700], expected, rtol=1e-12, atol=0)
+
+
+def test_pruning_copes_with_gradients_below_the_smallest_float32_square():
+    """Few unsure examples among certain ones, each three times: copies come last."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(200, 5, generator=generator)
+    logits[10:, 0] += 58
+    copied = torch.arange(200).repeat(3)
+    rows = query(logits[copied], torch.randn(200, 6, generator=generator)[copied], 200)
+    assert sorted(copied[rows].tolist()) == list(range(200))
 
 
 def test_few_distances_are_evaluated():
@@ -221,7 +240,7 @@ def test_few_distances_are_evaluated():
     logits, embedding = outputs_of(num_unlabelled=3000, num_classes=10, num_dimensions=32, spread=4.0)
     nearest = NearestCentre(GradientEmbedding.of(logits, embedding.abs()))
     kmeans_plus_plus(nearest, np.random.default_rng(0).random(200).tolist())
-    assert 3000 < nearest.num_evaluated < 0.05 * 3000 * 200
+    assert 3000 < nearest.num_evaluated < 0.04 * 3000 * 200
 
 
 def test_the_gradients_of_nearly_certain_predictions_are_not_rounding():

@@ -68,6 +68,26 @@ def test_copies_of_chosen_and_of_labelled_rows_come_last():
     assert min(chosen[:30]) >= 10
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_copies_go_by_pool_order_however_products_are_rounded(monkeypatch, seed):
+    """A matrix product gives equal rows different last bits."""
+    monkeypatch.setattr(coreset, "NUM_FRONT", 37)
+    generator = torch.Generator().manual_seed(seed)
+    embedding = drawn(300, 257, seed=seed).relu()[torch.randint(300, (600,), generator=generator)]
+    embedding[5] = -0.0
+    embedding[3] = 0.0
+    chosen = KCentre(embedding, drawn(80, 257, seed=9).relu(), 250).chosen().tolist()
+    for position, row in enumerate(chosen):
+        equal = (embedding == embedding[row]).all(dim=1).nonzero().squeeze(1).tolist()
+        assert row == next(each for each in equal if each not in chosen[:position])
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1e-4, 100.0), (1e-6, 1.0), (1e-3, -1e4)])
+def test_a_common_offset_costs_no_digits(scale, offset):
+    embedding, labelled = (drawn(n, 6, seed=n).mul(scale).add(offset) for n in (150, 4))
+    assert KCentre(embedding, labelled, 30).chosen().tolist() == double_loop(embedding, labelled, 30)
+
+
 def test_only_embeddings_are_read():
     labelled = Outputs(None, drawn(4, 3))
     of = QueryContext(Outputs(None, drawn(20, 3, seed=2)), labelled, torch.zeros(4), 20, 5, round=0)

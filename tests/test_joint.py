@@ -11,16 +11,18 @@ import torch
 from torch import nn
 
 from al_bench.augmentation import crop_flip
-from al_bench.batch_norm import batch_norm_layers
+from al_bench.batch_norm import batch_norm_layers, statistics_of_first
 from al_bench.errors import ConfigError, TrainingError
 from al_bench.interfaces import Needs, Network, PoolMetrics, Strategy, UnlabelledTerm, cross_entropy
 from al_bench.learner import Learner
 from al_bench.loop import active_learning
 from al_bench.models.mlp import MLP
+from al_bench.models.resnet import ResNet
 from al_bench.parts import called, checked_part
 from al_bench.seeding import Stream, generator, torch_seeded
 from al_bench.strategies.albl import Albl
 from al_bench.strategies.badge import Badge
+from al_bench.strategies.coreset import Coreset
 from al_bench.strategies.joint import Joint
 from al_bench.strategies.kdpp import KDPP
 from al_bench.strategies.uncertainty import Entropy
@@ -160,6 +162,7 @@ def test_weight_zero_is_entropy_bit_for_bit(size):
         for strategy in (Joint(Entropy(), 0.0, size), Entropy())
     )
     assert results(joint) == results(entropy)
+    assert Joint(Entropy(), 0.0, size).unlabelled_term is None
 
 
 class Normed(Network):
@@ -174,25 +177,60 @@ class Normed(Network):
         return self.body(inputs)
 
 
-def test_statistics_of_batch_norm_are_of_the_labelled_pass_alone():
+def test_statistics_of_batch_norm_are_those_of_the_labelled_mini_batch():
     term = Joint(Entropy(), 0.5, 16).unlabelled_term
     steps = learner()._unlabelled_steps(Unlabelled(DATASET.train.inputs, ROWS, term), 0, 0)
     with torch_seeded(0, Stream.WEIGHTS, 0):
         network = Normed()
-    network.body[3] = nn.Identity()
+    linear, norm, network.body[3] = network.body[0], network.body[1], nn.Identity()
+    nn.init.uniform_(norm.weight)
     network.train()
     network(LABELLED.inputs)
     before = {name: buffer.clone() for name, buffer in network.named_buffers()}
-    (row,) = next(replace(steps).rows(1))
-    next(next(replace(steps, rng=generator(0, Stream.UNLABELLED)).terms(network, 1)))
+    (rows,) = next(replace(steps).rows(1))
+    add_gradient = next(next(replace(steps, rng=generator(0, Stream.UNLABELLED)).terms(network, 1)))
+    value = add_gradient(LABELLED.inputs[:20])
     assert all(torch.equal(before[name], buffer) for name, buffer in network.named_buffers())
     assert all(layer.training for layer in batch_norm_layers(network))
     gradients = [p.grad.clone() for p in network.parameters()]
     network.zero_grad()
-    network.eval()
-    (0.5 * entropies(network(DATASET.train.inputs[row])).mean()).backward()
+    labelled, hidden = linear(LABELLED.inputs[:20]), linear(DATASET.train.inputs[rows])
+    normal = (hidden - labelled.mean(0)) / (labelled.var(0, correction=0) + norm.eps).sqrt() * norm.weight + norm.bias
+    expected = 0.5 * entropies(network.head(normal.relu())).mean()
+    expected.backward()
+    assert value.item() == pytest.approx(expected.item(), rel=1e-5)
     for ours, theirs in zip(gradients, network.parameters(), strict=True):
         assert torch.allclose(ours, theirs.grad, atol=1e-6)
+
+
+@pytest.mark.parametrize("layer", [nn.BatchNorm1d(3), nn.BatchNorm2d(3, affine=False), nn.BatchNorm2d(3)])
+def test_normalising_by_all_is_what_the_layer_does(layer):
+    inputs = torch.randn(12, 3, *([4, 5] if isinstance(layer, nn.BatchNorm2d) else []))
+    expected = layer.train()(inputs)
+    network = nn.Sequential(layer)
+    with statistics_of_first(network, 12):
+        assert torch.allclose(network(inputs), expected, atol=1e-5)
+    layer.eval()
+    expected = layer(inputs)
+    with statistics_of_first(network, 4):
+        assert torch.equal(network(inputs), expected), "a layer in evaluation mode stays as it is"
+
+
+def test_joint_training_lowers_the_entropy_of_the_pool_with_batch_norm_too():
+    dataset = images()
+    made = Learner(
+        partial(ResNet, dataset.input_shape, dataset.num_classes, width=8),
+        Training(partial(torch.optim.Adam, lr=1e-3), minibatch_size=8, max_epochs=15, stop_at_train_accuracy=None),
+        normalisation=dataset.normalisation,
+    )
+    labelled, rows, means = dataset.train.take(torch.arange(16)), torch.arange(16, len(dataset.train)), []
+    for weight in (0.0, 0.3, 3.0):
+        term = Joint(Entropy(), weight, 16).unlabelled_term
+        unlabelled = Unlabelled(dataset.train.inputs, rows, term) if term else None
+        trained = made.fit(labelled, cross_entropy, seed=0, round=0, unlabelled=unlabelled)
+        means.append(pool_metrics(trained.outputs(dataset.train.inputs, rows, Needs.LOGITS).logits_NC).mean_entropy)
+    assert means == sorted(means, reverse=True)
+    assert means[-1] < means[0] / 4
 
 
 def test_unlabelled_images_are_augmented_like_labelled_ones():
@@ -207,7 +245,7 @@ def test_unlabelled_images_are_augmented_like_labelled_ones():
             seen.append(inputs)
             return torch.zeros(len(inputs), 3, requires_grad=True)
 
-    next(next(steps.terms(Watched(), 1)))
+    next(next(steps.terms(Watched(), 1)))(dataset.train.inputs[:4].float())
     rng = generator(0, Stream.UNLABELLED, 0)
     rows = torch.from_numpy(rng.permutation(20)[:6])
     assert torch.equal(seen[0], made._prepare.inputs(crop_flip(dataset.train.inputs[rows], rng)))
@@ -215,8 +253,9 @@ def test_unlabelled_images_are_augmented_like_labelled_ones():
 
 def test_a_term_that_is_not_finite_is_an_error():
     term = UnlabelledTerm(lambda logits: logits.sum(1) / 0, lambda epoch: 1.0, 16)
+    single, unlabelled = learner(minibatch_size=50, max_epochs=1), Unlabelled(DATASET.train.inputs, ROWS, term)
     with pytest.raises(TrainingError, match="the training loss is"):
-        learner().fit(LABELLED, cross_entropy, seed=0, round=0, unlabelled=Unlabelled(DATASET.train.inputs, ROWS, term))
+        single.fit(LABELLED, cross_entropy, seed=0, round=0, unlabelled=unlabelled)
 
 
 def test_the_ramp_is_linear():
@@ -233,6 +272,7 @@ class TestQueryRule:
 
     def test_declares_what_the_rule_needs_and_the_logits_that_are_recorded(self):
         assert Joint(Albl()).needs == Albl.needs
+        assert Joint(Coreset()).needs == Coreset.needs | Needs.LOGITS
         assert Joint(Entropy()).needs == Needs.LOGITS
 
     def test_keeps_its_state(self):
@@ -246,6 +286,12 @@ class TestQueryRule:
     def test_is_checked_before_training(self):
         with pytest.raises(ConfigError, match="kdpp draws at most"):
             Joint(KDPP()).check(pool_size=100, batch_size=50, num_classes=3, num_dimensions=4)
+
+    def test_must_leave_the_unlabelled_term_to_it(self):
+        with pytest.raises(ValueError, match="query: has a term on unlabelled examples itself"):
+            Joint(Joint(Entropy()))
+        inner = Joint(Entropy(), 0.3)
+        assert Joint(inner, entropy_weight=0).unlabelled_term is inner.unlabelled_term
 
     def test_must_be_a_strategy(self):
         node = {"_target_": "al_bench.strategies.joint.Joint", "query": {"_target_": "fractions.Fraction"}}
@@ -268,6 +314,7 @@ def test_metrics_of_the_pool_by_hand():
         ((0.95, 0.03, 0.02), (95, 3, 2), None),
         ((0.999, 0.001, 0.0), (95, 3, 2), 0),
         ((0.6, 0.4), (1, 1), None),
+        ((0.75, 0.15, 0.1), (10, 10, 10), None),
         ((0.02, 0.98), (1, 1), 1),
     ],
 )

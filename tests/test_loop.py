@@ -27,7 +27,15 @@ def run(strategy: Strategy, dataset=DATASET, **arguments: object) -> list[RoundR
 def results(records: list[RoundRecord]) -> list[tuple[object, ...]]:
     """All but the seconds."""
     return [
-        (r.round, r.batch.indices.tolist(), r.batch.targets.tolist(), r.test, r.train_accuracy, r.num_epochs)
+        (
+            r.round,
+            r.batch.indices.tolist(),
+            r.batch.targets.tolist(),
+            r.test,
+            r.train_accuracy,
+            r.num_epochs,
+            r.strategy_state,
+        )
         for r in records
     ]
 

@@ -181,6 +181,15 @@ class TestUncertainty:
         assert order[query(scored, shuffled, 10)].tolist() == query(scored, of, 10).tolist()
 
 
+def test_nearly_certain_predictions_are_told_apart():
+    """In float32 all three probabilities are 1."""
+    of = QueryContext(
+        Outputs(torch.tensor([[20.0, 0.0], [18.0, 0.0], [19.0, 0.0]])), Outputs(), torch.zeros(0), 3, 2, 0
+    )
+    for scored in (Confidence(), Margin(), Entropy()):
+        assert query(scored, of, 3).tolist() == [1, 2, 0]
+
+
 def test_entropy_of_certain_predictions_is_zero_and_not_nan():
     scores = Entropy.score(torch.tensor([[0.0, 200.0, -300.0], [0.0, 0.0, 0.0]]))
     assert scores.tolist() == pytest.approx([0.0, math.log(3)])

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from al_bench.interfaces import Needs, QueryContext, Strategy
-from al_bench.strategies.distances import CHUNK, squared_distances
+from al_bench.strategies.distances import CHUNK, common_offset, squared_distances
 
 NUM_FRONT = 1024  # examples whose distances are exact at a time
 NUM_CENTRES = 256  # centres that they are compared with at a time
+HASHED = 512  # examples hashed at a time: what fits a cache
 NUM_FIRST = 64  # labelled examples that give the first upper bounds
 
 
@@ -46,28 +47,34 @@ class KCentre:
         self._batch_size = batch_size
         self._num_centres = len(centre_LD)
         self._centre_LD = embedding_ND.new_empty((len(centre_LD) + batch_size, num_dimensions), dtype=torch.float64)
-        self._centre_LD[: len(centre_LD)] = centre_LD
+        self._offset_D = common_offset(embedding_ND)
+        self._centre_LD[: len(centre_LD)] = centre_LD - self._offset_D
         self._square_L = self._centre_LD.square().sum(dim=1)
         self._bound_N = embedding_ND.new_full((num_rows,), torch.inf, dtype=torch.float64)  # of squared distances
+        self._is_copy_N = _is_copy(embedding_ND)
         self._num_met_N = torch.zeros(num_rows, dtype=torch.int64, device=embedding_ND.device)  # centres compared with
 
     def chosen(self) -> Tensor:
-        """The rows (batch_size,) in the order of choice."""
+        """The rows (batch_size,) in the order of choice; when only copies of centres are left, those in pool order."""
         self._meet_first_centres()
+        self._bound_N[self._is_copy_N] = -torch.inf
         rows: list[int] = []
-        while len(rows) < self._batch_size:
+        while len(rows) < self._batch_size and float(self._bound_N.amax()) > 0:
             front = self._front()
             first_outside, largest_outside = self._largest_but(front)
             front, embedding_FD = self._made_exact(front, largest_outside)
             rows += self._farthest(front, embedding_FD, first_outside, largest_outside, self._batch_size - len(rows))
-        return torch.tensor(rows, device=self._embedding_ND.device)
+        chosen = torch.tensor(rows, dtype=torch.int64, device=self._bound_N.device)
+        is_left_N = torch.ones_like(self._is_copy_N).index_fill_(0, chosen, False)
+        copies = is_left_N.nonzero().squeeze(1)[: self._batch_size - len(rows)]
+        return torch.cat([chosen, copies])
 
     def _meet_first_centres(self) -> None:
         end = min(NUM_FIRST, self._num_centres)
         if end == 0:
             return
         for bounds, chunk_ND in zip(self._bound_N.split(CHUNK), self._embedding_ND.split(CHUNK), strict=True):
-            bounds.copy_(self._distances(chunk_ND.double(), 0, end).amin(dim=1))
+            bounds.copy_(self._distances(chunk_ND.double() - self._offset_D, 0, end).amin(dim=1))
         self._num_met_N.fill_(end)
 
     def _distances(self, embedding_FD: Tensor, start: int, end: int) -> Tensor:
@@ -93,7 +100,7 @@ class KCentre:
         """Those of the front that are not nearer than the largest bound outside, their distances exact, and their
         embeddings.
         """
-        embedding_FD = self._embedding_ND[front].double()
+        embedding_FD = self._embedding_ND[front].double() - self._offset_D
         while len(front) and (start := int(self._num_met_N[front].amin())) < self._num_centres:
             end = min(start + NUM_CENTRES, self._num_centres)
             is_behind = self._num_met_N[front] < end
@@ -114,7 +121,7 @@ class KCentre:
         while len(front) and len(rows) < num_wanted:
             position = int(distance_F.argmax())
             row, distance = int(front[position]), float(distance_F[position])
-            if distance < largest_outside or (distance == largest_outside and row > first_outside):
+            if distance <= 0 or distance < largest_outside or (distance == largest_outside and row > first_outside):
                 break
             rows.append(row)
             self._centre_LD[self._num_centres] = embedding_FD[position]
@@ -127,3 +134,18 @@ class KCentre:
         self._bound_N[front] = distance_F
         self._num_met_N[front] = self._num_centres
         return rows
+
+
+def _is_copy(embedding_ND: Tensor) -> Tensor:
+    """Whether an equal row comes before (N,). Distances would not tell: rounding differs between some copies."""
+    generator = torch.Generator().manual_seed(0)
+    factor_D = torch.randint(2**30, (embedding_ND.shape[1],), generator=generator).to(embedding_ND.device, torch.int32)
+    bits = ((chunk + 0.0).view(torch.int32) for chunk in embedding_ND.float().split(HASHED))  # -0.0 becomes 0.0
+    hash_N = torch.cat([(bits_ND * factor_D).sum(dim=1, dtype=torch.int64) for bits_ND in bits])
+    sorted_N, order_N = hash_N.sort(stable=True)
+    is_equal_N = sorted_N[1:] == sorted_N[:-1]
+    is_copy_N = torch.zeros(len(hash_N), dtype=torch.bool, device=hash_N.device)
+    pairs = zip(order_N[:-1][is_equal_N].split(CHUNK), order_N[1:][is_equal_N].split(CHUNK), strict=True)
+    for first, second in pairs:
+        is_copy_N[second] = (embedding_ND[first] == embedding_ND[second]).all(dim=1)
+    return is_copy_N

@@ -5,6 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from al_bench.errors import StrategyError
+
 BLOCK = 256  # rows per partial sum
 
 
@@ -24,6 +26,8 @@ def draw_proportional(weights_KM: Tensor, uniform: float, otherwise_KM: Tensor) 
     sums_K = weights_KM.sum(dim=1).cpu().numpy()
     cumulative_K = np.cumsum(sums_K)
     if cumulative_K[-1] == 0:
+        if otherwise_KM is weights_KM:
+            raise StrategyError("all weights are 0: there is nothing to draw")
         return draw_proportional(otherwise_KM, uniform, otherwise_KM)
     block, mass = _inverse_cdf(sums_K, cumulative_K, uniform * cumulative_K[-1])
     weights_M = weights_KM[block].cpu().numpy()

@@ -38,6 +38,10 @@ class Joint(Strategy):
     ) -> None:
         if not isinstance(query, Strategy):
             raise ValueError(f"query={query}: must be a strategy; say strategy@strategy.query=...")
+        if entropy_weight > 0 and query.unlabelled_term is not None:
+            raise ValueError(
+                "query: has a term on unlabelled examples itself; say entropy_weight=0 or another query rule"
+            )
         self._rule = query
         self._entropy_weight = entropy_weight
         self._ramp_epochs = ramp_epochs

@@ -93,7 +93,9 @@ class DualKernel:
     def eigenvectors(self, positions: Tensor) -> Tensor:
         """Of these eigenvalues, orthonormal: (N, B)."""
         scaled_MB = self._vectors_MR.index_select(1, positions) / self.eigenvalue_R[positions].sqrt()
-        return torch.cat([chunk @ scaled_MB for chunk in self._gradients()])
+        vectors_NB = torch.cat([chunk @ scaled_MB for chunk in self._gradients()])
+        orthonormal_NB: Tensor = torch.linalg.qr(vectors_NB).Q  # those of small eigenvalues are so but for rounding
+        return orthonormal_NB
 
     def _gradients(self) -> Iterator[Tensor]:
         for error_RK, embedding_RD in zip(

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from sklearn.cluster import KMeans as Clustering
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from al_bench.interfaces import Needs, QueryContext, Strategy
 from al_bench.ranges import PositiveInt
-from al_bench.strategies.distances import CHUNK, squared_distances
+from al_bench.strategies.distances import CHUNK, common_offset, squared_distances
 
 
 class KMeans(Strategy):
@@ -34,31 +35,36 @@ class KMeans(Strategy):
         clustering = Clustering(batch_size, n_init=1, max_iter=self.max_iterations, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct embeddings than clusters
-            clustering.fit(embedding_ND.cpu().numpy())
+            with threadpool_limits(torch.get_num_threads()):
+                clustering.fit(embedding_ND.cpu().numpy())
         centre_BD = torch.from_numpy(clustering.cluster_centers_).to(embedding_ND.device)
         return torch.tensor(nearest_rows(embedding_ND, centre_BD), device=embedding_ND.device)
 
 
 def nearest_rows(embedding_ND: Tensor, centre_BD: Tensor) -> list[int]:
     """For each of B <= N centres the nearest row; one that an earlier centre took goes to the next nearest left."""
-    centre_BD = centre_BD.double()
-    wanted = _nearest(embedding_ND, centre_BD)
+    offset_D = common_offset(embedding_ND)
+    centre_BD = centre_BD.double() - offset_D
+    wanted = _nearest(embedding_ND, centre_BD, offset_D)
     rows: list[int] = []
     is_taken_N = torch.zeros(len(embedding_ND), dtype=torch.bool, device=embedding_ND.device)
+    last_centre_D, distance_N = torch.full_like(offset_D, torch.nan), torch.empty(0)
     for row, centre_D in zip(wanted, centre_BD, strict=True):
         if is_taken_N[row]:
-            distance_N = torch.cat([_distances(chunk, centre_D[None])[:, 0] for chunk in embedding_ND.split(CHUNK)])
+            if not torch.equal(centre_D, last_centre_D):  # equal ones are many where rows have copies
+                chunks = [_distances(chunk, centre_D[None], offset_D)[:, 0] for chunk in embedding_ND.split(CHUNK)]
+                last_centre_D, distance_N = centre_D, torch.cat(chunks)
             row = int(distance_N.masked_fill_(is_taken_N, torch.inf).argmin())
         is_taken_N[row] = True
         rows.append(row)
     return rows
 
 
-def _nearest(embedding_ND: Tensor, centre_BD: Tensor) -> list[int]:
+def _nearest(embedding_ND: Tensor, centre_BD: Tensor, offset_D: Tensor) -> list[int]:
     nearest_B = torch.zeros(len(centre_BD), dtype=torch.int64, device=centre_BD.device)
     least_B = torch.full_like(centre_BD[:, 0], torch.inf)
     for number, chunk in enumerate(embedding_ND.split(CHUNK)):
-        distance_NB = _distances(chunk, centre_BD)
+        distance_NB = _distances(chunk, centre_BD, offset_D)
         row_B = distance_NB.argmin(dim=0)
         distance_B = distance_NB.gather(0, row_B[None]).squeeze(0)
         nearest_B = torch.where(distance_B < least_B, row_B + number * CHUNK, nearest_B)
@@ -67,7 +73,7 @@ def _nearest(embedding_ND: Tensor, centre_BD: Tensor) -> list[int]:
     return rows
 
 
-def _distances(embedding_ND: Tensor, centre_BD: Tensor) -> Tensor:
-    embedding_ND = embedding_ND.double()
+def _distances(embedding_ND: Tensor, centre_BD: Tensor, offset_D: Tensor) -> Tensor:
+    embedding_ND = embedding_ND.double() - offset_D
     squares_NB = embedding_ND.square().sum(dim=1, keepdim=True) + centre_BD.square().sum(dim=1)
     return squared_distances(squares_NB, embedding_ND @ centre_BD.T)

@@ -21,6 +21,7 @@ from al_bench.strategies.drawing import block_weights
 from al_bench.strategies.gradients import GradientEmbedding
 
 SLACK = 2.0**-12  # relative; above the rounding of float32 inner products of 1,000 classes
+UNDERFLOW = 1e-36  # what float32 may lose of squares below 1, whatever their size
 NUM_DIRECTIONS = 16
 NUM_SAMPLED = 4096  # rows that the directions are found from
 
@@ -39,15 +40,17 @@ class NearestCentre:
         self._gradients = gradients
         self._norm_N = gradients.square_N.sqrt()
         self._low_norm_N = (self._norm_N * (1 - SLACK)).cpu().numpy()
-        self._twice_length_N = 2 * gradients.length_N.float()
-        self._low_square_N = (gradients.square_N * (1 - SLACK)).float()
+        longest = float(gradients.length_N.amax()) or 1.0
+        self._relative_length_N = (gradients.length_N / longest).float()
+        self._per_square = longest**-2
+        self._low_square_N = (gradients.square_N * (self._per_square * (1 - SLACK))).float()
         self._direction_NP = _directions(gradients)
         self._is_nonnegative = bool(gradients.embedding_ND.amin() >= 0)
         self._num_centres = 0
         self._sort_at = 0
 
     def add(self, centre: int) -> None:
-        """Another row is a centre from now on; its own distance becomes 0."""
+        """Another row is a centre from now on, at distance 0 from itself."""
         if self._num_centres == self._sort_at:
             self._sort()
             self._sort_at = max(1, 4 * self._sort_at)
@@ -58,7 +61,6 @@ class NearestCentre:
             distances = torch.minimum(distances, self._distance_N.index_select(0, rows))
             self._distance_N.index_copy_(0, rows, distances)
             self._slack_N.index_copy_(0, chunk, self._slack(rows, distances))
-        self._distance_N[centre] = 0.0
         self._num_centres += 1
         self.num_evaluated += len(positions)
 
@@ -68,25 +70,26 @@ class NearestCentre:
         self._order_N = reach_N.argsort(descending=True, stable=True)
         self._negative_reach_N = -reach_N[self._order_N].cpu().numpy()
         self._slack_N = self._slack(self._order_N, self._distance_N[self._order_N])
-        length_N1 = self._gradients.length_N[self._order_N, None].float()
-        self._scaled_CN = (self._gradients.error_NC[self._order_N] * length_N1).T.contiguous()
+        scaled_NC = self._gradients.error_NC[self._order_N] * self._relative_length_N[self._order_N, None]
+        self._scaled_CN = scaled_NC.T.contiguous()
 
     def _slack(self, rows: Tensor, distances: Tensor) -> Tensor:
-        """|g_i|^2 - D_i^2, or less."""
-        return torch.sub(self._low_square_N.index_select(0, rows), distances, alpha=1 + SLACK).float()
+        """|g_i|^2 - D_i^2, or less, in units of the longest embedding squared."""
+        factor = self._per_square * (1 + SLACK)
+        return torch.sub(self._low_square_N.index_select(0, rows), distances, alpha=factor).float()
 
     def _candidates(self, centre: int) -> Tensor:
         """Positions in the sorted order that hold all the rows to which this centre is nearer."""
-        square = self._low_square_N[centre]
+        least = self._low_square_N[centre] - UNDERFLOW
         num_near = int(self._negative_reach_N.searchsorted(-self._low_norm_N[centre]))
         slack_N = self._slack_N[:num_near]
-        scaled_C = self._gradients.error_NC[centre] * self._twice_length_N[centre]
+        scaled_C = self._gradients.error_NC[centre] * (2 * self._relative_length_N[centre])
         products_N = torch.mv(self._scaled_CN[:, :num_near].T, scaled_C)
         bounds_N = products_N.clamp_(min=0) if self._is_nonnegative else products_N.abs_()
-        positions = (bounds_N - slack_N > square).nonzero().squeeze(1)
+        positions = (bounds_N - slack_N > least).nonzero().squeeze(1)
         cosines = self._largest_cosines(self._order_N.index_select(0, positions), centre)
         bounds = bounds_N.index_select(0, positions) * cosines - slack_N.index_select(0, positions)
-        return positions[bounds > square]
+        return positions[bounds > least]
 
     def _largest_cosines(self, rows: Tensor, centre: int) -> Tensor:
         """Upper bounds of |z_i . z_c| / |z_i||z_c|."""

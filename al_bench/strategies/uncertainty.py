@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from al_bench.interfaces import Needs, QueryContext, Strategy
+from al_bench.strategies.distances import CHUNK
 
 
 class Uncertainty(Strategy):
@@ -20,7 +21,8 @@ class Uncertainty(Strategy):
 
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:  # noqa: ARG002
         """See `Strategy.query`."""
-        scores = self.score(context.unlabelled.logits_NC)
+        # float64, as float32 knows no difference between probabilities of 1 - 1e-8 and 1
+        scores = torch.cat([self.score(chunk.double()) for chunk in context.unlabelled.logits_NC.split(CHUNK)])
         return torch.sort(scores, descending=True, stable=True).indices[:batch_size]
 
     @staticmethod
