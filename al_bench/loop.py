@@ -9,29 +9,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from al_bench.datasets.checks import check_dataset
-from al_bench.errors import DIVERGED, ConfigError, DataError, StrategyError, TrainingError
+from al_bench.errors import DIVERGED, ConfigError, DataError, TrainingError
 from al_bench.interfaces import (
     Batch,
     Dataset,
     Examples,
-    Needs,
-    Outputs,
-    PoolMetrics,
-    QueryContext,
     RoundRecord,
     Strategy,
     UnlabelledTerm,
 )
 from al_bench.learner import Learner
 from al_bench.pool import Pool
+from al_bench.querying import measured, pool_outputs, query
 from al_bench.ranges import check_budget
 from al_bench.seeding import Stream, generator
-from al_bench.trained import Trained
-from al_bench.unlabelled import Unlabelled, collapsed_class, pool_metrics
+from al_bench.unlabelled import Unlabelled
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +107,7 @@ def active_learning(
         )
         start = time.perf_counter()
         is_pool_measured = strategy.measures_pool and pool.num_labelled < len(pool)
-        outputs = _pool_outputs(pool, trained, strategy) if is_pool_measured else None
+        outputs = pool_outputs(pool, trained, strategy) if is_pool_measured else None
         measuring_seconds = time.perf_counter() - start
         if not is_committed:
             test = trained.evaluate(dataset.test)
@@ -131,7 +126,7 @@ def active_learning(
                 class_counts=tuple(np.bincount(batch.targets, minlength=dataset.num_classes).tolist()),
                 num_validation=num_validation,
                 validation=None if validation is None else trained.evaluate(validation),
-                unlabelled=_measured(outputs, pool, dataset.num_classes, round),
+                unlabelled=None if outputs is None else measured(outputs, pool, dataset.num_classes, round),
                 strategy_state=strategy.state_dict(),
             )
         if pool.num_labelled >= budget:
@@ -142,71 +137,9 @@ def active_learning(
         query_seconds = measuring_seconds + time.perf_counter() - start
 
 
-def query(
-    pool: Pool,
-    trained: Trained,
-    strategy: Strategy,
-    batch_size: int,
-    num_classes: int,
-    *,
-    seed: int,
-    round: int,
-    outputs: Outputs | None = None,
-) -> NDArray[np.int64]:
-    """Pool indices (batch_size,) of the examples that the strategy chooses, in its order.
-
-    `outputs` are those for the unlabelled examples, if they are known already.
-    """
-    unlabelled, labelled = pool.unlabelled_indices, pool.labelled_indices
-    wants_labelled = Needs.LABELLED in strategy.needs
-    context = QueryContext(
-        unlabelled=outputs or _pool_outputs(pool, trained, strategy),
-        labelled=trained.outputs(pool.inputs, labelled, strategy.needs) if wants_labelled else Outputs(),
-        labelled_targets=pool.labelled_targets.to(trained.prepare.device),
-        num_unlabelled=len(unlabelled),
-        num_classes=num_classes,
-        round=round,
-    )
-    rows = strategy.query(context, batch_size, generator(seed, Stream.QUERY, round))
-    name = type(strategy).__name__
-    if not isinstance(rows, torch.Tensor):
-        raise StrategyError(f"{name} returned a {type(rows).__name__} where a tensor of rows was asked for")
-    rows = rows.cpu()
-    if rows.dtype != torch.int64 or rows.shape != (batch_size,):
-        raise StrategyError(
-            f"{name} returned {rows.dtype} rows of shape {tuple(rows.shape)} where int64 rows of shape "
-            f"({batch_size},) were asked for"
-        )
-    if len(rows.unique()) != batch_size or rows.min() < 0 or rows.max() >= len(unlabelled):
-        raise StrategyError(f"{name} returned rows that are not distinct or not within 0 .. {len(unlabelled) - 1}")
-    chosen: NDArray[np.int64] = unlabelled.cpu()[rows].numpy()
-    return chosen
-
-
-def _pool_outputs(pool: Pool, trained: Trained, strategy: Strategy) -> Outputs:
-    """What the strategy needs of the unlabelled examples."""
-    return trained.outputs(pool.inputs, pool.unlabelled_indices, strategy.needs)
-
-
 def _unlabelled(pool: Pool, term: UnlabelledTerm | None) -> Unlabelled | None:
     rows = pool.unlabelled_indices
     return Unlabelled(pool.inputs, rows, term) if term is not None and len(rows) else None
-
-
-def _measured(outputs: Outputs | None, pool: Pool, num_classes: int, round: int) -> PoolMetrics | None:
-    if outputs is None:
-        return None
-    metrics = pool_metrics(outputs.logits_NC)
-    labelled_counts_C = np.bincount(pool.labelled_targets.cpu().numpy(), minlength=num_classes)
-    collapsed = collapsed_class(metrics, labelled_counts_C)
-    if collapsed is not None:
-        log.warning(
-            "round %d: the network has collapsed to class %d: %.1f %% of its predicted probability on the unlabelled "
-            "examples, beside %.1f %% of the labels; a smaller entropy_weight or a ramp may help",
-            *(round, collapsed, 100 * metrics.class_marginals[collapsed]),
-            100 * labelled_counts_C[collapsed] / labelled_counts_C.sum(),
-        )
-    return metrics
 
 
 def _drawn(examples: Examples, num_initial: int, num_validation: int, seed: int) -> tuple[Pool, NDArray[np.int64]]:
