@@ -28,7 +28,9 @@ def explained(error: Exception, arguments: Sequence[str]) -> str | None:
         return str(error)
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
-        return f"{group}={option}: there is no such option; {nearest(option, error.options)}"
+        typed = [argument for argument in arguments if re.match(rf"\+?{group}(@[^=]*)?=(.*,)?{option}(,|$)", argument)]
+        key = typed[0].partition("=")[0] if typed else group
+        return f"{key}={option}: there is no such option; {nearest(option, error.options)}"
     if isinstance(error, ValueError) and "Config group override" in str(error):
         return _not_an_option(arguments)
     if isinstance(error, OverrideParseException):
@@ -63,6 +65,10 @@ def _unknown_key(key: str, arguments: Sequence[str]) -> str:
     given = [argument for argument in arguments if argument.lstrip("+~").partition("=")[0] == key]
     if given and key == "training":
         return f"{given[0]}: say of what, {key}@model={given[0].partition('=')[2]}"
+    if "@" in key:
+        part = key.partition("@")[2].partition(".")[0]
+        chosen = [argument for argument in arguments if argument.startswith(f"{part}=")]
+        return f"{given[0] if given else key}: there is no such choice inside of {''.join(chosen) or part}"
     parent, _, name = key.rpartition(".")
     composed = _composed(arguments)
     siblings = composed
@@ -82,7 +88,7 @@ def _composed(arguments: Sequence[str]) -> Any:
     """The configuration that the choices on the command line give, without the other overrides, or {}."""
     parsed = OverridesParser.create().parse_overrides([each for each in arguments if "=" in each and each[0] != "-"])
     choices = [
-        f"{override.key_or_group}={override.value()}"
+        f"{override.get_key_element()}={override.value()}"
         for override in parsed
         if (CONF / override.key_or_group).is_dir() and isinstance(override.value(), str)
     ]

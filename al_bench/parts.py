@@ -91,7 +91,8 @@ def checked_value(path: str, hint: Any, value: Any) -> Any:
         elif problem["type"] == "needs_python_object":
             problem["msg"] = f"is a part itself; choose it as {path.partition('.')[0]}@{path}=..."
         inner = "".join(f"[{place}]" for place in problem["loc"] if isinstance(place, int))
-        raise ConfigError(f"{path}{inner}={_shown(value)}: {problem['msg'][0].lower()}{problem['msg'][1:]}") from None
+        messages = [f"{each['msg'][0].lower()}{each['msg'][1:]}" for each in (problem, *error.errors()[1:])]
+        raise ConfigError(f"{path}{inner}={_shown(value)}: {', or '.join(dict.fromkeys(messages))}") from None
 
 
 def called(path: str, part: Callable[..., Any], **facts: Any) -> Any:

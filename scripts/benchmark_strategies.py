@@ -132,7 +132,7 @@ def restricted(saved: dict[str, Tensor], needs: Needs) -> QueryContext:
 
 
 def plain_badge(of: QueryContext, batch_size: int) -> float:
-    """k-means++ on the two factors, each centre compared with all rows."""
+    """k-means++ on the two factors in float32, each centre compared with all rows."""
     probabilities, embedding = of.unlabelled.logits_NC.softmax(dim=1), of.unlabelled.embedding_ND
     error = probabilities - torch.nn.functional.one_hot(probabilities.argmax(dim=1), of.num_classes)
     squares = error.square().sum(dim=1) * embedding.square().sum(dim=1)
@@ -149,7 +149,7 @@ def plain_badge(of: QueryContext, batch_size: int) -> float:
 
 
 def plain_coreset(of: QueryContext, batch_size: int) -> float:
-    """Greedy k-centre, each centre compared with all rows; the labelled ones in blocks."""
+    """Greedy k-centre in float32, each centre compared with all rows; the labelled ones in blocks."""
     embedding = of.unlabelled.embedding_ND
     squares, distances = embedding.square().sum(dim=1), torch.full_like(embedding[:, 0], torch.inf)
     for block in of.labelled.embedding_ND.split(64):
@@ -208,10 +208,14 @@ def measure(path: str, name: str, batch_size: int, device: str) -> dict[str, flo
 
 def strategies(data_dir: Path, device: str) -> Table:
     """Seconds per query, memory, and the share of distances that were evaluated."""
-    title = f"One query on {device}, 1 thread, median of {NUM_REPEATS}; peak memory with the outputs"
+    title = (
+        f"One query on {device}, 1 thread, median of {NUM_REPEATS} (of 1 above {REPEATED_BELOW:.0f} s); peak memory "
+        "with the outputs; distances: the share evaluated, for badge those that its bounds leave"
+    )
     table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for column in ("outputs", "n", "C", "D", "labelled", "B", "strategy", "wall s", "CPU s", "peak GB", "distances"):
         table.add_column(column, justify="left" if column in ("outputs", "strategy") else "right")
+    refusals: list[str] = []
     for workload in workloads(data_dir):
         with tempfile.TemporaryDirectory() as folder:
             path = f"{folder}/outputs.pt"
@@ -222,9 +226,11 @@ def strategies(data_dir: Path, device: str) -> Table:
                     shown = [workload.name, *(f"{size:,}" for size in sizes), f"{batch_size:,}", name]
                     if "refused" in found:
                         table.add_row(*shown, "refused")
+                        refusals.append(found["refused"])
                         continue
                     share = "" if found["share"] is None else f"{100 * found['share']:.1f} %"
                     table.add_row(*shown, *(f"{found[key]:.2f}" for key in ("wall", "cpu", "peak")), share)
+    table.caption = "\n".join(refusals)
     return table
 
 

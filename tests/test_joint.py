@@ -372,7 +372,17 @@ def test_the_command_line_chooses_the_rule_and_names_it(cli, tmp_path):
     [
         (("strategy.entropy_weight=-1",), "strategy.entropy_weight=-1: input should be greater than or equal to 0"),
         (("strategy.unlabelled_minibatch_size=0",), "strategy.unlabelled_minibatch_size=0: "),
-        (("strategy.unlabelled_minibatch_size=some",), "strategy.unlabelled_minibatch_size=some: "),
+        (
+            ("strategy.unlabelled_minibatch_size=some",),
+            "=some: input should be a valid integer, or input should be 'all'",
+        ),
+        (
+            ("strategy@strategy.query=bdage",),
+            "strategy@strategy.query=bdage: there is no such option; did you mean 'badge'",
+        ),
+        (("strategy@strategy.query=badge", "strategy.query.frist=largest"), "did you mean 'first'?"),
+        (("strategy=badge", "strategy@strategy.query=badge"), "there is no such choice inside of strategy="),
+        (("strategy@strategy.query=joint",), "has a term on unlabelled examples itself; say entropy_weight=0"),
         (("strategy.query=badge",), "strategy.query=badge: is a part itself; choose it as strategy@strategy.query=..."),
         (("strategy@strategy.query=kdpp", "batch_size.size=500"), "kdpp draws at most"),
     ],

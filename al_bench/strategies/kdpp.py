@@ -41,10 +41,11 @@ class KDPP(Strategy):
 
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
         """See `Strategy.query`; StrategyError if the batch is above the numerical rank, or the kernel too large."""
-        gradients = GradientEmbedding.of(context.unlabelled.logits_NC, context.unlabelled.embedding_ND)
-        num_rows, rank = context.num_unlabelled, (context.num_classes - 1) * gradients.embedding_ND.shape[1]
+        num_rows, num_dimensions = context.unlabelled.embedding_ND.shape
+        rank = (context.num_classes - 1) * num_dimensions
         if (num_operations := _num_operations(num_rows, rank, batch_size)) > MAX_OPERATIONS:
             raise StrategyError(_too_many("kdpp", num_operations, num_rows, rank))
+        gradients = GradientEmbedding.of(context.unlabelled.logits_NC, context.unlabelled.embedding_ND)
         kernel = PrimalKernel(gradients) if num_rows <= rank else DualKernel(gradients)
         if batch_size > len(kernel.eigenvalue_R):
             raise StrategyError(
