@@ -35,6 +35,10 @@ class RunDirectoryError(UserError):
     """A run directory is locked, damaged, of another configuration or cannot be written."""
 
 
+class ResultsError(UserError):
+    """A folder of results cannot be analysed as asked."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The second half of a message about an unknown name: the nearest known one, or all of them."""
     known = sorted(known)

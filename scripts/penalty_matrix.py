@@ -1,0 +1,71 @@
+"""Pairwise penalty matrices (Ash et al., 2020) of a folder of results, as tables and as figures.
+
+    python scripts/penalty_matrix.py outputs/default [--out DIR] [--definition reference] [--holm] [--partial]
+
+Writes penalty_overall.csv, penalty_batch_size_100.csv, penalty_model_mlp.csv, penalty_batch_size_100_model_mlp.csv and
+so on, each with a .png and a .pdf beside it, to FOLDER/analysis or DIR. Rows beat columns; lower means are better.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from al_bench.analysis.figures import draw_penalty_matrix
+from al_bench.analysis.penalty import PenaltyMatrix, penalty_matrices
+from al_bench.analysis.results import load_results
+from al_bench.errors import UserError
+
+
+def main() -> None:
+    """Write the files, and show the overall matrix."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="with run directories, at any depth")
+    parser.add_argument("--out", type=Path, help="where the files go (FOLDER/analysis)")
+    parser.add_argument("--definition", choices=["paper", "reference"], default="paper", help="of the budgets (paper)")
+    parser.add_argument("--holm", action="store_true", help="adjust for all pairs at one budget of one setting")
+    parser.add_argument("--partial", action="store_true", help="leave out what is missing instead of refusing")
+    arguments = parser.parse_args()
+    try:
+        results = load_results(arguments.folder)
+        matrices = penalty_matrices(
+            results.rounds, arguments.definition, is_holm=arguments.holm, is_partial=arguments.partial
+        )
+    except UserError as error:
+        sys.exit(f"penalty_matrix: {error}")
+    for problem in results.problems:
+        print(f"penalty_matrix: {problem}", file=sys.stderr)
+    out = arguments.out or arguments.folder / "analysis"
+    out.mkdir(parents=True, exist_ok=True)
+    for penalty in matrices:
+        path = out / file_name(penalty)
+        penalty.as_table().to_csv(path.with_name(f"{path.name}.csv"), index=False)
+        draw_penalty_matrix(penalty, path)
+    show(matrices[0])
+    print(f"{len(matrices)} matrices in {out}")
+
+
+def file_name(penalty: PenaltyMatrix) -> str:
+    """Without its ending: `penalty_batch_size_100_model_mlp`."""
+    group = [f"{key}_{value}" for key, value in penalty.group.items()]
+    return "_".join(["penalty", *(group or ["overall"])])
+
+
+def show(penalty: PenaltyMatrix) -> None:
+    """In the terminal."""
+    table = Table(title=f"{len(penalty.settings)} settings; rows beat columns; lower means are better")
+    table.add_column("")
+    for name in penalty.matrix.columns:
+        table.add_column(name, justify="right")
+    rows = penalty.as_table().to_numpy().tolist()
+    for number, (name, *values) in enumerate(rows, start=2):
+        table.add_row(name, *(f"{value:.2f}" for value in values), end_section=number == len(rows))
+    Console().print(table)
+    if penalty.without_budgets:
+        print(f"without budgets: {', '.join(penalty.without_budgets)}")
+
+
+if __name__ == "__main__":
+    main()
