@@ -212,9 +212,9 @@ def strategies(data_dir: Path, device: str) -> Table:
         f"One query on {device}, 1 thread, median of {NUM_REPEATS} (of 1 above {REPEATED_BELOW:.0f} s); peak memory "
         "with the outputs; distances: the share evaluated, for badge those that its bounds leave"
     )
-    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in ("outputs", "n", "C", "D", "labelled", "B", "strategy", "wall s", "CPU s", "peak GB", "distances"):
-        table.add_column(column, justify="left" if column in ("outputs", "strategy") else "right")
+        table.add_column(column, justify="left" if column in ("outputs", "strategy") else "right", no_wrap=True)
     refusals: list[str] = []
     for workload in workloads(data_dir):
         with tempfile.TemporaryDirectory() as folder:

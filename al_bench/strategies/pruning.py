@@ -39,12 +39,15 @@ class NearestCentre:
         self._distance_N = self.distance_KM.view(-1)[: self.num_rows]
         self._gradients = gradients
         self._norm_N = gradients.square_N.sqrt()
-        self._low_norm_N = (self._norm_N * (1 - SLACK)).cpu().numpy()
         longest = float(gradients.length_N.amax()) or 1.0
         self._relative_length_N = (gradients.length_N / longest).float()
         self._per_square = longest**-2
         self._low_square_N = (gradients.square_N * (self._per_square * (1 - SLACK))).float()
         self._direction_NP = _directions(gradients)
+        # On the host, as one number of them is read for each centre:
+        self._low_norm_N = (self._norm_N * (1 - SLACK)).cpu().numpy()
+        self._least_N = (self._low_square_N.double() - UNDERFLOW).cpu().numpy()
+        self._twice_length_N = (2 * self._relative_length_N).cpu().numpy()
         self._is_nonnegative = bool(gradients.embedding_ND.amin() >= 0)
         self._num_centres = 0
         self._sort_at = 0
@@ -80,16 +83,16 @@ class NearestCentre:
 
     def _candidates(self, centre: int) -> Tensor:
         """Positions in the sorted order that hold all the rows to which this centre is nearer."""
-        least = self._low_square_N[centre] - UNDERFLOW
+        least = float(self._least_N[centre])
         num_near = int(self._negative_reach_N.searchsorted(-self._low_norm_N[centre]))
         slack_N = self._slack_N[:num_near]
-        scaled_C = self._gradients.error_NC[centre] * (2 * self._relative_length_N[centre])
+        scaled_C = self._gradients.error_NC[centre] * float(self._twice_length_N[centre])
         products_N = torch.mv(self._scaled_CN[:, :num_near].T, scaled_C)
         bounds_N = products_N.clamp_(min=0) if self._is_nonnegative else products_N.abs_()
         positions = (bounds_N - slack_N > least).nonzero().squeeze(1)
         cosines = self._largest_cosines(self._order_N.index_select(0, positions), centre)
         bounds = bounds_N.index_select(0, positions) * cosines - slack_N.index_select(0, positions)
-        return positions[bounds > least]
+        return positions.index_select(0, (bounds > least).nonzero().squeeze(1))
 
     def _largest_cosines(self, rows: Tensor, centre: int) -> Tensor:
         """Upper bounds of |z_i . z_c| / |z_i||z_c|."""
