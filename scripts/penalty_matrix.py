@@ -8,6 +8,7 @@ so on, each with a .png and a .pdf beside it, to FOLDER/analysis or DIR. Rows be
 
 import argparse
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
@@ -39,10 +40,11 @@ def main() -> None:
         print(f"penalty_matrix: {problem}", file=sys.stderr)
     out = arguments.out or arguments.folder / "analysis"
     out.mkdir(parents=True, exist_ok=True)
-    for penalty in matrices:
-        path = out / file_name(penalty)
+    paths = [out / file_name(penalty) for penalty in matrices]
+    for penalty, path in zip(matrices, paths, strict=True):
         penalty.as_table().to_csv(path.with_name(f"{path.name}.csv"), index=False)
-        draw_penalty_matrix(penalty, path)
+    with ProcessPoolExecutor() as executor:  # many figures, a fifth of a second each
+        list(executor.map(draw_penalty_matrix, matrices, paths, chunksize=4))
     show(matrices[0])
     print(f"{len(matrices)} matrices in {out}")
 

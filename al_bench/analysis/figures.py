@@ -19,30 +19,29 @@ def draw_penalty_matrix(penalty: PenaltyMatrix, path: Path) -> list[Path]:
     """The matrix with the column means below, as `path`.png and `path`.pdf."""
     names, num_strategies = list(penalty.matrix.columns), len(penalty.matrix)
     largest = max(len(penalty.settings), 1)
-    names_width = 0.5 + 0.085 * max(map(len, names))  # inches
-    width, height = names_width + CELL * num_strategies + 0.7, 0.6 * names_width + CELL * (num_strategies + 1.2) + 1.4
+    left = 0.5 + 0.085 * max(map(len, names))  # inches
+    width, height = left + CELL * num_strategies + 0.7, 0.6 * left + CELL * (num_strategies + 1) + 1.6
     with mpl.rc_context({"font.size": 10}):
-        figure = Figure(figsize=(width, height))  # a layout engine would take most of the time
-        upper, lower = figure.subplots(2, 1, height_ratios=[num_strategies, 1], sharex=True)
-        figure.subplots_adjust(
-            left=names_width / width,
-            right=1 - 0.7 / width,
-            bottom=0.8 / height,
-            top=1 - (0.6 * names_width + 0.6) / height,
-            hspace=0.05,
-        )
-        for axes, values in ((upper, penalty.matrix.to_numpy()), (lower, penalty.penalties.to_numpy()[None])):
-            axes.imshow(values, cmap=COLOURS, vmin=0, vmax=largest, aspect="auto")
+        figure = Figure(figsize=(width, height))
+        # All in one set of axes, in cells and without ticks: axes and their layout would take most of the time.
+        box = (left / width, 0.8 / height, CELL * num_strategies / width, CELL * (num_strategies + 1.1) / height)
+        axes = figure.add_axes(box, frameon=False, xticks=[], yticks=[])
+        axes.set_xlim(-0.5, num_strategies - 0.5)
+        axes.set_ylim(num_strategies + 0.6, -0.5)
+        for first_row, values in (
+            (0, penalty.matrix.to_numpy()),
+            (num_strategies + 0.1, penalty.penalties.to_numpy()[None]),
+        ):
+            extent = (-0.5, num_strategies - 0.5, first_row + len(values) - 0.5, first_row - 0.5)
+            axes.imshow(values, cmap=COLOURS, vmin=0, vmax=largest, aspect="auto", extent=extent)
             for (row, column), value in np.ndenumerate(values):
                 colour = "white" if value > 0.6 * largest else "black"
-                axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
-            axes.tick_params(length=0)
-            axes.spines[:].set_visible(False)
-        upper.set_yticks(range(num_strategies), names)
-        upper.tick_params(labelbottom=False, labeltop=True)
-        upper.set_xticks(range(num_strategies), names, rotation=35, ha="left")
-        lower.set_yticks([0], ["mean"])
-        lower.tick_params(labelbottom=False)
+                axes.text(column, first_row + row, f"{value:.2f}", ha="center", va="center", color=colour)
+        for position, name in enumerate([*names, "mean"]):
+            row = position if position < num_strategies else num_strategies + 0.1
+            axes.text(-0.6, row, name, ha="right", va="center")
+        for position, name in enumerate(names):
+            axes.text(position - 0.1, -0.6, name, rotation=35, ha="left", va="bottom")
         figure.text(0.5, 1 - 0.3 / height, _title(penalty), ha="center", fontsize=11)
         figure.text(0.5, 0.6 / height, _caption(penalty), ha="center", va="top", fontsize=8, color="0.35")
         return _saved(figure, path)

@@ -2,9 +2,12 @@
 
 import csv
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -27,6 +30,9 @@ REQUIRED = (*IDENTITY, "round", "num_labelled", "test_accuracy")
 MAX_LISTED = 10
 
 
+Columns = dict[str, list[Any]]
+
+
 @dataclass(frozen=True)
 class Results:
     """The rounds of all runs, and what could not be read, a line for each file."""
@@ -38,33 +44,35 @@ class Results:
 def load_results(folder: Path) -> Results:
     """All rounds.csv files below a folder; files that are not ours or damaged are left out and named.
 
+    Columns that some of the runs lack are empty there, or NaN.
+
     Raises:
         ResultsError: if there is nothing to read, or two runs have the same identity.
     """
     if not folder.is_dir():
         raise ResultsError(f"{folder}: there is no such folder")
-    tables: list[pd.DataFrame] = []
+    runs: list[Columns] = []
     problems: list[str] = []
     sources: dict[tuple[object, ...], Path] = {}
     for path in sorted(folder.rglob("rounds.csv")):
         try:
-            table, remark = _read(path)
+            run, remark = _read(path)
         except (ValueError, OSError) as error:
             problems.append(f"{path}: left out: {error}")
             continue
         if remark:
             problems.append(f"{path}: {remark}")
-        identity = tuple(table.loc[0, IDENTITY])
+        identity = tuple(run[column][0] for column in IDENTITY)
         if identity in sources:
             raise ResultsError(
                 f"{sources[identity].parent} and {path.parent} are the same run ({' · '.join(map(str, identity))}); "
                 "name a folder that holds one of them"
             )
         sources[identity] = path
-        tables.append(table)
-    if not tables:
+        runs.append(run)
+    if not runs:
         raise ResultsError(f"{folder}: there are no results in it{listed(problems)}")
-    return Results(pd.concat(tables, ignore_index=True), tuple(problems))
+    return Results(_concatenated(runs), tuple(problems))
 
 
 def listed(lines: Iterable[str]) -> str:
@@ -74,7 +82,7 @@ def listed(lines: Iterable[str]) -> str:
     return "".join(f"\n  {line}" for line in [*lines[:MAX_LISTED], *more])
 
 
-def _read(path: Path) -> tuple[pd.DataFrame, str]:
+def _read(path: Path) -> tuple[Columns, str]:
     """The whole rows of a rounds.csv, and a remark if there is one; ValueError if they are no run's."""
     _check_version(path.parent / "done.json")
     text = path.read_text(encoding="utf-8")
@@ -90,10 +98,9 @@ def _read(path: Path) -> tuple[pd.DataFrame, str]:
     short = [number for number, row in enumerate(rows) if len(row) != len(header)]
     if short:
         raise ValueError(f"round {short[0]} has {len(rows[short[0]])} values, not {len(header)}")
-    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
-    table = pd.DataFrame({name: _converted(name, values) for name, values in columns.items()})
-    _check_run(table)
-    return table, "its last, half-written row is left out" if whole != text else ""
+    run = {name: _converted(name, values) for name, values in zip(header, zip(*rows, strict=True), strict=True)}
+    _check_run(run)
+    return run, "its last, half-written row is left out" if whole != text else ""
 
 
 def _check_version(done: Path) -> None:
@@ -105,24 +112,40 @@ def _check_version(done: Path) -> None:
         raise ValueError(f"it is of schema version {version}, and this al_bench reads {SCHEMA_VERSION}")
 
 
-def _converted(name: str, values: tuple[str, ...]) -> list[object]:
-    kind = int if name in WHOLE else float if name in REAL else str
-    converted: list[object] = []
-    for number, value in enumerate(values):
-        try:
-            converted.append(float("nan") if value == "" and kind is float else kind(value))
-        except ValueError:
-            raise ValueError(f"round {number}: {name}={value!r} is no number") from None
-    return converted
+def _converted(name: str, values: Sequence[str]) -> list[Any]:
+    convert = int if name in WHOLE else _real if name in REAL else str
+    try:
+        return list(map(convert, values))
+    except ValueError:
+        for number, value in enumerate(values):
+            try:
+                convert(value)
+            except ValueError:
+                raise ValueError(f"round {number}: {name}={value!r} is no number") from None
+        raise
 
 
-def _check_run(table: pd.DataFrame) -> None:
+def _real(value: str) -> float:
+    return float(value) if value else math.nan
+
+
+def _check_run(run: Columns) -> None:
     for column in IDENTITY:
-        if len(set(table[column])) != 1:
+        if len(set(run[column])) != 1:
             raise ValueError(f"its rows differ in {column}, so they are not of one run")
-    if table["round"].tolist() != list(range(len(table))):
+    if run["round"] != list(range(len(run["round"]))):
         raise ValueError("its rounds are not 0, 1, 2, ...")
-    if not table["num_labelled"].is_monotonic_increasing or not table["num_labelled"].is_unique:
+    if any(after <= before for before, after in pairwise(run["num_labelled"])):
         raise ValueError("its numbers of labels do not grow")
-    if not table["test_accuracy"].between(0, 1).all():
+    if not all(0 <= accuracy <= 1 for accuracy in run["test_accuracy"]):
         raise ValueError("its test_accuracy is not between 0 and 1")
+
+
+def _concatenated(runs: Sequence[Columns]) -> pd.DataFrame:
+    """One table of all; a frame for each run would take most of the time."""
+    names = dict.fromkeys(name for run in runs for name in run)
+    columns: dict[str, list[Any]] = {}
+    for name in names:
+        empty = math.nan if name in REAL or name in WHOLE else ""
+        columns[name] = [value for run in runs for value in run.get(name, [empty] * len(run["round"]))]
+    return pd.DataFrame(columns)
