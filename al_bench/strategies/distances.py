@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-CHUNK = 4096  # rows that are converted to float64 at a time
+CHUNK = 1024  # rows that are converted to float64 at a time: what fits a cache
 RESIDUE = 1e-12  # outputs are float32: squared distances below this share of the squared norms are rounding
 
 
