@@ -48,7 +48,7 @@ BEFORE_ANY_DATA = [
     ("strategy=bagde", "strategy=bagde: there is no such option; did you mean 'badge'?"),
     ("dataset=minst", "dataset=minst: there is no such option; did you mean 'mnist'?"),
     ("training=reference", "training=reference: say of what, training@model=reference"),
-    ("training@model=papre", "training=papre: there is no such option; did you mean 'paper'?"),
+    ("training@model=papre", "training@model=papre: there is no such option; did you mean 'paper'?"),
     ("model.lr_schedule=cosine", "model.lr_schedule=cosine: must be {_target_: module.name, _partial_: true, ...}"),
     (
         "model.lr_schedule={_target_:torch.optim.lr_scheduler.StepLR,step_size:3}",
