@@ -94,9 +94,15 @@ class DualKernel:
     def eigenvectors(self, positions: Tensor) -> Tensor:
         """Of these eigenvalues, orthonormal: (N, B)."""
         scaled_MB = self._vectors_MR.index_select(1, positions) / self.eigenvalue_R[positions].sqrt()
-        vectors_NB = torch.cat([chunk @ scaled_MB for chunk in self._gradients()])
-        orthonormal_NB: Tensor = torch.linalg.qr(vectors_NB).Q  # those of small eigenvalues are so but for rounding
-        return orthonormal_NB
+        vectors_NB: Tensor = scaled_MB.new_empty(len(self._error_NK), len(positions))
+        chunks = vectors_NB.split(ROWS_AT_ONCE)
+        for chunk, gradients in zip(chunks, self._gradients(), strict=True):
+            torch.mm(gradients, scaled_MB, out=chunk)
+        # Those of small eigenvalues are orthonormal but for rounding, which is mended by V (V^T V)^(-1/2) of Cholesky.
+        factor_BB = torch.linalg.cholesky(vectors_NB.T @ vectors_NB)
+        for chunk in chunks:
+            chunk.copy_(torch.linalg.solve_triangular(factor_BB.T, chunk, upper=True, left=False))
+        return vectors_NB
 
     def _gradients(self) -> Iterator[Tensor]:
         for error_RK, embedding_RD in zip(
@@ -135,7 +141,7 @@ def drawn_rows(vectors_NB: Tensor, rng: np.random.Generator) -> list[int]:
     num_rows, num_wanted = vectors_NB.shape
     left_KM = block_weights(num_rows, 0.0, vectors_NB.device)
     left_N = left_KM.view(-1)[:num_rows]
-    left_N.copy_(vectors_NB.square().sum(dim=1))
+    left_N.copy_(torch.linalg.vector_norm(vectors_NB, dim=1).square())
     basis_BB = vectors_NB.new_zeros(num_wanted, num_wanted)  # columns: orthonormal, of the span so far
     rows: list[int] = []
     for number, uniform in enumerate(rng.random(num_wanted)):
@@ -152,7 +158,7 @@ def drawn_rows(vectors_NB: Tensor, rng: np.random.Generator) -> list[int]:
 
 def _first_above_rounding(eigenvalues: Tensor) -> int:
     """The position of the first of ascending eigenvalues that is not rounding beside the largest."""
-    least = eigenvalues[-1] * len(eigenvalues) * torch.finfo(eigenvalues.dtype).eps
+    least = 10 * eigenvalues[-1] * len(eigenvalues) * torch.finfo(eigenvalues.dtype).eps
     return int((eigenvalues <= least.clamp(min=0)).sum())
 
 
