@@ -87,12 +87,12 @@ def run(
         dataset = _loaded(config, parts)
         directory.check_data(digest(dataset))
         learner = _learner(parts.network, parts.training, parts.device, dataset)
-        network = _tried(learner, dataset, f"model={identity.model}", model_nodes)
+        network, num_dimensions = _tried(learner, dataset, f"model={identity.model}", model_nodes)
         parts.strategy.check(
             pool_size=len(dataset.train),
             batch_size=config["batch_size"]["size"],
             num_classes=dataset.num_classes,
-            num_dimensions=network.head.in_features,
+            num_dimensions=num_dimensions,
         )
         if config["storage_device"] == "auto":
             dataset = dataset.to(parts.device)
@@ -149,8 +149,10 @@ def _learner(network: Callable[..., Network], training: Training, device: str, d
     return Learner(partial(called, "model", network, **shapes), training, device, dataset.normalisation)
 
 
-def _tried(learner: Learner, dataset: Dataset, name: str, model_nodes: Callable[[], Mapping[str, Any]]) -> Network:
-    """A network that can take the inputs; ConfigError, with the models that can, if this one cannot."""
+def _tried(
+    learner: Learner, dataset: Dataset, name: str, model_nodes: Callable[[], Mapping[str, Any]]
+) -> tuple[Network, int]:
+    """As `Learner.tried`; ConfigError, with the models that can take the inputs, if this one cannot."""
     some_inputs = dataset.train.inputs[:2]
     try:
         return learner.tried(some_inputs)

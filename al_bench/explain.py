@@ -28,7 +28,8 @@ def explained(error: Exception, arguments: Sequence[str]) -> str | None:
         return str(error)
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
-        typed = [argument for argument in arguments if re.match(rf"\+?{group}(@[^=]*)?=(.*,)?{option}(,|$)", argument)]
+        pattern = rf"\+?{re.escape(group)}(@[^=]*)?=(.*,)?{re.escape(option)}(,|$)"
+        typed = [argument for argument in arguments if re.match(pattern, argument)]
         key = typed[0].partition("=")[0] if typed else group
         return f"{key}={option}: there is no such option; {nearest(option, error.options)}"
     if isinstance(error, ValueError) and "Config group override" in str(error):

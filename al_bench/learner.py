@@ -78,8 +78,8 @@ class Learner:
         seconds = time.perf_counter() - start
         return Trained(network.eval(), self._prepare, accuracy, num_epochs, is_limit_hit, seconds)
 
-    def tried(self, inputs: Tensor) -> Network:
-        """A network that has taken some inputs (N, ...), to know before training that it can.
+    def tried(self, inputs: Tensor) -> tuple[Network, int]:
+        """A network that has taken some inputs (N, ...), to know before training that it can, and its dimensions D.
 
         Raises:
             ConfigError: if the training cannot take them.
@@ -94,7 +94,8 @@ class Learner:
         learner, rows = replace(self, device="cpu"), torch.arange(len(inputs), device=inputs.device)
         try:
             network = learner._new_network(0, 0).eval()
-            outputs_of(network, learner._prepare, inputs, rows, Needs.LOGITS)
+            outputs = outputs_of(network, learner._prepare, inputs, rows, Needs.LOGITS | Needs.EMBEDDING)
+            num_dimensions = outputs.embedding_ND.shape[1]
         except InputsError:
             raise
         except Exception as error:  # whatever a user's own network raises
@@ -103,7 +104,7 @@ class Learner:
                 raise
             problem = " ".join(str(cause).split()) or type(cause).__name__
             raise InputsError(f"inputs of shape {shape}: {problem}") from error
-        return network
+        return network, num_dimensions
 
     def _new_network(self, seed: int, round: int) -> Network:
         with torch_seeded(seed, Stream.WEIGHTS, round):

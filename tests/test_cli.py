@@ -47,6 +47,8 @@ BEFORE_ANY_DATA = [
     ("strategy.first=nearest", "strategy.first=nearest: input should be 'uniform' or 'largest'"),
     ("strategy=bagde", "strategy=bagde: there is no such option; did you mean 'badge'?"),
     ("dataset=minst", "dataset=minst: there is no such option; did you mean 'mnist'?"),
+    ("strategy='x[y'", "strategy=x[y: there is no such option"),
+    ("strategy=c++", "strategy=c++: there is no such option"),
     ("training=reference", "training=reference: say of what, training@model=reference"),
     ("training@model=papre", "training@model=papre: there is no such option; did you mean 'paper'?"),
     ("model.lr_schedule=cosine", "model.lr_schedule=cosine: must be {_target_: module.name, _partial_: true, ...}"),

@@ -203,7 +203,7 @@ def test_inputs_that_a_network_cannot_take_are_refused(network, shape, needed):
 
 
 class TestTrying:
-    def tried(self, network: type, **training: object) -> Network:
+    def tried(self, network: type, **training: object) -> tuple[Network, int]:
         return Learner(lambda: network((5,), 4, 8), Training(ADAM, **training)).tried(blobs().train.inputs[:2])
 
     def test_what_a_network_says_of_inputs_it_fails_on_is_told(self):
@@ -235,7 +235,17 @@ class TestTrying:
             self.tried(Volume, channels_last=True)
 
     def test_a_network_that_can_is_returned(self):
-        assert sum(parameter.numel() for parameter in self.tried(MLP).parameters()) == 5 * 8 + 8 + 8 * 4
+        network, num_dimensions = self.tried(MLP)
+        assert sum(parameter.numel() for parameter in network.parameters()) == 5 * 8 + 8 + 8 * 4
+        assert num_dimensions == 8
+
+    def test_a_head_may_be_any_module(self):
+        class Other(MLP):
+            def __init__(self, *arguments: object) -> None:
+                super().__init__(*arguments)
+                self.head = nn.Sequential(nn.Dropout(), nn.Linear(8, 4))
+
+        assert self.tried(Other)[1] == 8
 
     def test_augmentation_needs_images(self):
         with pytest.raises(ConfigError, match=r"augmentation=crop_flip: the inputs have shape \(5,\)"):

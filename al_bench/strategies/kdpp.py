@@ -98,7 +98,7 @@ class DualKernel:
         chunks = vectors_NB.split(ROWS_AT_ONCE)
         for chunk, gradients in zip(chunks, self._gradients(), strict=True):
             torch.mm(gradients, scaled_MB, out=chunk)
-        # Those of small eigenvalues are orthonormal but for rounding, which is mended by V (V^T V)^(-1/2) of Cholesky.
+        # Those of small eigenvalues are orthonormal but for rounding; V L^-T is, with V^T V = L L^T, of the same span.
         factor_BB = torch.linalg.cholesky(vectors_NB.T @ vectors_NB)
         for chunk in chunks:
             chunk.copy_(torch.linalg.solve_triangular(factor_BB.T, chunk, upper=True, left=False))
