@@ -210,7 +210,7 @@ def draw_curve(path: Path) -> Path | None:
     rounds, picture = path / "rounds.csv", path / "curve.png"
     if picture.exists() and picture.stat().st_mtime > rounds.stat().st_mtime:
         return picture
-    from al_bench.analysis.curves import draw_learning_curve, load_rounds  # pandas and matplotlib take a second
+    from al_bench.analysis.run_curve import draw_learning_curve, load_rounds  # pandas and matplotlib take a second
 
     try:
         return draw_learning_curve(load_rounds(rounds), picture)
@@ -225,7 +225,7 @@ def _line(cells: tuple[str, ...]) -> str:
 
 def _summary(path: Path) -> Table:
     """Some ten points of the learning curve, the last among them."""
-    from al_bench.analysis.curves import load_rounds
+    from al_bench.analysis.run_curve import load_rounds
 
     rounds = load_rounds(path / "rounds.csv")
     step = -(-len(rounds) // SUMMARY_ROWS)

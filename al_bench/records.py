@@ -9,6 +9,7 @@ import fcntl
 import json
 import logging
 import os
+import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -36,6 +37,8 @@ from al_bench.tables import (
 )
 
 log = logging.getLogger(__name__)
+
+LOCK_TRIES = 5  # who looks whether a run is going on holds its lock for an instant
 
 
 class RunDirectory:
@@ -168,14 +171,15 @@ class RunDirectory:
 
 
 def _acquire(lock: int, path: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise RunDirectoryError(
-            f"{path} is in use by another process; wait for it, or give this run another name"
-        ) from None
-    except OSError as error:
-        raise RunDirectoryError(f"{path / '.lock'} cannot be locked: {error.strerror}") from error
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(0.02)
+        except OSError as error:
+            raise RunDirectoryError(f"{path / '.lock'} cannot be locked: {error.strerror}") from error
+    raise RunDirectoryError(f"{path} is in use by another process; wait for it, or give this run another name")
 
 
 @contextmanager

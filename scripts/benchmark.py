@@ -30,7 +30,7 @@ from rich.table import Table
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from al_bench.analysis.curves import load_rounds
+from al_bench.analysis.run_curve import load_rounds
 from al_bench.experiment import set_up_torch
 from al_bench.interfaces import Examples, Network, Normalisation, cross_entropy
 from al_bench.learner import Learner

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 import torch._dynamo
 
-import al_bench.analysis.curves
+import al_bench.analysis.run_curve
 import al_bench.datasets.digits
 import al_bench.experiment  # noqa: F401  all are imported once, before the processes that use them are forked
 from al_bench.interfaces import Strategy

@@ -1,12 +1,14 @@
 """Made results: curves with a known truth, in the folders and files of real runs."""
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from al_bench.identity import Identity
+from al_bench.status import SCHEMA_VERSION
 from al_bench.tables import ROUND_COLUMNS
 
 STRATEGIES = ("badge", "albl", "coreset", "confidence", "margin", "entropy", "random")
@@ -18,6 +20,19 @@ SETTINGS = (
     ("cifar10", "vgg", 1000, 20),
     ("svhn", "vgg", 10_000, 2),  # as good as it gets after one batch
 )
+
+
+START = {
+    "time": "2026-11-22T12:00:00+00:00",
+    "command": ["/somewhere/al-bench", "-m", "strategy=glob(*)", "seed=range(5)"],
+    "host": "a",
+    "device": "cpu",
+    "device_name": "Some CPU",
+    "python": "3.11.7",
+    "al_bench": "0.1.0",
+    "versions": {"torch": "2.13.0+cpu", "numpy": "2.4.6"},
+    "budget": None,
+}
 
 
 def write_run(folder: Path, identity: Identity, accuracies: dict[int, float], **columns: object) -> Path:
@@ -42,6 +57,10 @@ def write_run(folder: Path, identity: Identity, accuracies: dict[int, float], **
             row |= {"round": round, "num_labelled": num_labelled}
             row |= {"test_accuracy": accuracy, "test_balanced_accuracy": accuracy}
             writer.writerow(row)
+    last = max(accuracies)
+    done = {"schema_version": SCHEMA_VERSION, "num_labelled": last, "pool_size": last, "identity": identity.as_dict()}
+    (path / "done.json").write_text(json.dumps(done))
+    (path / "environment.json").write_text(json.dumps([START]))
     return path
 
 

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from al_bench.analysis.penalty import difference, paper_budgets, penalty_matrices, reference_budgets, setting_wins
+from al_bench.analysis.budgets import paper_budgets, reference_budgets
+from al_bench.analysis.paired import paired_tests
+from al_bench.analysis.penalty import penalty_matrices, setting_wins
 from al_bench.analysis.results import load_results
 from al_bench.errors import ResultsError
 from al_bench.identity import Identity
@@ -156,9 +158,12 @@ def test_budgets_by_hand():
 
 
 def test_without_variance():
-    assert difference(np.zeros(5)) == (0.0, 1.0)
-    assert difference(np.full(5, -0.01))[1] == 0.0
-    assert difference(np.array([0.1, -0.1]))[1] == 1.0
+    tests = paired_tests(np.array([np.zeros(5), np.zeros(5), np.full(5, 0.25), [0.5, -0.5, 0.0, 0.5, -0.5]]))
+    assert tests.p_KK[0, 1] == 1.0, "all equal"
+    assert tests.p_KK[0, 2] == tests.p_KK[2, 0] == 0.0, "always the same difference"
+    assert tests.mean_KK[0, 2] == -0.25
+    assert tests.p_KK[0, 3] == pytest.approx(1.0), "no difference in the mean"
+    assert tests.smallest_KK[0, 2] == 0
 
 
 def test_holm_takes_wins_away_and_gives_none(sweep):

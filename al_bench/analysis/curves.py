@@ -1,63 +1,68 @@
-"""Learning curves: test accuracy against the number of labels."""
+"""Learning curves: means over the seeds of a strategy in a setting, with intervals."""
 
-from pathlib import Path
-from typing import Any
+from typing import Literal
 
-import matplotlib as mpl
+import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-MAX_LINE = 90  # characters below the title
-COLOUR = "#0072B2"
-STYLE: Any = {  # its type lists every setting of matplotlib
-    "font.size": 13,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-    "axes.axisbelow": True,
-}
+from al_bench.analysis.budgets import enough_labels
+from al_bench.analysis.intervals import bca_interval
+from al_bench.analysis.settings import BASELINE, Curves, Floats, setting_curves
+
+Interval = Literal["standard_error", "bootstrap"]
+Value = Literal["test_accuracy", "test_balanced_accuracy"]
 
 
-def load_rounds(path: Path) -> pd.DataFrame:
-    """A rounds.csv as a table, labels and `variant` as text."""
-    texts = ("dataset", "model", "strategy", "variant", "class_counts")
-    return pd.read_csv(path, dtype=dict.fromkeys(texts, "str"), keep_default_na=False)
+def learning_curves(
+    rounds: pd.DataFrame, value: Value = "test_accuracy", interval: Interval = "standard_error"
+) -> pd.DataFrame:
+    """The mean curve of every strategy in every setting, as in Ash et al. (2020), Figures 3, 6, 10 and 12.
+
+    Args:
+        rounds: as `al_bench.analysis.results.load_results` gives them.
+        value: the column to average.
+        interval: the mean plus and minus its standard error, or its 95 % BCa interval.
+
+    Returns:
+        The columns of a setting, strategy, num_labelled, mean, low, high (NaN for a single seed), num_seeds, and
+        is_common: whether all seeds of the strategy have a value there. A mean over fewer is of other runs, so figures
+        leave it out.
+    """
+    return pd.concat([_of_setting(curves, interval) for curves in setting_curves(rounds, value)], ignore_index=True)
 
 
-def draw_learning_curve(rounds: pd.DataFrame, path: Path) -> Path:
-    """The curve of one run as a picture; returns `path`."""
-    run, final = rounds.iloc[0], rounds.iloc[-1]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8, 5), layout="constrained")
-        axes = figure.subplots()
-        axes.plot(
-            rounds["num_labelled"],
-            rounds["test_accuracy"],
-            color=COLOUR,
-            linewidth=2.5,
-            marker="o",
-            markersize=5,
-        )
-        axes.annotate(
-            f"{final['test_accuracy']:.1%}",
-            (final["num_labelled"], final["test_accuracy"]),
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-            color=COLOUR,
-            weight="bold",
-        )
-        axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1))
-        axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
-        axes.set_xlabel("labelled examples")
-        axes.set_ylabel("test accuracy")
-        axes.set_title(f"{run['strategy']} on {run['dataset']}\n", loc="left", weight="bold")
-        details = [run["model"], f"batch size {run['batch_size']:,}", run["variant"], f"seed {run['seed']}"]
-        details_line = ", ".join(filter(None, details))
-        if len(details_line) > MAX_LINE:
-            details_line = f"{details_line[:MAX_LINE]} ..."
-        axes.text(0, 1.03, details_line, transform=axes.transAxes, fontsize=11, color="0.3")
-        partial = path.with_name(f".{path.name}.partial")
-        figure.savefig(partial, dpi=200, format=path.suffix.removeprefix("."))
-    return partial.replace(path)
+def _of_setting(curves: Curves, interval: Interval) -> pd.DataFrame:
+    frames = []
+    for strategy, error_SL in zip(curves.strategies, curves.error_KSL, strict=True):
+        value_LS = 1 - error_SL[~np.isnan(error_SL).all(axis=1)].T
+        num_L = np.isfinite(value_LS).sum(axis=1)
+        frame = pd.DataFrame({"strategy": strategy, "num_labelled": curves.labels, "num_seeds": num_L})
+        frame["mean"] = frame["low"] = frame["high"] = np.nan
+        for num_seeds in sorted(set(num_L[num_L > 0].tolist())):  # as a rule all have the same
+            rows = num_L == num_seeds
+            values_NS = np.stack([row[np.isfinite(row)] for row in value_LS[rows]])
+            for name, value_N in zip(("mean", "low", "high"), _means(values_NS, interval), strict=True):
+                frame.loc[rows, name] = value_N
+        frame["is_common"] = num_L == value_LS.shape[1]
+        frames.append(frame[num_L > 0])
+    columns = ["strategy", "num_labelled", "mean", "low", "high", "num_seeds", "is_common"]
+    whole: pd.DataFrame = pd.concat(frames, ignore_index=True).assign(**curves.setting)
+    return whole[[*curves.setting, *columns]]
+
+
+def _means(values_NS: Floats, interval: Interval) -> tuple[Floats, Floats, Floats]:
+    mean_N = values_NS.mean(axis=1)
+    if interval == "bootstrap":
+        return mean_N, *bca_interval(values_NS)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error_N = values_NS.std(axis=1, ddof=1) / np.sqrt(values_NS.shape[1])
+    return mean_N, mean_N - error_N, mean_N + error_N
+
+
+def compared_part(curves: Curves) -> tuple[int, int] | None:
+    """The numbers of labels between which a setting's strategies are compared: from the first, to where Random has
+    99 % of its final accuracy. None without Random.
+    """
+    if BASELINE not in curves.strategies or (accuracy := curves.mean_accuracy(BASELINE)).empty:
+        return None
+    return int(accuracy.index[0]), enough_labels(accuracy)

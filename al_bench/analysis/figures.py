@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from al_bench.analysis.penalty import PenaltyMatrix
+from al_bench.analysis.settings import group_name
 
 FORMATS = ("png", "pdf")
 MAX_NAMED = 6  # settings in a caption
@@ -32,8 +33,8 @@ def draw_penalty_matrix(penalty: PenaltyMatrix, path: Path) -> list[Path]:
             (0, penalty.matrix.to_numpy()),
             (num_strategies + 0.1, penalty.penalties.to_numpy()[None]),
         ):
-            extent = (-0.5, num_strategies - 0.5, first_row + len(values) - 0.5, first_row - 0.5)
-            axes.imshow(values, cmap=COLOURS, vmin=0, vmax=largest, aspect="auto", extent=extent)
+            edges = [np.arange(num_strategies + 1) - 0.5, np.arange(len(values) + 1) + first_row - 0.5]
+            axes.pcolormesh(*edges, values, cmap=COLOURS, vmin=0, vmax=largest)
             for (row, column), value in np.ndenumerate(values):
                 colour = "white" if value > 0.6 * largest else "black"
                 axes.text(column, first_row + row, f"{value:.2f}", ha="center", va="center", color=colour)
@@ -48,8 +49,7 @@ def draw_penalty_matrix(penalty: PenaltyMatrix, path: Path) -> list[Path]:
 
 
 def _title(penalty: PenaltyMatrix) -> str:
-    group = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in penalty.group.items()) or "all settings"
-    return f"Pairwise penalties, {group}: largest possible entry {len(penalty.settings)}"
+    return f"Pairwise penalties, {group_name(penalty.group)}: largest possible entry {len(penalty.settings)}"
 
 
 def _caption(penalty: PenaltyMatrix) -> str:

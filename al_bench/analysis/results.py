@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -41,6 +42,15 @@ class Results:
     problems: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class RoundsFile:
+    """What a rounds.csv holds: columns, unless the file cannot be used, and what is wrong with it, if anything."""
+
+    path: Path
+    columns: Columns | None
+    problem: str = ""
+
+
 def load_results(folder: Path) -> Results:
     """All rounds.csv files below a folder; files that are not ours or damaged are left out and named.
 
@@ -51,17 +61,25 @@ def load_results(folder: Path) -> Results:
     """
     if not folder.is_dir():
         raise ResultsError(f"{folder}: there is no such folder")
-    runs: list[Columns] = []
-    problems: list[str] = []
+    return combined([read_rounds(path) for path in sorted(folder.rglob("rounds.csv"))], folder)
+
+
+def read_rounds(path: Path) -> RoundsFile:
+    """A rounds.csv; what is wrong with it is told and not raised."""
+    try:
+        return RoundsFile(path, *_read(path))
+    except (ValueError, OSError) as error:
+        return RoundsFile(path, None, f"left out: {error}")
+
+
+def combined(files: Sequence[RoundsFile], folder: Path) -> Results:
+    """One table of all files below a folder; raises as `load_results`."""
     sources: dict[tuple[object, ...], Path] = {}
-    for path in sorted(folder.rglob("rounds.csv")):
-        try:
-            run, remark = _read(path)
-        except (ValueError, OSError) as error:
-            problems.append(f"{path}: left out: {error}")
-            continue
-        if remark:
-            problems.append(f"{path}: {remark}")
+    problems = tuple(f"{file.path}: {file.problem}" for file in files if file.problem)
+    runs = {file.path: file.columns for file in files if file.columns is not None}
+    if not runs:
+        raise ResultsError(f"{folder}: there are no results in it{listed(problems)}")
+    for path, run in runs.items():
         identity = tuple(run[column][0] for column in IDENTITY)
         if identity in sources:
             raise ResultsError(
@@ -69,10 +87,7 @@ def load_results(folder: Path) -> Results:
                 "name a folder that holds one of them"
             )
         sources[identity] = path
-        runs.append(run)
-    if not runs:
-        raise ResultsError(f"{folder}: there are no results in it{listed(problems)}")
-    return Results(_concatenated(runs), tuple(problems))
+    return Results(_concatenated(list(runs.values())), problems)
 
 
 def listed(lines: Iterable[str]) -> str:
@@ -139,6 +154,8 @@ def _check_run(run: Columns) -> None:
         raise ValueError("its numbers of labels do not grow")
     if not all(0 <= accuracy <= 1 for accuracy in run["test_accuracy"]):
         raise ValueError("its test_accuracy is not between 0 and 1")
+    if not re.fullmatch(r"[\d ]*", "".join(run.get("class_counts", []))):
+        raise ValueError("its class_counts are not numbers")
 
 
 def _concatenated(runs: Sequence[Columns]) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 import sys
 from pathlib import Path
 
-from al_bench.analysis.curves import draw_learning_curve, load_rounds
+from al_bench.analysis.run_curve import draw_learning_curve, load_rounds
 
 ROWS = """dataset,model,strategy,batch_size,variant,seed,round,num_labelled,test_accuracy,class_counts
 digits,"mlp,width=8",badge,20,,0,0,20,0.5,1 2

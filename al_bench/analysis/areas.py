@@ -1,0 +1,81 @@
+"""Areas under the budget curve: the mean accuracy of a run over all numbers of labels that a setting has in common."""
+
+import numpy as np
+import pandas as pd
+
+from al_bench.analysis.intervals import bca_interval
+from al_bench.analysis.results import SETTING
+from al_bench.analysis.settings import BASELINE, Curves, Floats, setting_curves
+
+AREA_COLUMNS = [*SETTING, "strategy", "seed", "from_labels", "to_labels", "area"]
+MEAN_COLUMNS = [
+    *SETTING,
+    "strategy",
+    "num_seeds",
+    "area",
+    "area_low",
+    "area_high",
+    "num_paired",
+    "gain",
+    "gain_low",
+    "gain_high",
+]
+
+
+def common_range(curves: Curves) -> tuple[int, int]:
+    """The numbers of labels that some seed of every strategy spans."""
+    spans: dict[str, tuple[float, float]] = {}
+    for strategy, _, labels_L, _ in curves.runs():
+        first, last = spans.get(strategy, (np.inf, -np.inf))
+        spans[strategy] = min(first, labels_L[0]), max(last, labels_L[-1])
+    return int(max(first for first, _ in spans.values())), int(min(last for _, last in spans.values()))
+
+
+def areas(rounds: pd.DataFrame) -> pd.DataFrame:
+    """The area of every run: accuracy, linear between rounds, averaged over the common numbers of labels of a setting.
+
+    Returns:
+        The columns of a setting, strategy, seed, from_labels, to_labels, area (0 .. 1). Runs that do not span the
+        common range are left out.
+    """
+    rows = []
+    for curves in setting_curves(rounds):
+        first, last = common_range(curves)
+        for strategy, seed, labels_L, accuracy_L in curves.runs():
+            if labels_L[0] <= first < last <= labels_L[-1]:
+                area = _mean_between(first, last, labels_L, accuracy_L)
+                rows.append([*curves.setting.values(), strategy, seed, first, last, area])
+    return pd.DataFrame(rows, columns=AREA_COLUMNS)
+
+
+def mean_areas(areas: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds with 95 % BCa intervals, and the gain over Random, paired by seed.
+
+    Args:
+        areas: as `areas` gives them.
+
+    Returns:
+        The columns of a setting, strategy, num_seeds, area, area_low, area_high, num_paired (seeds that Random has
+        too), gain (mean difference from Random), gain_low, gain_high; NaN where there are too few seeds.
+    """
+    rows = []
+    for setting, of_setting in areas.groupby(SETTING, sort=True):
+        by_seed = of_setting.pivot_table(index="seed", columns="strategy", values="area")
+        for strategy in by_seed.columns:
+            area_S = by_seed[strategy].dropna().to_numpy()
+            gain_S = (by_seed[strategy] - by_seed[BASELINE]).dropna().to_numpy() if BASELINE in by_seed else area_S[:0]
+            rows.append([*setting, strategy, len(area_S), *_mean(area_S), len(gain_S), *_mean(gain_S)])
+    return pd.DataFrame(rows, columns=MEAN_COLUMNS)
+
+
+def _mean(values_S: Floats) -> tuple[float, float, float]:
+    if not len(values_S):
+        return np.nan, np.nan, np.nan
+    low_1, high_1 = bca_interval(values_S[None])
+    return float(values_S.mean()), float(low_1[0]), float(high_1[0])
+
+
+def _mean_between(first: int, last: int, labels_L: Floats, accuracy_L: Floats) -> float:
+    is_inside_L = (labels_L > first) & (labels_L < last)
+    x_P = np.concatenate([[first], labels_L[is_inside_L], [last]])
+    return float(np.trapezoid(np.interp(x_P, labels_L, accuracy_L), x_P) / (last - first))

@@ -1,0 +1,82 @@
+"""What a strategy costs in seconds, and which classes it buys."""
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from al_bench.analysis.areas import common_range
+from al_bench.analysis.results import SETTING
+from al_bench.analysis.settings import Floats, setting_curves
+
+GROUP = [*SETTING, "strategy"]
+
+
+def seconds(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Means over the runs of a strategy in a setting, of the rounds that all of its strategies have.
+
+    Returns:
+        The columns of a setting, strategy, num_runs, to_labels (the last counted), fit_seconds and query_seconds (of a
+        whole run up to there), seconds_per_query (median), epoch_limit_share (of rounds in which it ended training).
+    """
+    last = {tuple(curves.setting.values()): common_range(curves)[1] for curves in setting_curves(rounds)}
+    to_labels = pd.Series(pd.MultiIndex.from_frame(rounds[SETTING]).map(last), index=rounds.index)
+    counted = rounds.assign(to_labels=to_labels, is_limit_hit=_column(rounds, "epoch_limit_hit") == "True")
+    counted = counted.assign(**{name: _column(rounds, name, np.nan) for name in ("fit_seconds", "query_seconds")})
+    counted = counted[counted["num_labelled"] <= to_labels]
+    by_strategy = counted.groupby(GROUP, sort=True)
+    num_runs = by_strategy["seed"].nunique()
+    is_query = counted["query_seconds"] > 0
+    return pd.DataFrame(
+        {
+            "num_runs": num_runs,
+            "to_labels": by_strategy["to_labels"].first(),
+            "fit_seconds": by_strategy["fit_seconds"].sum(min_count=1) / num_runs,
+            "query_seconds": by_strategy["query_seconds"].sum(min_count=1) / num_runs,
+            "seconds_per_query": counted[is_query].groupby(GROUP)["query_seconds"].median(),
+            "epoch_limit_share": by_strategy["is_limit_hit"].mean(),
+        }
+    ).reset_index()
+
+
+def class_balance(rounds: pd.DataFrame) -> pd.DataFrame:
+    """How evenly the queried batches are spread over the classes; the initial labels are not counted.
+
+    The balance of a batch is the entropy of its classes over the largest that its size allows: 1 if each class is
+    bought as often as the others, 0 if one class is bought alone.
+
+    Returns:
+        The columns of a setting, strategy, num_batches, balance (mean over batches and seeds), balance_low and
+        balance_high (5 % and 95 % of batches). Runs without class counts are left out.
+    """
+    queried = rounds[(rounds["round"] > 0) & (_column(rounds, "class_counts") != "")]
+    balance = pd.Series(np.nan, index=queried.index)
+    for _, texts in queried["class_counts"].groupby(queried["class_counts"].str.count(" ")):
+        counts_NC = np.array(" ".join(texts).split(), dtype=float).reshape(len(texts), -1)
+        balance[texts.index] = batch_balance(counts_NC)
+    by_strategy = queried.assign(balance=balance).groupby(GROUP, sort=True)["balance"]
+    return pd.DataFrame(
+        {
+            "num_batches": by_strategy.size(),
+            "balance": by_strategy.mean(),
+            "balance_low": by_strategy.quantile(0.05),
+            "balance_high": by_strategy.quantile(0.95),
+        }
+    ).reset_index()
+
+
+def batch_balance(counts_NC: Floats) -> Floats:
+    """The entropy of the classes of N batches, over the largest that so many examples can have; 1 for a single one."""
+    num_classes, size_N1 = counts_NC.shape[1], counts_NC.sum(axis=1, keepdims=True)
+    even_NC = size_N1 // num_classes + (np.arange(num_classes) < size_N1 % num_classes)
+    largest_N = _entropy(even_NC)
+    return np.where(largest_N > 0, _entropy(counts_NC) / np.where(largest_N > 0, largest_N, 1), 1.0)
+
+
+def _entropy(counts_NC: Floats) -> Floats:
+    shares_NC = counts_NC / counts_NC.sum(axis=1, keepdims=True)
+    entropy_N: Floats = -special.xlogy(shares_NC, shares_NC).sum(axis=1)
+    return entropy_N
+
+
+def _column(rounds: pd.DataFrame, name: str, missing: object = "") -> pd.Series:
+    return rounds[name] if name in rounds else pd.Series(missing, index=rounds.index)

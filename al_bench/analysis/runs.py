@@ -1,0 +1,182 @@
+"""How the runs of a folder stand: finished, running, failed, interrupted, broken or missing."""
+
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from al_bench.analysis.results import IDENTITY, SETTING, RoundsFile, read_rounds
+from al_bench.errors import ResultsError
+from al_bench.status import SCHEMA_VERSION
+
+MARKS = {".lock", "rounds.csv", "environment.json", "error.json", "done.json"}
+
+
+class State(StrEnum):
+    """Of a run; `interrupted` is one that was killed, and goes on when its command is repeated."""
+
+    FINISHED = "finished"
+    RUNNING = "running"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    BROKEN = "broken"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory, or one that is missing.
+
+    Attributes:
+        identity: by the columns of `IDENTITY`; empty for a folder that cannot be told.
+        state: as it is now.
+        message: why it failed, or what is broken.
+        path: of its directory; None if it is missing.
+        num_labelled: labels after its last round.
+        starts: an entry per start, with versions, device and command.
+        file: its rounds.
+    """
+
+    identity: Mapping[str, object]
+    state: State
+    message: str = ""
+    path: Path | None = None
+    num_labelled: int = 0
+    starts: tuple[dict[str, Any], ...] = ()
+    file: RoundsFile | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """For people: `digits · mlp · badge · b100 · seed 0`."""
+        if not self.identity:
+            return str(self.path)
+        parts = (*(self.identity[key] for key in ("dataset", "model", "strategy")), f"b{self.identity['batch_size']}")
+        return " · ".join(map(str, filter(None, (*parts, self.identity["variant"], f"seed {self.identity['seed']}"))))
+
+
+def runs_in(folder: Path) -> list[Run]:
+    """All runs below a folder, then those missing of the product of the settings, strategies and seeds seen.
+
+    Raises:
+        ResultsError: if there is no such folder, or no run in it.
+    """
+    if not folder.is_dir():
+        raise ResultsError(f"{folder}: there is no such folder")
+    runs = [_run(path, names) for path, names in sorted(_run_directories(folder))]
+    if not runs:
+        raise ResultsError(f"{folder}: there are no runs in it")
+    return [*runs, *_missing(runs)]
+
+
+def runs_table(runs: list[Run]) -> pd.DataFrame:
+    """A row per run: its identity, state, num_labelled, message, and the path."""
+    rows = [
+        {**dict.fromkeys(IDENTITY, ""), **run.identity, "state": run.state.value, "num_labelled": run.num_labelled}
+        | {"message": run.message, "path": "" if run.path is None else str(run.path)}
+        for run in runs
+    ]
+    return pd.DataFrame(rows)
+
+
+def _run_directories(folder: Path) -> Iterator[tuple[Path, set[str]]]:
+    for parent, folders, files in os.walk(folder):
+        if names := MARKS.intersection(files):
+            folders.clear()  # nothing below a run directory is another
+            yield Path(parent), names
+
+
+def _run(path: Path, names: set[str]) -> Run:
+    file = read_rounds(path / "rounds.csv") if "rounds.csv" in names else None
+    columns = file.columns if file is not None else None
+    identity = {key: columns[key][0] for key in IDENTITY} if columns else _identity_of(path)
+    starts, done, error = (_json(path / name, names) for name in ("environment.json", "done.json", "error.json"))
+    known = tuple(start for start in starts if isinstance(start, dict)) if isinstance(starts, list) else ()
+    num_labelled = columns["num_labelled"][-1] if columns else 0
+    state, message = State.INTERRUPTED, ""
+    if ".lock" in names and _is_locked(path / ".lock"):
+        state = State.RUNNING
+    elif problem := _problem(identity, file, done):
+        state, message = State.BROKEN, problem
+    elif error is not None:
+        told = error if isinstance(error, dict) else {}
+        state, message = State.FAILED, f"{told.get('type', 'unknown error')}: {told.get('message', '')}"
+    elif isinstance(done, dict) and _is_all(done, known):
+        state = State.FINISHED
+    return Run(identity, state, " ".join(message.split()), path, num_labelled, known, file)
+
+
+def _problem(identity: Mapping[str, object], file: RoundsFile | None, done: object) -> str:
+    if not identity:
+        return "its path is not that of a run, and it has no rounds"
+    if file is not None and file.columns is None:
+        return f"rounds.csv {file.problem}"
+    if done is None:
+        return ""
+    if not isinstance(done, dict):
+        return f"done.json cannot be read ({done})"
+    if done.get("schema_version") != SCHEMA_VERSION:
+        return f"it is of schema version {done.get('schema_version')}, and this al_bench reads {SCHEMA_VERSION}"
+    return "" if file is not None else "it is marked as finished and has no rounds.csv"
+
+
+def _is_all(done: Mapping[str, Any], starts: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a finished run has the labels that its last start asked for."""
+    asked = (starts[-1].get("budget") if starts else None) or done.get("pool_size") or 0
+    return bool(done.get("num_labelled", 0) >= asked)
+
+
+def _json(path: Path, names: set[str]) -> Any:
+    """What it holds; None without it, ValueError if it cannot be read."""
+    if path.name not in names:
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        return ValueError(str(error))
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a process has the run directory open; a lock is taken for an instant to find out."""
+    try:
+        lock = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return False
+
+
+def _identity_of(path: Path) -> dict[str, object]:
+    """From .../<dataset>/<model>/<strategy>/b<batch size>[/<variant>]/s<seed>; empty if it is not like that."""
+    *parts, last = path.absolute().parts
+    variant = "" if parts and re.fullmatch(r"b\d+", parts[-1]) else parts.pop() if parts else ""
+    if len(parts) < 4 or not re.fullmatch(r"b\d+", parts[-1]) or not re.fullmatch(r"s\d+", last):
+        return {}
+    dataset, model, strategy, batch_size = parts[-4:]
+    identity = {"dataset": dataset, "model": model, "batch_size": int(batch_size[1:]), "variant": variant}
+    return identity | {"strategy": strategy, "seed": int(last[1:])}
+
+
+def _missing(runs: list[Run]) -> list[Run]:
+    known = [run.identity for run in runs if run.identity]
+    settings, strategies, seeds = (
+        sorted({tuple(identity[key] for key in keys) for identity in known}, key=str)
+        for keys in (SETTING, ["strategy"], ["seed"])
+    )
+    there = {tuple(identity[key] for key in IDENTITY) for identity in known}
+    wanted = ((*setting, *strategy, *seed) for setting, strategy, seed in product(settings, strategies, seeds))
+    return [Run(dict(zip(IDENTITY, values, strict=True)), State.MISSING) for values in wanted if values not in there]

@@ -1,0 +1,111 @@
+"""What is compared: the errors of all strategies and seeds in one setting (data set, model, batch size, variant)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from al_bench.analysis.results import SETTING
+
+Floats = NDArray[np.float64]
+BASELINE = "random"
+GROUPINGS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("batch_size",),
+    ("model",),
+    ("dataset",),
+    ("batch_size", "model"),
+    ("batch_size", "dataset"),
+    ("model", "dataset"),
+)
+PAPER_ORDER = ("badge", "albl", "coreset", "confidence", "margin", "entropy", "random")
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Errors (K, S, L) of K strategies and S seeds of one setting at L numbers of labels; NaN where there is none."""
+
+    setting: Mapping[str, object]
+    strategies: tuple[str, ...]
+    seeds: tuple[int, ...]
+    labels: tuple[int, ...]
+    error_KSL: Floats
+
+    @property
+    def name(self) -> str:
+        """For people: `mnist · mlp · b100`."""
+        return setting_name(self.setting)
+
+    def at(self, num_labelled: int) -> Floats:
+        """Errors (K, S) at this number of labels; NaN where there is none."""
+        if num_labelled not in self.labels:
+            return np.full(self.error_KSL.shape[:2], np.nan)
+        return self.error_KSL[:, :, self.labels.index(num_labelled)]
+
+    def mean_accuracy(self, strategy: str) -> pd.Series:
+        """Over its seeds, by the numbers of labels that all of them have; empty if there is none."""
+        error_SL = self.error_KSL[self.strategies.index(strategy)]
+        error_SL = error_SL[~np.isnan(error_SL).all(axis=1)]
+        is_common_L = ~np.isnan(error_SL).any(axis=0) & bool(len(error_SL))
+        return pd.Series(
+            1 - error_SL[:, is_common_L].sum(axis=0) / max(len(error_SL), 1), np.array(self.labels)[is_common_L]
+        )
+
+    def runs(self) -> Iterator[tuple[str, int, Floats, Floats]]:
+        """Strategy, seed, numbers of labels and accuracies of every run that there is."""
+        labels_L = np.array(self.labels, dtype=float)
+        for strategy, error_SL in zip(self.strategies, self.error_KSL, strict=True):
+            for seed, error_L in zip(self.seeds, error_SL, strict=True):
+                is_there_L = ~np.isnan(error_L)
+                if is_there_L.any():
+                    yield strategy, seed, labels_L[is_there_L], 1 - error_L[is_there_L]
+
+
+def setting_curves(rounds: pd.DataFrame, value: str = "test_accuracy") -> list[Curves]:
+    """The errors (1 - the column `value`) of every setting, all with the same strategies."""
+    strategies = ordered(rounds["strategy"].unique().tolist())
+    curves = []
+    for values, of_setting in rounds.groupby(SETTING, sort=True):
+        seeds, labels = (sorted(of_setting[column].unique().tolist()) for column in ("seed", "num_labelled"))
+        error_KSL = np.full((len(strategies), len(seeds), len(labels)), np.nan)
+        positions = [
+            of_setting[column].map({value: position for position, value in enumerate(known)}).to_numpy()
+            for column, known in (("strategy", strategies), ("seed", seeds), ("num_labelled", labels))
+        ]
+        error_KSL[positions[0], positions[1], positions[2]] = 1 - of_setting[value].to_numpy()
+        setting = dict(zip(SETTING, values, strict=True))
+        curves.append(Curves(setting, tuple(strategies), tuple(seeds), tuple(labels), error_KSL))
+    return curves
+
+
+def ordered(strategies: Sequence[str]) -> list[str]:
+    """In the paper's order; others after them by name."""
+    known = {name: position for position, name in enumerate(PAPER_ORDER)}
+    return sorted(strategies, key=lambda name: (known.get(name, len(known)), name))
+
+
+def setting_name(setting: Mapping[str, object]) -> str:
+    """For people: `mnist · mlp · b100`."""
+    parts = (setting["dataset"], setting["model"], f"b{setting['batch_size']}", setting["variant"])
+    return " · ".join(str(part) for part in parts if part != "")
+
+
+def grouped(settings: Sequence[Mapping[str, object]]) -> Iterator[tuple[dict[str, object], list[int]]]:
+    """All settings, then those of each batch size, model, data set, and any two of them, by their positions."""
+    for columns in GROUPINGS:
+        groups: dict[tuple[object, ...], list[int]] = {}
+        for position, setting in enumerate(settings):
+            groups.setdefault(tuple(setting[column] for column in columns), []).append(position)
+        for values, members in sorted(groups.items(), key=lambda item: tuple(map(_sort_key, item[0]))):
+            yield dict(zip(columns, values, strict=True)), members
+
+
+def group_name(group: Mapping[str, object]) -> str:
+    """For people: `batch size 100, model mlp`."""
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in group.items()) or "all settings"
+
+
+def _sort_key(value: object) -> tuple[bool, object]:
+    return isinstance(value, str), value
