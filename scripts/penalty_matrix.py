@@ -40,19 +40,13 @@ def main() -> None:
         print(f"penalty_matrix: {problem}", file=sys.stderr)
     out = arguments.out or arguments.folder / "analysis"
     out.mkdir(parents=True, exist_ok=True)
-    paths = [out / file_name(penalty) for penalty in matrices]
+    paths = [out / penalty.file_name for penalty in matrices]
     for penalty, path in zip(matrices, paths, strict=True):
         penalty.as_table().to_csv(path.with_name(f"{path.name}.csv"), index=False)
     with ProcessPoolExecutor() as executor:  # many figures, a fifth of a second each
         list(executor.map(draw_penalty_matrix, matrices, paths, chunksize=4))
     show(matrices[0])
     print(f"{len(matrices)} matrices in {out}")
-
-
-def file_name(penalty: PenaltyMatrix) -> str:
-    """Without its ending: `penalty_batch_size_100_model_mlp`."""
-    group = [f"{key}_{value}" for key, value in penalty.group.items()]
-    return "_".join(["penalty", *(group or ["overall"])])
 
 
 def show(penalty: PenaltyMatrix) -> None:

@@ -29,12 +29,24 @@ def compared_settings(
     Args:
         rounds: as `al_bench.analysis.results.load_results` gives them.
         definition: of the budgets, see `paper_budgets` and `reference_budgets`.
-        is_partial: leave out what is missing instead of refusing.
+        is_partial: leave out what is missing instead of refusing; settings without Random, or with one seed only, then
+            have no budgets.
 
     Raises:
         ResultsError: if Random is missing, a setting has fewer than two seeds, or runs are missing or too short.
     """
-    found = [Compared(curves, tuple(budgets_of(curves, definition))) for curves in setting_curves(rounds)]
+    all_curves = setting_curves(rounds)
+    budgets: list[tuple[int, ...]] = []
+    refusals = []
+    for curves in all_curves:
+        try:
+            budgets.append(tuple(budgets_of(curves, definition)))
+        except ResultsError as error:
+            budgets.append(())
+            refusals.append(error)
+    if refusals and (not is_partial or len(refusals) == len(all_curves)):
+        raise refusals[0]
+    found = [Compared(*each) for each in zip(all_curves, budgets, strict=True)]
     missing = [line for setting in found for line in _missing(setting)]
     if missing and not is_partial:
         raise ResultsError(

@@ -48,9 +48,10 @@ def class_balance(rounds: pd.DataFrame) -> pd.DataFrame:
         The columns of a setting, strategy, num_batches, balance (mean over batches and seeds), balance_low and
         balance_high (5 % and 95 % of batches). Runs without class counts are left out.
     """
-    queried = rounds[(rounds["round"] > 0) & (_column(rounds, "class_counts") != "")]
-    balance = pd.Series(np.nan, index=queried.index)
-    for _, texts in queried["class_counts"].groupby(queried["class_counts"].str.count(" ")):
+    counts = _column(rounds, "class_counts")
+    queried = rounds[(rounds["round"] > 0) & (counts != "")]
+    counts, balance = counts[queried.index], pd.Series(np.nan, index=queried.index)
+    for _, texts in counts.groupby(counts.str.count(" ")):
         counts_NC = np.array(" ".join(texts).split(), dtype=float).reshape(len(texts), -1)
         balance[texts.index] = batch_balance(counts_NC)
     by_strategy = queried.assign(balance=balance).groupby(GROUP, sort=True)["balance"]

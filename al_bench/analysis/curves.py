@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from al_bench.analysis.areas import common_range
 from al_bench.analysis.budgets import enough_labels
 from al_bench.analysis.intervals import bca_interval
 from al_bench.analysis.settings import BASELINE, Curves, Floats, setting_curves
@@ -54,15 +55,15 @@ def _means(values_NS: Floats, interval: Interval) -> tuple[Floats, Floats, Float
     mean_N = values_NS.mean(axis=1)
     if interval == "bootstrap":
         return mean_N, *bca_interval(values_NS)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        error_N = values_NS.std(axis=1, ddof=1) / np.sqrt(values_NS.shape[1])
+    num_seeds = values_NS.shape[1]
+    error_N = values_NS.std(axis=1, ddof=1) / np.sqrt(num_seeds) if num_seeds > 1 else np.full(len(values_NS), np.nan)
     return mean_N, mean_N - error_N, mean_N + error_N
 
 
-def compared_part(curves: Curves) -> tuple[int, int] | None:
+def compared_part(curves: Curves) -> tuple[int, int]:
     """The numbers of labels between which a setting's strategies are compared: from the first, to where Random has
-    99 % of its final accuracy. None without Random.
+    99 % of its final accuracy. Without Random, all that strategies have in common.
     """
     if BASELINE not in curves.strategies or (accuracy := curves.mean_accuracy(BASELINE)).empty:
-        return None
+        return common_range(curves)
     return int(accuracy.index[0]), enough_labels(accuracy)

@@ -1,19 +1,37 @@
-"""Figures in the manner of Ash et al. (2020), for screens and for papers."""
+"""Figures for papers, as PNG and PDF: in the manner of Ash et al. (2020), and beyond."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from al_bench.analysis.penalty import PenaltyMatrix
-from al_bench.analysis.settings import group_name
+from al_bench.analysis.ranks import LEVEL, Ranks
+from al_bench.analysis.settings import BASELINE, group_name, ordered, setting_names
+from al_bench.analysis.style import Look, looks
 
 FORMATS = ("png", "pdf")
+BESIDE: Any = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "frameon": False, "fontsize": 9}  # a legend
 MAX_NAMED = 6  # settings in a caption
+MAX_MARKERS = 12  # on a curve
 COLOURS = "Blues"
 CELL = 0.75  # inches
+STYLE: Any = {  # its type lists every setting of matplotlib
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "axes.axisbelow": True,
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+}
+AXIS_NAMES = {"test_accuracy": "test accuracy", "test_balanced_accuracy": "balanced test accuracy"}
 
 
 def draw_penalty_matrix(penalty: PenaltyMatrix, path: Path) -> list[Path]:
@@ -48,6 +66,151 @@ def draw_penalty_matrix(penalty: PenaltyMatrix, path: Path) -> list[Path]:
         return _saved(figure, path)
 
 
+def draw_curves(curves: pd.DataFrame, part: tuple[int, int], path: Path, value: str = "test_accuracy") -> list[Path]:
+    """The curves of one setting, whole and, beside, the part between two numbers of labels.
+
+    `curves` are rows of `al_bench.analysis.curves.learning_curves`; as `path`.png and `path`.pdf.
+    """
+    curves = curves[curves["is_common"]]
+    setting = setting_names(curves.iloc[:1])[0]
+    strategies = list(dict.fromkeys(curves["strategy"]))
+    looks_of = looks(strategies)
+    labels = curves["num_labelled"]
+    parts = {"all rounds": (labels.min(), labels.max()), "the part compared": part}
+    with mpl.rc_context(STYLE):
+        width = 5.2 * len(parts) + 1.4
+        figure = Figure(figsize=(width, 4.2))
+        figure.subplots_adjust(left=0.8 / width, right=1 - 1.5 / width, bottom=0.13, top=0.86, wspace=0.16)
+        for axes, (name, limits) in zip(figure.subplots(1, len(parts)), parts.items(), strict=True):
+            shown = curves[labels.between(*limits)]
+            for strategy in strategies:
+                _draw_curve(axes, shown[shown["strategy"] == strategy], strategy, looks_of[strategy])
+            axes.set_xlabel("labelled examples")
+            axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
+            axes.set_title(name, fontsize=10)
+        figure.axes[0].set_ylabel(AXIS_NAMES[value])
+        figure.axes[-1].legend(**BESIDE)
+        figure.suptitle(setting, fontsize=11)
+        return _saved(figure, path)
+
+
+def draw_distributions(distributions: pd.DataFrame, group: Mapping[str, object], path: Path) -> list[Path]:
+    """Cumulative distributions, as `al_bench.analysis.cdf.cumulative_distributions` gives them."""
+    strategies = list(dict.fromkeys(distributions["strategy"]))
+    errors = distributions["normalised_error"].replace(np.inf, np.nan)
+    low, high = min(errors.min(), 1.0), max(errors.max(), 1.0)
+    margin = 0.05 * (high - low) or 0.05
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+        axes = figure.subplots()
+        for strategy, look in looks(strategies).items():
+            of_strategy = distributions[distributions["strategy"] == strategy]
+            x = [low - margin, *of_strategy["normalised_error"], high + margin]
+            y = [0.0, *of_strategy["share"], of_strategy["share"].iloc[-1]]
+            if not np.isfinite(of_strategy["normalised_error"]).all():
+                y[-1] = y[-3] if len(y) > 2 else 0.0
+            axes.step(x, y, where="post", color=look.colour, linestyle=look.dash, label=strategy)
+        axes.set_xlim(low - margin, high + margin)
+        axes.set_xlabel("error / error of Random")
+        axes.set_ylabel("share of comparisons")
+        axes.set_title(group_name(group), fontsize=11)
+        axes.legend(**BESIDE)
+        return _saved(figure, path)
+
+
+def draw_gains(mean_areas: pd.DataFrame, path: Path) -> list[Path]:
+    """Gains over Random in the area under the budget curve, a row per setting, with 95 % intervals."""
+    strategies = [name for name in ordered(mean_areas["strategy"].unique().tolist()) if name != BASELINE]
+    names = setting_names(mean_areas)
+    settings = list(dict.fromkeys(names))
+    looks_of = looks(strategies)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.5, 1.5 + 0.16 * len(settings) * (len(strategies) + 1)), layout="constrained")
+        axes = figure.subplots()
+        axes.axvline(0, color="0.4", linewidth=1)
+        for position, strategy in enumerate(strategies):
+            rows = mean_areas[mean_areas["strategy"] == strategy]
+            places = [settings.index(name) for name in setting_names(rows)]
+            y = np.array(places) + 0.8 * ((position + 0.5) / len(strategies) - 0.5)
+            spread = np.stack([rows["gain"] - rows["gain_low"], rows["gain_high"] - rows["gain"]])
+            look = looks_of[strategy]
+            axes.errorbar(
+                rows["gain"],
+                y,
+                xerr=np.nan_to_num(spread).clip(0),
+                fmt=look.marker,
+                color=look.colour,
+                markersize=5,
+                label=strategy,
+            )
+        axes.set_yticks(range(len(settings)), settings)
+        axes.set_ylim(len(settings) - 0.5, -0.5)
+        axes.set_xlabel("mean accuracy over the budget, minus Random's")
+        axes.legend(**BESIDE)
+        return _saved(figure, path)
+
+
+def draw_ranks(ranks: Ranks, path: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """A critical-difference diagram: strategies on a bar do not differ significantly (Demsar, 2006)."""
+    import scikit_posthocs  # takes a second, with statsmodels
+
+    strategies = ranks.mean_ranks.index.tolist()
+    with mpl.rc_context(STYLE | {"axes.grid": False}):
+        figure = Figure(figsize=(7.5, 1.4 + 0.2 * len(strategies)), layout="constrained")
+        axes = figure.subplots()
+        scikit_posthocs.critical_difference_diagram(
+            ranks.mean_ranks,
+            ranks.p_values,
+            alpha=LEVEL,
+            ax=axes,
+            label_fmt_left="{label} ({rank:.2f})",
+            label_fmt_right="({rank:.2f}) {label}",
+            text_h_margin=0.05,
+            color_palette={name: look.colour for name, look in looks(strategies).items()},
+        )
+        axes.set_title(
+            f"mean ranks over {len(ranks.settings)} settings; Friedman p = {ranks.p_value:.2g}, "
+            f"critical difference {ranks.critical_difference:.2f}",
+            fontsize=10,
+        )
+        return _saved(figure, path, formats)
+
+
+def draw_by_setting(table: pd.DataFrame, name: str, path: Path, *, is_log: bool = False) -> list[Path]:
+    """A mark per strategy in a row per setting; `table` has settings as index and strategies as columns."""
+    looks_of = looks(table.columns.tolist())
+    with mpl.rc_context(STYLE):
+        height = max(1.3 + 0.3 * len(table), 0.6 + 0.19 * len(table.columns))
+        figure = Figure(figsize=(7.5, height), layout="constrained")
+        axes = figure.subplots()
+        for strategy in table.columns:
+            look = looks_of[strategy]
+            axes.plot(table[strategy], range(len(table)), look.marker, color=look.colour, alpha=0.85, label=strategy)
+        axes.set_yticks(range(len(table)), table.index)
+        axes.set_ylim(len(table) - 0.5, -0.5)
+        if is_log:
+            axes.set_xscale("log")
+        axes.set_xlabel(name)
+        axes.legend(**BESIDE)
+        return _saved(figure, path)
+
+
+def _draw_curve(axes: Axes, curve: pd.DataFrame, strategy: str, look: Look) -> None:
+    x = curve["num_labelled"].to_numpy()
+    axes.plot(
+        x,
+        curve["mean"],
+        color=look.colour,
+        linestyle=look.dash,
+        linewidth=1.6,
+        marker=look.marker,
+        markersize=4.5,
+        markevery=max(1, -(-len(x) // MAX_MARKERS)),
+        label=strategy,
+    )
+    axes.fill_between(x, curve["low"], curve["high"], color=look.colour, alpha=0.15, linewidth=0)
+
+
 def _title(penalty: PenaltyMatrix) -> str:
     return f"Pairwise penalties, {group_name(penalty.group)}: largest possible entry {len(penalty.settings)}"
 
@@ -63,10 +226,10 @@ def _some(names: Sequence[str]) -> str:
     return "\n" + ",\n".join(names[:MAX_NAMED]) + more
 
 
-def _saved(figure: Figure, path: Path) -> list[Path]:
+def _saved(figure: Figure, path: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Whole files or none, in every format."""
     saved = []
-    for suffix in FORMATS:
+    for suffix in formats:
         partial = path.with_name(f".{path.name}.{suffix}.partial")
         figure.savefig(partial, dpi=150, format=suffix)
         saved.append(partial.replace(path.with_name(f"{path.name}.{suffix}")))

@@ -13,7 +13,7 @@ import pandas as pd
 
 from al_bench.analysis.budgets import Compared, Definition, compared_settings
 from al_bench.analysis.paired import LEVEL, paired_tests
-from al_bench.analysis.settings import Floats, grouped, ordered, setting_name
+from al_bench.analysis.settings import Floats, file_name, grouped, ordered, setting_name
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class PenaltyMatrix:
     def penalties(self) -> pd.Series:
         """The mean of each column, the diagonal's 0 included: lower is better."""
         return self.matrix.mean(axis=0)
+
+    @property
+    def file_name(self) -> str:
+        """Without its ending: `penalty_overall`, `penalty_batch_size_100_model_mlp`."""
+        return file_name("penalty", self.group)
 
     def as_table(self) -> pd.DataFrame:
         """The matrix with a last row `mean`, and the strategies in the first column."""

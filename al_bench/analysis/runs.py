@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from al_bench.analysis.results import IDENTITY, SETTING, RoundsFile, read_rounds
+from al_bench.analysis.settings import setting_name
 from al_bench.errors import ResultsError
 from al_bench.status import SCHEMA_VERSION
 
@@ -54,6 +55,11 @@ class Run:
     file: RoundsFile | None = field(default=None, repr=False)
 
     @property
+    def setting(self) -> str:
+        """For people: `digits · mlp · b100`; the path of a folder that cannot be told."""
+        return setting_name(self.identity) if self.identity else str(self.path)
+
+    @property
     def name(self) -> str:
         """For people: `digits · mlp · badge · b100 · seed 0`."""
         if not self.identity:
@@ -63,7 +69,7 @@ class Run:
 
 
 def runs_in(folder: Path) -> list[Run]:
-    """All runs below a folder, then those missing of the product of the settings, strategies and seeds seen.
+    """All runs below a folder, and those missing of the product of the settings, strategies and seeds seen.
 
     Raises:
         ResultsError: if there is no such folder, or no run in it.
@@ -73,7 +79,7 @@ def runs_in(folder: Path) -> list[Run]:
     runs = [_run(path, names) for path, names in sorted(_run_directories(folder))]
     if not runs:
         raise ResultsError(f"{folder}: there are no runs in it")
-    return [*runs, *_missing(runs)]
+    return sorted([*runs, *_missing(runs)], key=lambda run: (bool(run.identity), *run.identity.values()))
 
 
 def runs_table(runs: list[Run]) -> pd.DataFrame:
@@ -84,6 +90,23 @@ def runs_table(runs: list[Run]) -> pd.DataFrame:
         for run in runs
     ]
     return pd.DataFrame(rows)
+
+
+def described(runs: Sequence[Run]) -> list[str]:
+    """A line per setting, strategy and message, with its seeds: `digits · mlp · badge · b100 · seeds 0, 2`."""
+    lines: dict[tuple[str, str], list[object]] = {}
+    for run in runs:
+        name, _, seed = run.name.rpartition(" · seed ")
+        lines.setdefault((name, run.message), []).append(seed)
+    return [
+        "".join(
+            [
+                f"{name} · seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}" if name else str(seeds[0]),
+                f": {message}" if message else "",
+            ]
+        )
+        for (name, message), seeds in lines.items()
+    ]
 
 
 def _run_directories(folder: Path) -> Iterator[tuple[Path, set[str]]]:
@@ -100,7 +123,8 @@ def _run(path: Path, names: set[str]) -> Run:
     starts, done, error = (_json(path / name, names) for name in ("environment.json", "done.json", "error.json"))
     known = tuple(start for start in starts if isinstance(start, dict)) if isinstance(starts, list) else ()
     num_labelled = columns["num_labelled"][-1] if columns else 0
-    state, message = State.INTERRUPTED, ""
+    state = State.INTERRUPTED
+    message = f"{num_labelled:,} labels so far"
     if ".lock" in names and _is_locked(path / ".lock"):
         state = State.RUNNING
     elif problem := _problem(identity, file, done):
@@ -109,7 +133,7 @@ def _run(path: Path, names: set[str]) -> Run:
         told = error if isinstance(error, dict) else {}
         state, message = State.FAILED, f"{told.get('type', 'unknown error')}: {told.get('message', '')}"
     elif isinstance(done, dict) and _is_all(done, known):
-        state = State.FINISHED
+        state, message = State.FINISHED, ""
     return Run(identity, state, " ".join(message.split()), path, num_labelled, known, file)
 
 

@@ -1,5 +1,6 @@
 """What is compared: the errors of all strategies and seeds in one setting (data set, model, batch size, variant)."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from al_bench.analysis.results import SETTING
 
 Floats = NDArray[np.float64]
 BASELINE = "random"
+MAX_NAME = 200  # bytes of a file's name without its ending
 GROUPINGS: tuple[tuple[str, ...], ...] = (
     (),
     ("batch_size",),
@@ -92,6 +94,16 @@ def setting_name(setting: Mapping[str, object]) -> str:
     return " · ".join(str(part) for part in parts if part != "")
 
 
+def setting_names(table: pd.DataFrame) -> list[str]:
+    """`setting_name` of each row."""
+    return [setting_name(dict(zip(SETTING, values, strict=True))) for values in table[SETTING].itertuples(index=False)]
+
+
+def rows_of(table: pd.DataFrame, setting: Mapping[str, object]) -> pd.DataFrame:
+    """The rows of a setting."""
+    return table[(table[SETTING] == pd.Series(setting)).all(axis=1)]
+
+
 def grouped(settings: Sequence[Mapping[str, object]]) -> Iterator[tuple[dict[str, object], list[int]]]:
     """All settings, then those of each batch size, model, data set, and any two of them, by their positions."""
     for columns in GROUPINGS:
@@ -105,6 +117,15 @@ def grouped(settings: Sequence[Mapping[str, object]]) -> Iterator[tuple[dict[str
 def group_name(group: Mapping[str, object]) -> str:
     """For people: `batch size 100, model mlp`."""
     return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in group.items()) or "all settings"
+
+
+def file_name(start: str, group: Mapping[str, object]) -> str:
+    """Without its ending: `penalty_batch_size_100_model_mlp`; a long one ends in a hash."""
+    parts = [f"{key}_{value}" for key, value in group.items() if value != ""]
+    name = "_".join([start, *(parts or ["overall"])])
+    if len(name.encode()) <= MAX_NAME:
+        return name
+    return f"{name[: MAX_NAME // 2]}~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def _sort_key(value: object) -> tuple[bool, object]:

@@ -1,0 +1,139 @@
+"""Everything that the analysis says of a folder, computed once: what the report and its figures are made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from al_bench.analysis.areas import areas, mean_areas
+from al_bench.analysis.budgets import Compared, Definition, compared_settings
+from al_bench.analysis.cdf import grouped_distributions, normalised_errors
+from al_bench.analysis.costs import class_balance, seconds
+from al_bench.analysis.curves import Interval, learning_curves
+from al_bench.analysis.paired import pairwise_differences
+from al_bench.analysis.penalty import PenaltyMatrix, penalty_matrices
+from al_bench.analysis.ranks import Ranks, ranked
+from al_bench.analysis.results import combined
+from al_bench.analysis.runs import Run, runs_in, runs_table
+from al_bench.analysis.savings import labels_saved
+from al_bench.analysis.settings import Curves, setting_curves
+from al_bench.errors import ResultsError
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is said at the compared numbers of labels, of complete results."""
+
+    settings: tuple[Compared, ...]
+    matrices: tuple[PenaltyMatrix, ...]
+    errors: pd.DataFrame
+    distributions: tuple[tuple[dict[str, object], pd.DataFrame], ...]
+    differences: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Everything:
+    """Tables and tests of a folder of results.
+
+    `comparison` and `ranks` are messages where they are refused: runs are missing, or there are too few.
+    """
+
+    folder: Path
+    definition: Definition
+    is_holm: bool
+    runs: tuple[Run, ...]
+    problems: tuple[str, ...]
+    rounds: pd.DataFrame
+    settings: tuple[Curves, ...]
+    curves: pd.DataFrame
+    balanced_curves: pd.DataFrame | None
+    areas: pd.DataFrame
+    mean_areas: pd.DataFrame
+    saved: pd.DataFrame
+    seconds: pd.DataFrame
+    balance: pd.DataFrame
+    comparison: Comparison | str
+    ranks: Ranks | str
+
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """All numbers, by the name of a file."""
+        tables = {
+            "runs": runs_table(list(self.runs)),
+            "curves": self.curves,
+            "areas": self.areas,
+            "mean_areas": self.mean_areas,
+            "labels_saved": self.saved,
+            "seconds": self.seconds,
+            "class_balance": self.balance,
+        }
+        if self.balanced_curves is not None:
+            tables["balanced_curves"] = self.balanced_curves
+        if isinstance(self.comparison, Comparison):
+            tables |= {penalty.file_name: penalty.as_table() for penalty in self.comparison.matrices}
+            tables |= {"normalised_errors": self.comparison.errors, "differences": self.comparison.differences}
+        if isinstance(self.ranks, Ranks):
+            tables["mean_ranks"] = self.ranks.mean_ranks.rename("mean_rank").reset_index()
+            tables["nemenyi"] = self.ranks.p_values.rename_axis("strategy").reset_index()
+        return tables
+
+
+def everything(
+    folder: Path,
+    definition: Definition = "paper",
+    *,
+    is_holm: bool = False,
+    is_partial: bool = False,
+    interval: Interval = "standard_error",
+) -> Everything:
+    """All that can be said of a folder of results; see `al_bench.analysis.penalty.penalty_matrices` for the options.
+
+    Raises:
+        ResultsError: if there are no results, or a run is there twice.
+    """
+    runs = runs_in(folder)
+    results = combined([run.file for run in runs if run.file is not None], folder)
+    rounds = results.rounds
+    has_balanced = "test_balanced_accuracy" in rounds and bool(rounds["test_balanced_accuracy"].notna().all())
+    area_of_runs = areas(rounds)
+    area_of_strategies = mean_areas(area_of_runs)
+    return Everything(
+        folder=folder,
+        definition=definition,
+        is_holm=is_holm,
+        runs=tuple(runs),
+        problems=results.problems,
+        rounds=rounds,
+        settings=tuple(setting_curves(rounds)),
+        curves=learning_curves(rounds, interval=interval),
+        balanced_curves=learning_curves(rounds, "test_balanced_accuracy", interval) if has_balanced else None,
+        areas=area_of_runs,
+        mean_areas=area_of_strategies,
+        saved=labels_saved(rounds),
+        seconds=seconds(rounds),
+        balance=class_balance(rounds),
+        comparison=_comparison(rounds, definition, is_holm=is_holm, is_partial=is_partial),
+        ranks=_ranks(area_of_strategies),
+    )
+
+
+def _comparison(rounds: pd.DataFrame, definition: Definition, **options: bool) -> Comparison | str:
+    is_partial = options["is_partial"]
+    try:
+        errors = normalised_errors(rounds, definition, is_partial=is_partial)
+        return Comparison(
+            settings=tuple(compared_settings(rounds, definition, is_partial=is_partial)),
+            matrices=tuple(penalty_matrices(rounds, definition, **options)),
+            errors=errors,
+            distributions=tuple(grouped_distributions(errors)),
+            differences=pairwise_differences(rounds, definition, is_partial=is_partial),
+        )
+    except ResultsError as error:
+        return str(error)
+
+
+def _ranks(mean_areas: pd.DataFrame) -> Ranks | str:
+    try:
+        return ranked(mean_areas)
+    except ResultsError as error:
+        return str(error)

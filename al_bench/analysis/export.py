@@ -1,0 +1,69 @@
+"""Every figure as PNG and PDF, for a paper, and every number as CSV."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from al_bench.analysis.curves import compared_part
+from al_bench.analysis.everything import Comparison, Everything
+from al_bench.analysis.figures import (
+    draw_by_setting,
+    draw_curves,
+    draw_distributions,
+    draw_gains,
+    draw_penalty_matrix,
+    draw_ranks,
+)
+from al_bench.analysis.ranks import Ranks
+from al_bench.analysis.settings import file_name, ordered, rows_of, setting_names
+
+Drawing = Callable[[], list[Path]]
+
+
+def export(everything: Everything, folder: Path) -> list[Path]:
+    """Write them all; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, table in everything.tables().items():
+        paths.append(folder / f"{name}.csv")
+        table.to_csv(paths[-1], index=False)
+    return paths + drawn(list(_drawings(everything, folder)))
+
+
+def drawn(drawings: list[Drawing]) -> list[Path]:
+    """Draw in parallel: each figure takes some tenths of a second."""
+    with ProcessPoolExecutor() as executor:
+        return [path for paths in executor.map(_call, drawings, chunksize=4) for path in paths]
+
+
+def _call(drawing: Drawing) -> list[Path]:
+    return drawing()
+
+
+def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:
+    for curves in everything.settings:
+        part, name = compared_part(curves), file_name("curves", curves.setting)
+        yield partial(draw_curves, rows_of(everything.curves, curves.setting), part, folder / name)
+        if everything.balanced_curves is not None:
+            rows = rows_of(everything.balanced_curves, curves.setting)
+            yield partial(draw_curves, rows, part, folder / f"balanced_{name}", "test_balanced_accuracy")
+    if isinstance(everything.comparison, Comparison):
+        for penalty in everything.comparison.matrices:
+            yield partial(draw_penalty_matrix, penalty, folder / penalty.file_name)
+        for group, distributions in everything.comparison.distributions:
+            yield partial(draw_distributions, distributions, group, folder / file_name("errors", group))
+    gains = everything.mean_areas.dropna(subset="gain")
+    if len(gains):
+        yield partial(draw_gains, gains, folder / "gains")
+    if isinstance(everything.ranks, Ranks):
+        yield partial(draw_ranks, everything.ranks, folder / "ranks")
+    for table, column, name, is_log in (
+        (everything.seconds, "fit_seconds", "seconds of training, a run", True),
+        (everything.seconds, "query_seconds", "seconds of querying, a run", True),
+        (everything.balance, "balance", "class balance of the queried batches", False),
+    ):
+        wide = table.assign(setting=setting_names(table)).pivot(index="setting", columns="strategy", values=column)
+        wide = wide.loc[list(dict.fromkeys(setting_names(table))), ordered(wide.columns.tolist())]
+        if wide.notna().any(axis=None):
+            yield partial(draw_by_setting, wide, name, folder / column, is_log=is_log)

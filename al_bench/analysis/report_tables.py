@@ -1,0 +1,131 @@
+"""The tables of the report, as texts."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from al_bench.analysis.curves import compared_part
+from al_bench.analysis.everything import Comparison, Everything
+from al_bench.analysis.ranks import LEVEL
+from al_bench.analysis.results import SETTING
+from al_bench.analysis.settings import BASELINE, Curves, ordered, rows_of, setting_names
+
+POINTS = 100  # percentage points
+
+
+def settings_table(everything: Everything) -> list[dict[str, object]]:
+    """What was run in each setting."""
+    budgets = {}
+    if isinstance(everything.comparison, Comparison):
+        budgets = {setting.curves.name: setting.budgets for setting in everything.comparison.settings}
+    rows = []
+    for curves in everything.settings:
+        of_setting = rows_of(everything.seconds, curves.setting)
+        rows.append(
+            {
+                "name": curves.name,
+                "strategies": len(of_setting),
+                "seeds": ", ".join(map(str, curves.seeds)) if len(curves.seeds) <= 10 else f"{len(curves.seeds)}",
+                "labels": f"{curves.labels[0]:,} to {curves.labels[-1]:,}",
+                "budgets": ", ".join(f"{budget:,}" for budget in budgets.get(curves.name, ())) or "none",
+                "limit": f"{of_setting['epoch_limit_share'].mean():.0%}",
+            }
+        )
+    return rows
+
+
+def differences_from_random(comparison: Comparison | str, curves: Curves) -> dict[str, object] | None:
+    """Of each strategy from Random, by number of labels, with what the seeds could have shown."""
+    if isinstance(comparison, str):
+        return None
+    pairs = rows_of(comparison.differences, curves.setting)
+    if pairs.empty:
+        return None
+    against: dict[tuple[str, int], str] = {}
+    columns = ["first", "second", "num_labelled", "difference", "p", "p_holm"]
+    for first, second, budget, difference, p, p_holm in pairs[columns].itertuples(index=False, name=None):
+        if BASELINE in (first, second):
+            strategy, sign = (second, -POINTS) if first == BASELINE else (first, POINTS)
+            stars = "" if not p < LEVEL else "*" if not p_holm < LEVEL else "**"
+            against[strategy, budget] = f"{sign * difference:+.2f}{stars}"
+    budgets = sorted(pairs["num_labelled"].unique().tolist())
+    strategies = ordered(list({strategy for strategy, _ in against}))
+    rows = [(name, [against.get((name, budget), "") for budget in budgets]) for name in strategies]
+    smallest = POINTS * pairs.groupby("num_labelled")["smallest_significant"].median()
+    rows.append(("smallest significant", [f"{smallest[budget]:.2f}" for budget in budgets]))
+    return {"budgets": [f"{budget:,}" for budget in budgets], "rows": rows}
+
+
+def area_tables(everything: Everything) -> Iterator[dict[str, object]]:
+    """How well strategies do, with a row per setting and a column per strategy."""
+    areas, saved, balanced = everything.mean_areas, everything.saved, everything.balanced_curves
+    yield _by_setting(
+        "Area under the budget curve",
+        "mean test accuracy over the numbers of labels that all strategies have, with 95 % BCa intervals over seeds",
+        areas,
+        [_with_interval(*values) for values in zip(areas["area"], areas["area_low"], areas["area_high"], strict=True)],
+        areas["area"],
+    )
+    if len(saved):
+        enough = saved[saved["random_labels"] == saved.groupby(SETTING)["random_labels"].transform("max")]
+        yield _by_setting(
+            "Labels saved",
+            "against Random, at 99 % of Random's final accuracy; ‘never’ if a strategy is not as accurate",
+            enough,
+            [
+                "never" if np.isnan(count) else f"{count:+,.0f} ({share:+.0%})"
+                for count, share in zip(enough["saved"], enough["saved_share"], strict=True)
+            ],
+            enough["saved"],
+        )
+    if balanced is not None:
+        ends = {curves.name: compared_part(curves)[1] for curves in everything.settings}
+        at_end = balanced[balanced["num_labelled"] == [ends[name] for name in setting_names(balanced)]]
+        yield _by_setting(
+            "Balanced accuracy",
+            "mean recall of the classes at the end of the part compared, and its interval over seeds",
+            at_end,
+            [_with_interval(*values) for values in zip(at_end["mean"], at_end["low"], at_end["high"], strict=True)],
+            at_end["mean"],
+        )
+
+
+def cost_tables(everything: Everything) -> Iterator[dict[str, object]]:
+    """What strategies cost and which classes they buy, with a row per setting and a column per strategy."""
+    seconds, balance = everything.seconds, everything.balance
+    for title, column in (("Seconds of training", "fit_seconds"), ("Seconds of querying", "query_seconds")):
+        yield _by_setting(
+            title,
+            "of a run, mean over the runs, up to the number of labels that all strategies have",
+            seconds,
+            [f"{value:,.4g}" for value in seconds[column]],
+            -seconds[column],
+        )
+    yield _by_setting(
+        "Class balance of the queried batches",
+        "entropy of the classes of a batch over the largest possible: 1 if all are bought equally often",
+        balance,
+        [f"{value:.3f}" for value in balance["balance"]],
+        balance["balance"],
+    )
+
+
+def _by_setting(
+    title: str, caption: str, table: pd.DataFrame, texts: Iterable[str], merits: Iterable[float]
+) -> dict[str, object]:
+    """Cells are (text, whether it is the best of its row)."""
+    strategies = ordered(table["strategy"].unique().tolist())
+    rows: dict[str, dict[str, tuple[str, float]]] = {}
+    for name, strategy, text, merit in zip(setting_names(table), table["strategy"], texts, merits, strict=True):
+        rows.setdefault(name, {})[strategy] = text, merit
+    shown = []
+    for name, known in rows.items():
+        best = max((merit for _, merit in known.values() if not np.isnan(merit)), default=np.nan)
+        cells = [known.get(strategy, ("", np.nan)) for strategy in strategies]
+        shown.append((name, [(text, merit == best and len(known) > 1) for text, merit in cells]))
+    return {"title": title, "caption": caption, "names": strategies, "rows": shown}
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    return f"{value:.4f}" if np.isnan(low) else f"{value:.4f}\n{low:.4f} to {high:.4f}"

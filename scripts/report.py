@@ -1,0 +1,54 @@
+"""A report of a folder of results: one HTML file that opens without the internet.
+
+    python scripts/report.py outputs/default [--out DIR] [--figures DIR]
+
+Writes report.html to FOLDER/analysis or DIR. With --figures, every figure as PNG and PDF for a paper, and every number
+as CSV, too.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from al_bench.analysis.everything import everything
+from al_bench.analysis.export import export
+from al_bench.analysis.report import report
+from al_bench.errors import UserError
+from al_bench.files import replace_text
+
+
+def main() -> None:
+    """Write the files."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="with run directories, at any depth")
+    parser.add_argument("--out", type=Path, help="where report.html goes (FOLDER/analysis)")
+    parser.add_argument("--figures", type=Path, help="where figures (PNG, PDF) and numbers (CSV) go (nowhere)")
+    parser.add_argument("--definition", choices=["paper", "reference"], default="paper", help="of the budgets (paper)")
+    parser.add_argument(
+        "--holm", action="store_true", help="adjust penalties for all pairs at one budget of one setting"
+    )
+    parser.add_argument("--partial", action="store_true", help="compare in spite of missing runs")
+    parser.add_argument("--interval", choices=["standard_error", "bootstrap"], default="standard_error")
+    arguments = parser.parse_args()
+    out = arguments.out or arguments.folder / "analysis"
+    try:
+        found = everything(
+            arguments.folder,
+            arguments.definition,
+            is_holm=arguments.holm,
+            is_partial=arguments.partial,
+            interval=arguments.interval,
+        )
+        for problem in found.problems:
+            print(f"report: {problem}", file=sys.stderr)
+        out.mkdir(parents=True, exist_ok=True)
+        replace_text(out / "report.html", report(found, ["python", *sys.argv]))
+        print(out / "report.html")
+        if arguments.figures:
+            print(f"{len(export(found, arguments.figures))} files in {arguments.figures}")
+    except (UserError, OSError) as error:
+        sys.exit(f"report: {error}")
+
+
+if __name__ == "__main__":
+    main()
