@@ -55,7 +55,7 @@ def counts(runs: Sequence[Run]) -> Table:
     table = Table(show_footer=True)
     table.add_column("setting", "all", overflow="fold")
     for state in shown:
-        table.add_column(state.value, f"{sum(run.state is state for run in runs)}", justify="right", min_width=7)
+        table.add_column(state.value, f"{sum(run.state is state for run in runs)}", justify="right")
     for name, numbers in by_setting.items():
         table.add_row(escape(name), *(f"{numbers[state]}" if numbers[state] else "" for state in shown))
     return table

@@ -69,13 +69,15 @@ def read_rounds(path: Path) -> RoundsFile:
     try:
         return RoundsFile(path, *_read(path))
     except (ValueError, OSError) as error:
-        return RoundsFile(path, None, f"left out: {error}")
+        return RoundsFile(path, None, str(error))
 
 
 def combined(files: Sequence[RoundsFile], folder: Path) -> Results:
     """One table of all files below a folder; raises as `load_results`."""
     sources: dict[tuple[object, ...], Path] = {}
-    problems = tuple(f"{file.path}: {file.problem}" for file in files if file.problem)
+    problems = tuple(
+        f"{file.path}: {'left out: ' if file.columns is None else ''}{file.problem}" for file in files if file.problem
+    )
     runs = {file.path: file.columns for file in files if file.columns is not None}
     if not runs:
         raise ResultsError(f"{folder}: there are no results in it{listed(problems)}")

@@ -16,7 +16,6 @@ import pandas as pd
 from al_bench.analysis.results import IDENTITY, SETTING, RoundsFile, read_rounds
 from al_bench.analysis.settings import setting_name
 from al_bench.errors import ResultsError
-from al_bench.status import SCHEMA_VERSION
 
 MARKS = {".lock", "rounds.csv", "environment.json", "error.json", "done.json"}
 
@@ -141,14 +140,8 @@ def _problem(identity: Mapping[str, object], file: RoundsFile | None, done: obje
     if not identity:
         return "its path is not that of a run, and it has no rounds"
     if file is not None and file.columns is None:
-        return f"rounds.csv {file.problem}"
-    if done is None:
-        return ""
-    if not isinstance(done, dict):
-        return f"done.json cannot be read ({done})"
-    if done.get("schema_version") != SCHEMA_VERSION:
-        return f"it is of schema version {done.get('schema_version')}, and this al_bench reads {SCHEMA_VERSION}"
-    return "" if file is not None else "it is marked as finished and has no rounds.csv"
+        return f"rounds.csv: {file.problem}"
+    return "it is marked as finished and has no rounds.csv" if done is not None and file is None else ""
 
 
 def _is_all(done: Mapping[str, Any], starts: Sequence[Mapping[str, Any]]) -> bool:
