@@ -143,7 +143,7 @@ def _whole_and_part(curves: pd.DataFrame, part: tuple[int, int]) -> dict[str, ob
         {"label": "all rounds", "method": "relayout", "args": [{"xaxis.autorange": True, "yaxis.autorange": True}]},
         {"label": "the part compared", "method": "relayout", "args": [ranges]},
     ]
-    place = {"x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom", "direction": "right", "type": "buttons"}
+    place = {"x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "direction": "right", "type": "buttons"}
     return place | {"buttons": buttons, "showactive": True, "pad": {"t": 0, "b": 4}}
 
 

@@ -77,7 +77,7 @@ def area_tables(everything: Everything) -> Iterator[dict[str, object]]:
                 "never" if np.isnan(count) else f"{count:+,.0f} ({share:+.0%})"
                 for count, share in zip(enough["saved"], enough["saved_share"], strict=True)
             ],
-            enough["saved"],
+            enough["saved"].fillna(-np.inf),
         )
     if balanced is not None:
         ends = {curves.name: compared_part(curves)[1] for curves in everything.settings}
@@ -93,7 +93,7 @@ def area_tables(everything: Everything) -> Iterator[dict[str, object]]:
 
 def cost_tables(everything: Everything) -> Iterator[dict[str, object]]:
     """What strategies cost and which classes they buy, with a row per setting and a column per strategy."""
-    seconds, balance = everything.seconds, everything.balance
+    seconds, balance = everything.seconds.dropna(subset=["fit_seconds", "query_seconds"]), everything.balance
     for title, column in (("Seconds of training", "fit_seconds"), ("Seconds of querying", "query_seconds")):
         yield _by_setting(
             title,
@@ -114,11 +114,11 @@ def cost_tables(everything: Everything) -> Iterator[dict[str, object]]:
 def _by_setting(
     title: str, caption: str, table: pd.DataFrame, texts: Iterable[str], merits: Iterable[float]
 ) -> dict[str, object]:
-    """Cells are (text, whether it is the best of its row)."""
+    """Cells are (text, whether it is the best of its row); where there is no value, there is no text."""
     strategies = ordered(table["strategy"].unique().tolist())
     rows: dict[str, dict[str, tuple[str, float]]] = {}
     for name, strategy, text, merit in zip(setting_names(table), table["strategy"], texts, merits, strict=True):
-        rows.setdefault(name, {})[strategy] = text, merit
+        rows.setdefault(name, {})[strategy] = "" if np.isnan(merit) else text, merit
     shown = []
     for name, known in rows.items():
         best = max((merit for _, merit in known.values() if not np.isnan(merit)), default=np.nan)
