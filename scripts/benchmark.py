@@ -1,6 +1,6 @@
-"""How fast al_bench is here, as tables: training against a bare PyTorch loop, rounds, start-up, memory.
+"""How fast al_bench is here, as tables: training against a bare PyTorch loop, queries, rounds, start-up, analysis.
 
-    python scripts/benchmark.py [steps] [training] [strategies] [rounds] [startup] [--device cuda]
+    python scripts/benchmark.py [steps] [training] [strategies] [rounds] [startup] [analysis] [--device cuda]
 
 Timings are medians; what is compared alternates within one run. Rounds of letter need <data_dir>/openml/6.arff, those
 of MNIST <data_dir>/MNIST (the environment variable AL_BENCH_DATA, else `data`), and are left out without them.
@@ -24,6 +24,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from benchmark_analysis import analysis
 from benchmark_strategies import strategies
 from rich.console import Console
 from rich.table import Table
@@ -40,7 +41,7 @@ from al_bench.models.vgg import VGG
 from al_bench.seeding import Stream, generator, torch_seeded
 from al_bench.training import Training
 
-TABLES = ("steps", "training", "strategies", "rounds", "startup")
+TABLES = ("steps", "training", "strategies", "rounds", "startup", "analysis")
 REPEATS = 15
 EPOCHS = 100
 ADAM = partial(torch.optim.Adam, lr=1e-3, fused=True)
@@ -279,6 +280,7 @@ def main() -> None:
         "strategies": partial(strategies, DATA_DIR, arguments.device),
         "rounds": rounds,
         "startup": startup,
+        "analysis": analysis,
     }
     set_up_torch(1, arguments.device)
     logging.getLogger("al_bench").setLevel(logging.ERROR)

@@ -8,12 +8,13 @@ so on, each with a .png and a .pdf beside it, to FOLDER/analysis or DIR. Rows be
 
 import argparse
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from al_bench.analysis.drawing import drawn
 from al_bench.analysis.figures import draw_penalty_matrix
 from al_bench.analysis.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.analysis.results import load_results
@@ -29,22 +30,20 @@ def main() -> None:
     parser.add_argument("--holm", action="store_true", help="adjust for all pairs at one budget of one setting")
     parser.add_argument("--partial", action="store_true", help="leave out what is missing instead of refusing")
     arguments = parser.parse_args()
+    out = arguments.out or arguments.folder / "analysis"
     try:
         results = load_results(arguments.folder)
+        for problem in results.problems:
+            print(f"penalty_matrix: {problem}", file=sys.stderr)
         matrices = penalty_matrices(
             results.rounds, arguments.definition, is_holm=arguments.holm, is_partial=arguments.partial
         )
-    except UserError as error:
+        out.mkdir(parents=True, exist_ok=True)
+        for penalty in matrices:
+            penalty.as_table().to_csv(out / f"{penalty.file_name}.csv", index=False)
+        drawn([partial(draw_penalty_matrix, penalty, out / penalty.file_name) for penalty in matrices])
+    except (UserError, OSError) as error:
         sys.exit(f"penalty_matrix: {error}")
-    for problem in results.problems:
-        print(f"penalty_matrix: {problem}", file=sys.stderr)
-    out = arguments.out or arguments.folder / "analysis"
-    out.mkdir(parents=True, exist_ok=True)
-    paths = [out / penalty.file_name for penalty in matrices]
-    for penalty, path in zip(matrices, paths, strict=True):
-        penalty.as_table().to_csv(path.with_name(f"{path.name}.csv"), index=False)
-    with ProcessPoolExecutor() as executor:  # many figures, a fifth of a second each
-        list(executor.map(draw_penalty_matrix, matrices, paths, chunksize=4))
     show(matrices[0])
     print(f"{len(matrices)} matrices in {out}")
 

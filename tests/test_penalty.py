@@ -247,10 +247,19 @@ def test_the_script_says_what_is_wrong_without_a_stack_trace(tmp_path):
     assert run_script(tmp_path, "--partial").returncode == 0
 
 
+def test_a_folder_that_cannot_be_written_is_named_without_a_stack_trace(tmp_path):
+    small(tmp_path)
+    (tmp_path / "file").touch()
+    finished = run_script(tmp_path, "--out", tmp_path / "file")
+    assert finished.returncode == 1
+    assert str(tmp_path / "file") in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
 def test_the_analysis_imports_neither_torch_nor_hydra():
-    code = (
-        "import sys, al_bench.analysis.figures, al_bench.analysis.penalty, al_bench.analysis.results;"
-        "print(sorted({'torch', 'hydra'} & sys.modules.keys()))"
-    )
+    modules = [path.stem for path in (SCRIPT.parents[1] / "al_bench" / "analysis").glob("*.py")]
+    assert "report" in modules
+    imports = ", ".join(f"al_bench.analysis.{module}" for module in modules)
+    code = f"import sys, {imports}; print(sorted({{'torch', 'hydra', 'torchvision'}} & sys.modules.keys()))"
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert finished.stdout.strip() == "[]"

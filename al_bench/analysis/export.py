@@ -1,11 +1,11 @@
 """Every figure as PNG and PDF, for a paper, and every number as CSV."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from al_bench.analysis.curves import compared_part
+from al_bench.analysis.drawing import Drawing, drawn
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.figures import (
     draw_by_setting,
@@ -18,8 +18,6 @@ from al_bench.analysis.figures import (
 from al_bench.analysis.ranks import Ranks
 from al_bench.analysis.settings import file_name, ordered, rows_of, setting_names
 
-Drawing = Callable[[], list[Path]]
-
 
 def export(everything: Everything, folder: Path) -> list[Path]:
     """Write them all; returns their paths."""
@@ -29,16 +27,6 @@ def export(everything: Everything, folder: Path) -> list[Path]:
         paths.append(folder / f"{name}.csv")
         table.to_csv(paths[-1], index=False)
     return paths + drawn(list(_drawings(everything, folder)))
-
-
-def drawn(drawings: list[Drawing]) -> list[Path]:
-    """Draw in parallel: each figure takes some tenths of a second."""
-    with ProcessPoolExecutor() as executor:
-        return [path for paths in executor.map(_call, drawings, chunksize=4) for path in paths]
-
-
-def _call(drawing: Drawing) -> list[Path]:
-    return drawing()
 
 
 def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:

@@ -47,7 +47,7 @@ LOOKS = {
     "coreset": Look("#009E73", "-.", "^"),
     "confidence": Look("#CC79A7", ":", "D"),
     "margin": Look("#D55E00", "-", "v"),
-    "entropy": Look("#56B4E9", "--", "X"),
+    "entropy": Look("#56B4E9", "-.", "X"),
     "random": Look("#000000", ":", "P"),
     "joint": Look("#882255", "-.", "*"),
     "kdpp": Look("#44AA99", "-", "p"),
