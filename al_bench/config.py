@@ -118,14 +118,13 @@ def _check_keys(prefix: str, schema: type, values: Any) -> None:
             checked_value(f"{prefix}{key}", hints[key], value)
 
 
-def identity_of_job(config: Mapping[str, Any]) -> Identity:
-    """The identity of the configuration of the Hydra job that runs now."""
-    hydra = HydraConfig.get()
+def identity_of_job(config: Mapping[str, Any], hydra: HydraConf) -> Identity:
+    """The identity of the configuration of a Hydra job, whose own node is `hydra`."""
     choices: dict[str, str] = {}
     for group in GROUPS:
         choice = hydra.runtime.choices.get(group)
         if not isinstance(choice, str):
-            given = [override for override in task_overrides() if override.startswith(f"{group}=")]
+            given = [override for override in hydra.overrides.task if override.startswith(f"{group}=")]
             raise ConfigError(f"{' '.join(given) or group}: must be the name of one option; see `al-bench --help`")
         choices[group] = choice
     name = str(hydra.job.config_name)

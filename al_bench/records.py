@@ -78,7 +78,9 @@ class RunDirectory:
             with _logging_to(path / "run.log"):
                 try:
                     yield directory
-                except Exception as error:
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:
                     directory._record_error(error)
                     raise
         finally:
@@ -163,7 +165,7 @@ class RunDirectory:
     def _write_starts(self, starts: list[dict[str, Any]]) -> None:
         replace_text(self.path / "environment.json", json.dumps(starts, indent=1) + "\n")
 
-    def _record_error(self, error: Exception) -> None:
+    def _record_error(self, error: BaseException) -> None:
         entry = {"time": _now(), "type": type(error).__name__, "message": str(error)}
         entry["traceback"] = "".join(traceback.format_exception(error))
         with suppress(OSError):  # a full disk must not hide the error

@@ -55,7 +55,7 @@ def job(cfg: DictConfig) -> Outcome:
         check_hydra_overrides()
         config = checked_root(cfg)
         checked_part("tracker", config["tracker"])  # no part of the identity: skipping must not hide a mistake in it
-        identity = identity_of_job(config)
+        identity = identity_of_job(config, hydra_config)
         run_name = identity.title
         path = Path(config["output_dir"], config["name"], identity.path)
         display = display_for(is_sweep)
@@ -71,7 +71,9 @@ def job(cfg: DictConfig) -> Outcome:
         if not is_sweep:
             sys.exit(f"al-bench: {error}")
         return Outcome(run_name, Status.FAILED, str(error))
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, too: whatever a part of the user's raises
         if not is_sweep:
             raise
         log.exception("%s: failed", run_name)

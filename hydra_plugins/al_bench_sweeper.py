@@ -1,17 +1,35 @@
-"""Hydra's own sweeper, with an end: an empty sweep is an error, and a finished one says how its runs ended."""
+"""Hydra's own sweeper, which launches only what is not finished yet, shows how far it is, and sums up at the end."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn
+from omegaconf import DictConfig, OmegaConf
 
+from al_bench.config import checked_root, identity_of_job
 from al_bench.console import log_to_stdout
-from al_bench.errors import ConfigError
+from al_bench.errors import ConfigError, UserError
 from al_bench.outcome import Outcome, Status
+from al_bench.progress import Progress
+from al_bench.status import is_finished
 
 log = logging.getLogger("al_bench.sweep")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run of the sweep. `path` is its directory, None for one that cannot be told: its job will say why."""
+
+    overrides: list[str]
+    name: str
+    path: Path | None
+    is_finished: bool
 
 
 class Sweeper(BasicSweeper):
@@ -31,20 +49,89 @@ class Sweeper(BasicSweeper):
         batches: list[list[list[str]]] = BasicSweeper.split_arguments(overrides, max_batch_size)
         return batches
 
-    def sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
-        """Run all jobs, then say how many finished, were skipped and failed, and why; exit with 1 if one failed."""
+    def sweep(self, arguments: list[str]) -> list[Outcome]:
+        """Run all jobs that are not finished; say how many finished, were skipped and failed, and why.
+
+        Exits with 1 if one failed. Whatever cannot be composed is an error before the first job.
+        """
         log_to_stdout(is_sweep=True)
-        batches: list[Sequence[JobReturn]] = super().sweep(arguments)
-        outcomes: list[Outcome] = [job.return_value for batch in batches for job in batch]
-        counts = {status: sum(outcome.status is status for outcome in outcomes) for status in Status}
-        log.info(
-            "%d runs: %s",
-            len(outcomes),
-            ", ".join(f"{count} {status.value}" for status, count in counts.items()),
-        )
-        for outcome in outcomes:
-            if outcome.status is Status.FAILED:
-                log.error("failed: %s: %s", outcome.run, outcome.message)
-        if counts[Status.FAILED]:
-            raise SystemExit(1)
-        return batches
+        assert self.config is not None
+        assert self.hydra_context is not None
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        batches = self.split_arguments(overrides, self.max_batch_size)
+        jobs = list(self._jobs(job for batch in batches for job in batch))
+        sweep_dir = Path(self.config.hydra.sweep.dir)
+        sweep_dir.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(self.config, sweep_dir / "multirun.yaml")
+        skipped = [Outcome(job.name, Status.SKIPPED) for job in jobs if job.is_finished]
+        to_do = [job for job in jobs if not job.is_finished]
+        log.info("%d runs: %d finished before, %d to do", len(jobs), len(skipped), len(to_do))
+        with Progress([job.path for job in to_do if job.path is not None], len(skipped), len(jobs)):
+            outcomes = [*skipped, *self._launched(to_do)]
+        return _summed_up(outcomes)
+
+    def _jobs(self, all_overrides: Iterable[list[str]]) -> Iterator[Job]:
+        """Composed once for all seeds; whether a run is finished is told by its directory alone."""
+        assert self.config is not None
+        assert self.hydra_context is not None
+        composed: dict[tuple[str, ...], DictConfig] = {}
+        for overrides in all_overrides:
+            key = tuple(each for each in overrides if not each.startswith("seed="))
+            seeds = [each.removeprefix("seed=") for each in overrides if each.startswith("seed=")]
+            if seeds and not seeds[0].isdecimal():
+                key, seeds = tuple(overrides), []
+            if key not in composed:
+                loader = self.hydra_context.config_loader
+                composed[key] = loader.load_sweep_config(self.config, overrides)
+            yield _job(composed[key], overrides, seeds)
+
+    def _launched(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """In batches of `max_batch_size`."""
+        assert self.launcher is not None
+        size = self.max_batch_size or max(len(jobs), 1)
+        for start in range(0, len(jobs), size):
+            batch = jobs[start : start + size]
+            returned = self.launcher.launch([job.overrides for job in batch], initial_job_idx=start)
+            for job, each in zip(batch, returned, strict=True):
+                yield _outcome(job, each)
+
+
+def _job(composed: DictConfig, overrides: list[str], seeds: Sequence[str]) -> Job:
+    name = " ".join(overrides)
+    own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    try:
+        if seeds:
+            own.seed = int(seeds[0])
+        config = checked_root(own)
+        identity = identity_of_job(config, composed.hydra)
+        path = Path(config["output_dir"], config["name"], identity.path)
+        return Job(overrides, identity.title, path, is_finished(path, config))
+    except UserError:
+        return Job(overrides, name, None, False)
+
+
+def _outcome(job: Job, returned: JobReturn) -> Outcome:
+    """What a job returned; a launcher may bring an error instead, of a job that never started or was killed."""
+    try:
+        outcome: Any = returned.return_value
+    except Exception as error:
+        return Outcome(job.name, Status.FAILED, f"{type(error).__name__}: {error}")
+    if not isinstance(outcome, Outcome):
+        return Outcome(job.name, Status.FAILED, f"the job returned {outcome!r}")
+    return outcome
+
+
+def _summed_up(outcomes: list[Outcome]) -> list[Outcome]:
+    counts = {status: sum(outcome.status is status for outcome in outcomes) for status in Status}
+    log.info(
+        "%d runs: %s",
+        len(outcomes),
+        ", ".join(f"{count} {status.value}" for status, count in counts.items()),
+    )
+    for outcome in outcomes:
+        if outcome.status is Status.FAILED:
+            log.error("failed: %s: %s", outcome.run, outcome.message)
+    if counts[Status.FAILED]:
+        raise SystemExit(1)
+    return outcomes
