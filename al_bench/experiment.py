@@ -13,16 +13,15 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from al_bench.console import Plan, RunDisplay
-from al_bench.datasets.checks import check_dataset, digest
+from al_bench.datasets.loading import checked_node, loaded
 from al_bench.environment import describe
-from al_bench.errors import ConfigError, DataError, InputsError
+from al_bench.errors import ConfigError, InputsError
 from al_bench.identity import Identity
 from al_bench.interfaces import Dataset, Network, RoundRecord, Strategy
 from al_bench.learner import Learner
 from al_bench.loop import active_learning
 from al_bench.parts import called, checked_arguments, checked_part, located
 from al_bench.records import RunDirectory
-from al_bench.seeding import Stream, generator
 from al_bench.tracking import SafeTracker, Tracker
 from al_bench.training import Training
 
@@ -33,7 +32,7 @@ log = logging.getLogger(__name__)
 class Parts:
     """The parts of a run, checked against their constructors; nothing is loaded yet."""
 
-    dataset: Callable[..., Dataset]
+    dataset: Mapping[str, Any]
     network: Callable[..., Network]
     training: Training
     strategy: Strategy
@@ -49,9 +48,8 @@ class Parts:
         strategy = called("strategy", checked_part("strategy", config["strategy"]))
         if not isinstance(strategy, Strategy):
             raise ConfigError(f"strategy._target_={config['strategy']['_target_']}: no al_bench.interfaces.Strategy")
-        dataset = {key: value for key, value in config["dataset"].items() if key != "hyperparameters"}
         return cls(
-            dataset=checked_part("dataset", dataset, facts={"data_dir", "rng"}),
+            dataset=checked_node(config),
             network=network,
             training=training,
             strategy=strategy,
@@ -84,8 +82,9 @@ def run(
     set_up_torch(config["num_threads"], parts.device)
     environment = describe(parts.device) | {"budget": config["budget"]}
     with RunDirectory.opened(path, identity, config, environment) as directory:
-        dataset = _loaded(config, parts)
-        directory.check_data(digest(dataset))
+        data = loaded(parts.dataset, Path(config["data_dir"]), config["seed"])
+        directory.check_data(data.digest)
+        dataset = data.dataset
         learner = _learner(parts.network, parts.training, parts.device, dataset)
         network, num_dimensions = _tried(learner, dataset, f"model={identity.model}", model_nodes)
         parts.strategy.check(
@@ -117,18 +116,6 @@ def run(
             parts.tracker.finish()
             display.stop()
         directory.finish(num_labelled or num_done, len(dataset.train))
-
-
-def _loaded(config: Mapping[str, Any], parts: Parts) -> Dataset:
-    facts = {"data_dir": Path(config["data_dir"]), "rng": generator(config["seed"], Stream.SPLIT)}
-    try:
-        dataset: Dataset = called("dataset", parts.dataset, **facts)
-    except OSError as error:
-        raise DataError(f"dataset: {error.filename or ''} cannot be read: {error.strerror or error}") from error
-    if not isinstance(dataset, Dataset):
-        raise DataError(f"dataset._target_={config['dataset']['_target_']}: returned no Dataset")
-    check_dataset(dataset)
-    return dataset
 
 
 def _recorded(

@@ -50,6 +50,7 @@ def cli(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Result]]:
     """`al-bench` in this process, in an empty folder."""
+    from al_bench.datasets import loading
     from al_bench.run import main
 
     monkeypatch.chdir(tmp_path)
@@ -57,6 +58,7 @@ def cli(
     monkeypatch.setattr(sys, "path", [*sys.path])
 
     def call(*arguments: str) -> Result:
+        loading._read.cache_clear()  # a call stands for a process
         monkeypatch.setattr(sys, "argv", ["al-bench", *arguments])
         monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
         code: object = 0

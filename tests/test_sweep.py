@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 
 from al_bench.config import CONF
 from tests.conftest import assert_same_results, rounds_without_seconds, run_command
@@ -95,3 +96,78 @@ def test_launchers_change_nothing(tmp_path):
         assert_same_results(path, parallel[run])
     again = run_command(*sweep, "name=joblib", *joblib, cwd=tmp_path)
     assert "4 runs: 0 finished, 4 skipped (finished before), 0 failed" in again.out
+
+
+READERS = """
+from pathlib import Path
+import numpy as np
+from al_bench.datasets.digits import digits
+from al_bench.datasets.split import drawn_dataset
+
+def read(name):
+    with Path(name).open("a") as file:
+        file.write("x")
+
+def whole():
+    read("whole")
+    return digits(np.random.default_rng(0))
+
+def drawn(rng):
+    read("drawn")
+    return digits(rng)
+"""
+
+
+@pytest.mark.parametrize(("function", "times"), [("whole", 1), ("drawn", 2)])
+def test_a_data_set_is_read_once_per_process(cli, tmp_path, function, times):
+    """Once for each split, if the seed draws it; the sweep's last key is the seed, so strategies do not share it."""
+    (tmp_path / "readers.py").write_text(READERS)
+    data = (f"dataset._target_=readers.{function}", "~dataset.test_fraction")
+    assert cli("-m", "seed=0,1", "strategy=random,margin", *data, *QUICK).code == 0
+    assert (tmp_path / function).read_text() == "x" * times
+
+
+def test_a_finished_sweep_launches_nothing(cli, tmp_path, monkeypatch):
+    launched = []
+    launch = BasicLauncher.launch
+
+    def counted(self, job_overrides, initial_job_idx):
+        launched.append(len(job_overrides))
+        return launch(self, job_overrides, initial_job_idx)
+
+    monkeypatch.setattr(BasicLauncher, "launch", counted)
+    sweep = ("-m", "strategy=random,margin", *QUICK)
+    assert "6 runs: 6 finished" in cli(*sweep, "seed=range(3)").out
+    folder = tmp_path / "outputs" / "default"
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    again = cli(*sweep, "seed=range(3)")
+    assert again.code == 0
+    assert "6 runs: 0 finished, 6 skipped (finished before), 0 failed" in again.out
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    assert "8 runs: 2 finished, 6 skipped" in cli(*sweep, "seed=range(4)").out
+    assert launched == [6, 2]
+
+
+def test_seeds_that_others_keys_depend_on_are_told_apart(cli, tmp_path):
+    """The sweep is composed once for all seeds; a key that is computed from the seed must follow it."""
+    sweep = ("-m", "seed=5,6", "model.width='${seed}'", *QUICK[1:])
+    assert cli(*sweep).code == 0
+    assert sorted(path.split("/")[2] for path in paths(tmp_path / "outputs")) == [
+        "mlp,max_epochs=3,width=5",
+        "mlp,max_epochs=3,width=6",
+    ]
+    assert "2 runs: 0 finished, 2 skipped" in cli(*sweep).out
+
+
+def test_a_part_that_ends_the_process_fails_alone(cli, tmp_path):
+    (tmp_path / "leaving.py").write_text(
+        "from al_bench.strategies.random import Random\n"
+        "class Leaving(Random):\n"
+        "    def query(self, context, batch_size, rng):\n"
+        "        raise SystemExit(3)\n"
+    )
+    result = cli("-m", "strategy._target_=leaving.Leaving,al_bench.strategies.random.Random", "~strategy.first", *QUICK)
+    assert result.code == 1
+    assert "2 runs: 1 finished, 0 skipped (finished before), 1 failed" in result.out
+    (error,) = tmp_path.rglob("error.json")
+    assert json.loads(error.read_text())["type"] == "SystemExit"

@@ -3,6 +3,7 @@
 import logging
 import warnings
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ def openml(
         max_pool_size: cap of the training pool.
         num_rows: of the whole table; another number is warned of.
     """
-    table = _load(id, data_dir / "openml", md5)
+    folder = data_dir / "openml"
+    table = _table(id, folder, md5, tuple(map(_stamp, (folder / f"{id}.arff", folder / f"{id}.npz"))))
     name = target or str(table["target"])
     columns = [str(column) for column in table["columns"]]
     if name not in columns:
@@ -81,6 +83,20 @@ def _standardised(dataset: Dataset) -> Dataset:
     std_D = torch.where(std_D > 0, std_D, 1.0)
     train, test = (replace(part, inputs=(part.inputs - mean_D) / std_D) for part in (dataset.train, dataset.test))
     return replace(dataset, train=train, test=test)
+
+
+@lru_cache(maxsize=2)
+def _table(id: int, folder: Path, md5: str | None, _stamps: tuple[object, ...]) -> dict[str, NDArray[Any]]:
+    """As `_load`, once for files that have not changed: the runs of a sweep draw their splits from one table."""
+    return _load(id, folder, md5)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
 
 
 def _load(id: int, folder: Path, md5: str | None) -> dict[str, NDArray[Any]]:
