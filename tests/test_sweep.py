@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.plugins import Plugins
 
 from al_bench.config import CONF
 from tests.conftest import assert_same_results, rounds_without_seconds, run_command
@@ -129,13 +129,15 @@ def test_a_data_set_is_read_once_per_process(cli, tmp_path, function, times):
 
 def test_a_finished_sweep_launches_nothing(cli, tmp_path, monkeypatch):
     launched = []
-    launch = BasicLauncher.launch
+    instantiate = Plugins.instantiate_launcher
 
-    def counted(self, job_overrides, initial_job_idx):
-        launched.append(len(job_overrides))
-        return launch(self, job_overrides, initial_job_idx)
+    def counting(self, **arguments):
+        launcher = instantiate(self, **arguments)
+        launch = launcher.launch
+        launcher.launch = lambda jobs, **others: (launched.append(len(jobs)), launch(jobs, **others))[1]
+        return launcher
 
-    monkeypatch.setattr(BasicLauncher, "launch", counted)
+    monkeypatch.setattr(Plugins, "instantiate_launcher", counting)
     sweep = ("-m", "strategy=random,margin", *QUICK)
     assert "6 runs: 6 finished" in cli(*sweep, "seed=range(3)").out
     folder = tmp_path / "outputs" / "default"
