@@ -110,10 +110,12 @@ def run(
         num_parameters = sum(parameter.numel() for parameter in network.parameters())
         display.start(_plan(config, identity, path, dataset, parts.device, num_parameters, num_done))
         parts.tracker.start(identity, config, path)
+        exit_code = 1
         try:
             num_labelled = _recorded(rounds, directory, parts.tracker, display)
+            exit_code = 0
         finally:
-            parts.tracker.finish()
+            parts.tracker.finish(exit_code)
             display.stop()
         directory.finish(num_labelled or num_done, len(dataset.train))
 

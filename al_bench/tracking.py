@@ -23,8 +23,8 @@ class Tracker(Protocol):
     def log(self, record: "RoundRecord") -> None:
         """A round is committed."""
 
-    def finish(self) -> None:
-        """The run ended, well or not."""
+    def finish(self, exit_code: int) -> None:
+        """The run ended, well (0) or not."""
 
 
 class NullTracker:
@@ -36,12 +36,12 @@ class NullTracker:
     def log(self, record: "RoundRecord") -> None:
         """See `Tracker`."""
 
-    def finish(self) -> None:
+    def finish(self, exit_code: int) -> None:
         """See `Tracker`."""
 
 
 class WandbTracker:
-    """Learning curves to Weights & Biases, one wandb run per start of a run; its files lie in `<output_dir>/wandb`.
+    """Learning curves to Weights & Biases, one wandb run per run; offline its files lie in `<output_dir>/wandb`.
 
     Args:
         project: where the runs go.
@@ -54,43 +54,23 @@ class WandbTracker:
         self._run: Any = None
 
     def start(self, identity: Identity, config: Mapping[str, Any], path: Path) -> None:
-        """See `Tracker`."""
-        import wandb
+        """See `Tracker`; rounds that were committed before are logged first."""
+        from al_bench import wandb_runs
 
-        self._run = wandb.init(
-            project=self.project,
-            mode=self.mode,
-            dir=str(config["output_dir"]),
-            name=identity.title,
-            group=f"{identity.dataset} · {identity.model} · b{identity.batch_size}",
-            job_type=identity.strategy,
-            config=dict(config) | {"run_directory": str(path)},
-            settings=wandb.Settings(silent=True),
-        )
+        self._identity = identity
+        self._run = wandb_runs.begun(identity, config, path, self.project, self.mode)
 
     def log(self, record: "RoundRecord") -> None:
         """See `Tracker`."""
-        values = {
-            "num_labelled": record.num_labelled,
-            "train_accuracy": record.train_accuracy,
-            "test_accuracy": record.test.accuracy,
-            "test_balanced_accuracy": record.test.balanced_accuracy,
-            "test_loss": record.test.loss,
-            "num_epochs": record.num_epochs,
-            "fit_seconds": record.fit_seconds,
-            "query_seconds": record.query_seconds,
-        }
-        if record.validation is not None:
-            values["validation_accuracy"] = record.validation.accuracy
-            values["validation_loss"] = record.validation.loss
-        if record.unlabelled is not None:
-            values["unlabelled_entropy"] = record.unlabelled.mean_entropy
-        self._run.log(values, step=record.round)
+        from al_bench import tables, wandb_runs
 
-    def finish(self) -> None:
+        row = dict(zip(tables.ROUND_COLUMNS, tables.round_row(self._identity, record), strict=True))
+        wandb_runs.log_round(self._run, row)
+
+    def finish(self, exit_code: int) -> None:
         """See `Tracker`."""
         if self._run is not None:
-            self._run.finish()
+            self._run.finish(exit_code=exit_code)
 
 
 class SafeTracker:
@@ -107,9 +87,9 @@ class SafeTracker:
         """See `Tracker`."""
         self._try(lambda: self.tracker.log(record))
 
-    def finish(self) -> None:
+    def finish(self, exit_code: int) -> None:
         """See `Tracker`."""
-        self._try(self.tracker.finish)
+        self._try(lambda: self.tracker.finish(exit_code))
 
     def _try(self, call: Callable[[], None]) -> None:
         try:
@@ -118,4 +98,4 @@ class SafeTracker:
             log.warning("%s failed and is off for the rest of this run: %s", type(self.tracker).__name__, error)
             failed, self.tracker = self.tracker, NullTracker()
             with suppress(Exception):
-                failed.finish()  # or the next run in this process would be logged into this one
+                failed.finish(1)  # or the next run in this process would be logged into this one

@@ -5,7 +5,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,9 +32,9 @@ class Result:
 
 
 def run_command(*arguments: str, cwd: Path, env: dict[str, str] | None = None, python: str = sys.executable) -> Result:
-    """`python -m al_bench.run` in a process of its own."""
+    """`python -m al_bench.run` in a process of its own; without a tracker, unless one is named."""
     completed = subprocess.run(
-        [python, "-m", "al_bench.run", *arguments],
+        [python, "-m", "al_bench.run", *untracked(arguments)],
         cwd=cwd,
         env={**os.environ, **(env or {})},
         capture_output=True,
@@ -49,7 +49,7 @@ def run_command(*arguments: str, cwd: Path, env: dict[str, str] | None = None, p
 def cli(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Result]]:
-    """`al-bench` in this process, in an empty folder."""
+    """`al-bench` in this process, in an empty folder; without a tracker, unless one is named."""
     from al_bench.datasets import loading
     from al_bench.run import main
 
@@ -59,7 +59,7 @@ def cli(
 
     def call(*arguments: str) -> Result:
         loading._read.cache_clear()  # a call stands for a process
-        monkeypatch.setattr(sys, "argv", ["al-bench", *arguments])
+        monkeypatch.setattr(sys, "argv", ["al-bench", *untracked(arguments)])
         monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
         code: object = 0
         try:
@@ -76,6 +76,10 @@ def cli(
 
     yield call
     forget_handlers()
+
+
+def untracked(arguments: Sequence[str]) -> list[str]:
+    return [*arguments, *([] if any("tracker" in argument for argument in arguments) else ["tracker=none"])]
 
 
 def forget_handlers() -> None:

@@ -3,9 +3,13 @@
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -26,24 +30,133 @@ def test_every_tracker_is_built_from_its_yaml(option):
         assert callable(getattr(tracker, method))
 
 
+@dataclass(frozen=True)
+class Tracked:
+    """What wandb's own reader finds in an offline run."""
+
+    run: dict[str, Any]
+    history: list[dict[str, Any]]
+    exit_code: int | None
+
+    @classmethod
+    def read(cls, folder: Path) -> "Tracked":
+        command = [Path(sys.executable).parent / "wandb", "leet", "inspect", "--json", str(folder)]
+        read = subprocess.run(command, capture_output=True, text=True, check=True)
+        records = [json.loads(line) for line in read.stdout.splitlines()]
+        of_type = {
+            kind: [record[kind] for record in records if record["type"] == kind] for kind in ("run", "history", "exit")
+        }
+        exits = of_type["exit"]
+        history = [record["item"] for record in of_type["history"]]
+        return cls(of_type["run"][0], history, exits[0].get("exit_code", 0) if exits else None)
+
+    @property
+    def rounds(self) -> list[tuple[int, int]]:
+        return [(item["_step"], item["num_labelled"]) for item in self.history]
+
+
+def tracked(folder: Path) -> list[Tracked]:
+    return [Tracked.read(path) for path in sorted(folder.rglob("offline-run-*"))]
+
+
+def test_wandb_is_the_default_and_offline(tmp_path):
+    (node,) = [yaml.safe_load((CONF / "tracker" / "wandb.yaml").read_text())]
+    assert node["mode"] == "offline"
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        assert compose("config").tracker["_target_"] == node["_target_"]
+
+
 def test_an_offline_run_holds_every_round_once_and_changes_no_result(tmp_path):
     for tracker in ("none", "wandb"):
         result = run_command(*QUICK, f"tracker={tracker}", f"name={tracker}", f"output_dir={tracker}", cwd=tmp_path)
         assert result.code == 0, result.err
-    plain, tracked = ((path.parent) for path in sorted(tmp_path.rglob("rounds.csv")))
-    assert_same_results(plain, tracked)
+    plain, followed = ((path.parent) for path in sorted(tmp_path.rglob("rounds.csv")))
+    assert_same_results(plain, followed)
     assert not list((tmp_path / "none").rglob("*wandb*"))
-    (run,) = tmp_path.rglob("offline-run-*")
-    read = subprocess.run(
-        [Path(sys.executable).parent / "wandb", "leet", "inspect", "--json", str(run)],
-        capture_output=True,
-        text=True,
-        check=True,
+    (found,) = tracked(tmp_path)
+    assert found.rounds == [(0, 20), (1, 40), (2, 60)]
+    assert found.exit_code == 0
+    rows = pd.read_csv(followed / "rounds.csv")
+    for item, row in zip(found.history, rows.to_dict("records"), strict=True):
+        for name in ("test_accuracy", "test_balanced_accuracy", "test_loss", "fit_seconds", "num_epochs"):
+            assert item[name] == pytest.approx(row[name])
+        assert item["queried_classes.values"] == list(map(int, row["class_counts"].split()))
+    assert found.run["run_id"] == (followed / "wandb_id").read_text().strip()
+    assert found.run["run_group"] == "digits · mlp,max_epochs=3,width=8 · b20 · num_initial=20"
+    assert found.run["job_type"] == "badge"
+    assert found.run["tags"] == ["digits", "mlp,max_epochs=3,width=8", "b20", "num_initial=20", "badge"]
+    assert found.run["config"]["update"]["model"]["width"] == 8
+
+
+def test_no_tracker_imports_no_wandb(tmp_path):
+    code = (
+        "import sys; sys.argv = ['al-bench', *sys.argv[1:]]\n"
+        "from al_bench.run import main\n"
+        "main(); print('wandb' in sys.modules)"
     )
-    records = [json.loads(line) for line in read.stdout.splitlines()]
-    history = [record["history"]["item"] for record in records if record["type"] == "history"]
-    assert [item["num_labelled"] for item in history] == [20, 40, 60]
-    assert [item["_step"] for item in history] == [0, 1, 2]
+    command = [sys.executable, "-c", code, *QUICK, "tracker=none"]
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert finished.stdout.splitlines()[-1] == "False"
+
+
+def test_eight_runs_in_one_process_do_not_mix(tmp_path):
+    sweep = ("-m", "strategy=random,margin", "seed=range(4)", "tracker=wandb", *QUICK)
+    assert run_command(*sweep, cwd=tmp_path).code == 0
+    found = tracked(tmp_path)
+    assert len(found) == 8
+    assert len({each.run["run_id"] for each in found}) == 8
+    assert all(each.rounds == [(0, 20), (1, 40), (2, 60)] for each in found)
+    titles = {each.run["display_name"] for each in found}
+    assert len(titles) == 8
+    assert {each.run["job_type"] for each in found} == {"random", "margin"}
+
+
+def test_joblib_workers_do_not_mix_either(tmp_path):
+    launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    sweep = ("-m", "strategy=random,margin", "seed=range(2)", "tracker=wandb", *launcher, *QUICK)
+    result = run_command(*sweep, cwd=tmp_path)
+    assert result.code == 0, result.err
+    found = tracked(tmp_path)
+    assert sorted((each.run["job_type"], each.run["config"]["update"]["seed"]) for each in found) == [
+        ("margin", 0),
+        ("margin", 1),
+        ("random", 0),
+        ("random", 1),
+    ]
+    assert all(each.rounds == [(0, 20), (1, 40), (2, 60)] for each in found)
+
+
+DYING = """
+from al_bench.strategies.random import Random
+import os
+class Dying(Random):
+    def query(self, context, batch_size, rng):
+        if len(context.labelled_targets) == 40:
+            if os.path.exists("kill"):
+                os.kill(os.getpid(), 9)
+            if os.path.exists("raise"):
+                raise ZeroDivisionError("no luck")
+        return super().query(context, batch_size, rng)
+"""
+
+
+@pytest.mark.parametrize(("how", "exit_code"), [("kill", None), ("raise", 1)])
+def test_a_run_that_died_and_goes_on_shows_every_round_once(tmp_path, how, exit_code):
+    (tmp_path / "dying.py").write_text(DYING)
+    (tmp_path / how).touch()
+    command = ("strategy._target_=dying.Dying", "~strategy.first", "tracker=wandb", *QUICK)
+    assert run_command(*command, cwd=tmp_path).code != 0
+    (path,) = tmp_path.rglob("wandb_id")
+    run_id = path.read_text().strip()
+    if exit_code is not None:  # of a process that was killed, wandb may not have written a thing
+        (died,) = tracked(tmp_path)
+        assert (died.exit_code, died.rounds) == (exit_code, [(0, 20), (1, 40)])
+    (tmp_path / how).unlink()
+    assert run_command(*command, cwd=tmp_path).code == 0
+    (whole,) = tracked(tmp_path)
+    assert whole.run["run_id"] == run_id
+    assert whole.rounds == [(0, 20), (1, 40), (2, 60)]
+    assert whole.exit_code == 0
 
 
 def test_a_tracker_that_fails_is_finished_and_left_alone(caplog):
@@ -54,14 +167,14 @@ def test_a_tracker_that_fails_is_finished_and_left_alone(caplog):
             calls.append("log")
             raise RuntimeError("connection lost")
 
-        def finish(self):
-            calls.append("finish")
+        def finish(self, exit_code):
+            calls.append(f"finish {exit_code}")
 
     tracker = SafeTracker(Failing())
     tracker.log(None)
     tracker.log(None)
-    tracker.finish()
-    assert calls == ["log", "finish"]
+    tracker.finish(0)
+    assert calls == ["log", "finish 1"]
     assert caplog.text.count("Failing failed and is off for the rest of this run: connection lost") == 1
 
 
