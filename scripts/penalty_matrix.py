@@ -7,10 +7,12 @@ so on, each with a .png and a .pdf beside it, to FOLDER/analysis or DIR. Rows be
 """
 
 import argparse
+import math
 import sys
 from functools import partial
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -38,6 +40,8 @@ def main() -> None:
         matrices = penalty_matrices(
             results.rounds, arguments.definition, is_holm=arguments.holm, is_partial=arguments.partial
         )
+        for line in matrices[0].missing:
+            print(f"penalty_matrix: left out: {line}", file=sys.stderr)
         out.mkdir(parents=True, exist_ok=True)
         for penalty in matrices:
             penalty.as_table().to_csv(out / f"{penalty.file_name}.csv", index=False)
@@ -49,15 +53,20 @@ def main() -> None:
 
 
 def show(penalty: PenaltyMatrix) -> None:
-    """In the terminal."""
-    table = Table(title=f"{len(penalty.settings)} settings; rows beat columns; lower means are better")
-    table.add_column("")
-    for name in penalty.matrix.columns:
-        table.add_column(name, justify="right")
+    """In the terminal; where names do not fit as headers, numbers stand for them."""
+    console, names = Console(), [str(name) for name in penalty.matrix.columns]
+    is_narrow = max(map(len, names)) + sum(max(len(name), 4) + 2 for name in names) + 4 > console.width
+    title = f"settings: {len(penalty.settings)}; rows beat columns; lower means are better"
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=0)
+    table.add_column("", no_wrap=True)
+    for number, name in enumerate(names, start=1):
+        table.add_column(str(number) if is_narrow else name, justify="right")
     rows = penalty.as_table().to_numpy().tolist()
-    for number, (name, *values) in enumerate(rows, start=2):
-        table.add_row(name, *(f"{value:.2f}" for value in values), end_section=number == len(rows))
-    Console().print(table)
+    for number, (name, *values) in enumerate(rows, start=1):
+        head = f"{number} {name}" if is_narrow and number < len(rows) else name
+        cells = ("" if math.isnan(value) else f"{value:.2f}" for value in values)
+        table.add_row(head, *cells, end_section=number == len(names))
+    console.print(table)
     if penalty.without_budgets:
         print(f"without budgets: {', '.join(penalty.without_budgets)}")
 

@@ -38,7 +38,8 @@ def test_a_run_that_was_cut_short_is_left_out_and_does_not_cut_the_others(tmp_pa
         write(tmp_path, "badge", seed, whole if seed else {100: 0.4, 200: 0.6})
     found = areas(load_results(tmp_path).rounds)
     assert found["to_labels"].unique().tolist() == [300]
-    assert found.groupby("strategy")["seed"].apply(list).to_dict() == {"badge": [1, 2], "random": [0, 1, 2]}
+    whole_runs = found.dropna(subset="area").groupby("strategy")["seed"].apply(list)
+    assert whole_runs.to_dict() == {"badge": [1, 2], "random": [0, 1, 2]}
     means = mean_areas(found).set_index("strategy")
     assert means["num_seeds"].to_dict() == {"badge": 2, "random": 3}
     assert means.loc["badge", "num_paired"] == 2
@@ -88,20 +89,45 @@ def test_labels_saved_at_the_accuracies_of_random(tmp_path):
         write(tmp_path, "badge", seed, {100: 0.1, 200: 0.5, 300: 0.9})
         write(tmp_path, "margin", seed, {100: 0.1, 200: 0.2, 300: 0.4})
     saved = labels_saved(load_results(tmp_path).rounds)
-    assert sorted(saved["random_labels"].unique()) == [200, 300, 600], "the budgets, and n0"
-    badge = saved[saved["strategy"] == "badge"].set_index("random_labels")
-    assert badge["labels"].to_dict() == pytest.approx({200: 150, 300: 200, 600: 275})
-    assert badge["saved"].to_dict() == pytest.approx({200: 50, 300: 100, 600: 325})
-    assert badge["saved_share"].to_dict() == pytest.approx({200: 0.25, 300: 1 / 3, 600: 325 / 600})
-    margin = saved[saved["strategy"] == "margin"].set_index("random_labels")
-    assert margin["labels"].to_dict() == pytest.approx({200: 250, 300: np.nan, 600: np.nan}, nan_ok=True)
-    assert (saved[saved["strategy"] == "random"]["saved"] == 0).all()
+    at_budgets, at_end = (saved[saved["target"] == target] for target in ("budget", "99 %"))
+    assert at_budgets["random_labels"].unique().tolist() == [200, 300]
+    badge = at_budgets[at_budgets["strategy"] == "badge"].set_index("random_labels")
+    assert badge["labels"].to_dict() == pytest.approx({200: 150, 300: 200})
+    assert badge["saved"].to_dict() == pytest.approx({200: 50, 300: 100})
+    assert badge["saved_share"].to_dict() == pytest.approx({200: 0.25, 300: 1 / 3})
+    margin = at_budgets[at_budgets["strategy"] == "margin"].set_index("random_labels")
+    assert margin["labels"].to_dict() == pytest.approx({200: 250, 300: np.nan}, nan_ok=True)
+    assert margin["to_labels"].unique().tolist() == [300]
+    assert at_end["accuracy"].unique().tolist() == pytest.approx([0.792])
+    assert at_end["random_labels"].unique().tolist() == pytest.approx([592]), "linear between its rounds, too"
+    by_strategy = at_end.set_index("strategy")["saved"]
+    assert by_strategy["badge"] == pytest.approx(592 - 273)
+    assert by_strategy["random"] == 0
+
+
+def test_a_strategy_without_runs_saves_nothing(tmp_path):
+    for seed in range(2):
+        write(tmp_path, "random", seed, {100: 0.1, 200: 0.3, 300: 0.5})
+    write_run(tmp_path, Identity("mnist", "mlp", "badge", 100, "", 0), {100: 0.5, 200: 0.6})
+    saved = labels_saved(load_results(tmp_path).rounds)
+    assert saved["strategy"].unique().tolist() == ["random"]
+
+
+def test_a_run_that_has_just_begun_does_not_hide_its_setting(tmp_path):
+    for seed in range(4):
+        for strategy in ("random", "badge"):
+            write(tmp_path, strategy, seed, {100: 0.4, 200: 0.6, 300: 0.8})
+    write(tmp_path, "kdpp", 0, {100: 0.4})
+    means = mean_areas(areas(load_results(tmp_path).rounds)).set_index("strategy")
+    assert means["area"].to_dict() == pytest.approx({"badge": 0.6, "random": 0.6, "kdpp": np.nan}, nan_ok=True)
+    assert means["num_seeds"].to_dict() == {"badge": 4, "random": 4, "kdpp": 0}
 
 
 class TestRanks:
     def table(self, values: list[list[float]], strategies=("badge", "margin", "random")) -> pd.DataFrame:
         rows = [
-            {"dataset": f"d{row}", "model": "mlp", "batch_size": 100, "variant": "", "strategy": strategy, "area": area}
+            {"dataset": f"d{row}", "model": "mlp", "batch_size": 100, "variant": "", "strategy": strategy}
+            | {"area": area, "num_seeds": 5}
             for row, areas in enumerate(values)
             for strategy, area in zip(strategies, areas, strict=True)
         ]
@@ -125,6 +151,11 @@ class TestRanks:
             for second in ranks.mean_ranks.index:
                 is_apart = abs(ranks.mean_ranks[first] - ranks.mean_ranks[second]) > ranks.critical_difference
                 assert (ranks.p_values.loc[first, second] < 0.05) == is_apart
+
+    def test_settings_in_which_a_strategy_has_fewer_seeds_are_left_out_and_named(self):
+        table = self.table([[0.9, 0.8, 0.7], [0.9, 0.8, 0.7], [0.7, 0.65, 0.6]])
+        table.loc[4, "num_seeds"] = 3
+        assert ranked(table).left_out == ("d1 · mlp · b100",)
 
     def test_settings_that_lack_a_strategy_are_left_out_and_named(self):
         table = self.table([[0.9, 0.8, 0.7], [0.9, 0.8, 0.7], [0.7, 0.65, 0.6]])

@@ -32,9 +32,24 @@ def test_seconds_are_counted_up_to_the_labels_that_all_strategies_have(tmp_path)
     assert found["seconds_per_query"].to_dict() == {"random": 0.5, "badge": 2.0}, "no query after the last round"
 
 
+def test_runs_that_end_earlier_are_not_counted_as_cheap(tmp_path):
+    for seed in range(2):
+        write(tmp_path, "random", seed, fit_seconds=[1.0, 2.0, 3.0], query_seconds=[0.5, 0.25, 0.0])
+        write(
+            tmp_path,
+            "badge",
+            seed,
+            fit_seconds=[2.0, 2.0, 2.0][: 3 - 2 * seed],
+            query_seconds=[1.0, 3.0, 0.0][: 3 - 2 * seed],
+        )
+    found = seconds(load_results(tmp_path).rounds).set_index("strategy")
+    assert found["fit_seconds"].to_dict() == {"random": 6.0, "badge": 6.0}
+    assert found["num_runs"].to_dict() == {"random": 2, "badge": 1}
+
+
 def test_how_often_the_epoch_limit_was_hit(tmp_path):
     write(tmp_path, "random", 0, epoch_limit_hit=["True", "False", "False", "True"])
-    write(tmp_path, "badge", 0, epoch_limit_hit=["False", "False", "False", "False"])
+    write(tmp_path, "badge", 0, epoch_limit_hit=["False", "False"])
     found = seconds(load_results(tmp_path).rounds).set_index("strategy")
     assert found["epoch_limit_share"].to_dict() == {"random": 0.5, "badge": 0.0}
 

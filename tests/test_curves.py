@@ -92,6 +92,11 @@ class TestBca:
         assert bca_interval(values_NS[:1])[0][0] == bca_interval(np.repeat(values_NS[:1], 3, axis=0))[0][2]
 
     def test_equal_values_have_an_interval_without_width(self):
-        low_N, high_N = bca_interval(np.array([[0.5, 0.5, 0.5], [0.1, 0.2, 0.3]]))
+        low_N, high_N = bca_interval(np.array([[0.5, 0.5, 0.5, 0.5], [0.1, 0.2, 0.3, 0.2]]))
         assert low_N[0] == high_N[0] == 0.5
         assert low_N[1] < 0.2 < high_N[1]
+
+    def test_fewer_than_four_values_have_none(self):
+        """Of two, it would be from the smaller to the larger, and hold the mean in half of all cases."""
+        for num_seeds in (2, 3):
+            assert np.isnan(bca_interval(np.random.default_rng(0).random((5, num_seeds)))).all()

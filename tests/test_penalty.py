@@ -2,6 +2,7 @@
 
 import csv
 import math
+import shutil
 import statistics
 import subprocess
 import sys
@@ -10,8 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from al_bench.analysis.budgets import paper_budgets, reference_budgets
+from al_bench.analysis.budgets import enough_labels, paper_budgets, reference_budgets
+from al_bench.analysis.figures import draw_penalty_matrix
 from al_bench.analysis.paired import paired_tests
 from al_bench.analysis.penalty import penalty_matrices, setting_wins
 from al_bench.analysis.results import load_results
@@ -157,6 +161,14 @@ def test_budgets_by_hand():
     assert paper_budgets(pd.Series([0.5, 0.6, 0.9, 0.9], index=[100, 200, 300, 400]), 100) == [200]
 
 
+def test_exactly_99_percent_is_enough_for_the_paper_and_not_too_much_for_the_reference():
+    accuracy = pd.Series([0.5, 0.7, 0.8, 0.9, 0.99, 1.0], index=range(100, 700, 100))
+    assert enough_labels(accuracy) == 500
+    assert reference_budgets(accuracy, 400) == [100, 500]
+    hits, final = np.array([69, 63, 66]) / 100, np.array([72, 51, 77]) / 100  # 99 %, but for rounding
+    assert enough_labels(pd.Series([0.5, hits.mean(), final.mean()], index=[100, 200, 300])) == 200
+
+
 def test_without_variance():
     tests = paired_tests(np.array([np.zeros(5), np.zeros(5), np.full(5, 0.25), [0.5, -0.5, 0.0, 0.5, -0.5]]))
     assert tests.p_KK[0, 1] == 1.0, "all equal"
@@ -203,10 +215,67 @@ def test_only_the_compared_numbers_of_labels_need_to_coincide(tmp_path):
     assert penalty_matrices(load_results(tmp_path).rounds)[0].settings == ("digits · mlp · b100",)
 
 
-def test_what_is_missing_is_left_out_if_asked_for(tmp_path):
-    small(tmp_path, badge_1={})
-    matrix = penalty_matrices(load_results(tmp_path).rounds, is_partial=True)[0].matrix
-    assert matrix.to_numpy().tolist() == [[0, 0], [0, 0]]
+def rising(lead: float) -> dict[int, float]:
+    return {100 + 100 * step: 0.5 + 0.05 * step + lead for step in range(9)}
+
+
+def test_what_is_missing_is_left_out_if_asked_for_and_named(tmp_path):
+    better = {f"badge_{seed}": rising(0.02 + 0.001 * seed) for seed in range(4)}
+    small(tmp_path, seeds=range(4), strategies=("badge", "margin", "random"), **better | {"badge_1": {}})
+    for seed in range(1, 4):
+        shutil.rmtree(tmp_path / Identity("digits", "mlp", "margin", 100, "", seed).path)
+    rounds = load_results(tmp_path).rounds
+    with pytest.raises(ResultsError, match="badge · seed 1: there is no such run"):
+        penalty_matrices(rounds)
+    whole = penalty_matrices(rounds, is_partial=True)[0]
+    assert whole.matrix.loc["badge", "random"] == 1, "on the three seeds that both have"
+    assert whole.matrix.loc["random", "badge"] == 0
+    assert whole.matrix.loc["margin", ["badge", "random"]].isna().all(), "one seed cannot be compared"
+    assert np.isnan(whole.penalties["margin"])
+    assert len(whole.missing) == 4
+    finished = run_script(tmp_path, "--partial")
+    assert finished.returncode == 0
+    assert finished.stderr.count("left out: digits · mlp · b100 · margin") == 3
+
+
+@pytest.mark.parametrize("short", ["one", "all"])
+def test_random_has_to_go_as_far_as_the_others(tmp_path, short):
+    """Where it ends says at how many labels strategies are compared."""
+    cut = {100: 0.5, 200: 0.55, 300: 0.6}
+    small(tmp_path, **{f"random_{seed}": cut for seed in ([2] if short == "one" else range(3))})
+    with pytest.raises(ResultsError, match="random · seed 2: ends at 300 labels, another run of the setting at 900"):
+        penalty_matrices(load_results(tmp_path).rounds)
+
+
+def test_random_has_to_be_finished_where_that_is_known(tmp_path):
+    small(tmp_path)
+    path = tmp_path / Identity("digits", "mlp", "random", 100, "", 1).path
+    (path / "done.json").unlink()
+    with pytest.raises(ResultsError, match="random · seed 1: is not finished"):
+        penalty_matrices(load_results(tmp_path).rounds)
+    (path / "environment.json").unlink()  # rounds.csv alone: nothing is known
+    assert penalty_matrices(load_results(tmp_path).rounds)
+
+
+def test_strategies_may_have_any_name(tmp_path):
+    small(tmp_path, strategies=("strategy", "mean", "random"))
+    table = penalty_matrices(load_results(tmp_path).rounds)[0].as_table()
+    assert table.iloc[:, 0].tolist() == ["random", "mean", "strategy", "mean"]
+
+
+def test_the_figure_shows_the_matrix_and_says_how_it_was_made(tmp_path, monkeypatch):
+    drawn, said = [], []
+    mesh, text = Axes.pcolormesh, Figure.text
+    monkeypatch.setattr(Axes, "pcolormesh", lambda self, *a, **k: (drawn.append(a[2]), mesh(self, *a, **k))[1])
+    monkeypatch.setattr(Figure, "text", lambda self, *a, **k: (said.append(a[2]), text(self, *a, **k))[1])
+    write_sweep(tmp_path, noisy)
+    penalty = penalty_matrices(load_results(tmp_path).rounds, is_holm=True)[0]
+    draw_penalty_matrix(penalty, tmp_path / "figure")
+    assert np.array_equal(drawn[0], penalty.matrix.to_numpy())
+    assert np.array_equal(drawn[1], penalty.penalties.to_numpy()[None])
+    assert said[0] == "Pairwise penalties, all settings: largest possible entry 5"
+    for expected in ("definition: paper, Holm", "without budgets: svhn · vgg · b10000"):
+        assert expected in said[1].replace("\n", " ")
 
 
 def run_script(*arguments: object) -> subprocess.CompletedProcess[str]:

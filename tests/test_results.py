@@ -1,7 +1,9 @@
 """Folders of results as people leave them: every file is read, or named and left out."""
 
+import csv
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from al_bench.analysis.results import load_results
@@ -98,3 +100,50 @@ def test_a_folder_without_results_is_refused(tmp_path):
         load_results(tmp_path)
     with pytest.raises(ResultsError, match="there is no such folder"):
         load_results(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("batch_size", "0", "its batch_size is 0"),
+        ("test_balanced_accuracy", "7", "its test_balanced_accuracy is not between 0 and 1"),
+        ("class_counts", "50  50", "its class_counts are not a number of examples for each class"),
+        ("class_counts", "0 0", "its class_counts are not a number of examples for each class"),
+        ("class_counts", "5 x", "its class_counts are not a number of examples for each class"),
+        ("class_counts", "9" * 200_000, "field larger than field limit"),
+    ],
+)
+def test_values_that_cannot_be_are_named(tmp_path, column, value, message):
+    write_run(tmp_path, Identity("digits", "mlp", "badge", 100, "", 0), {100: 0.5})
+    path = write_run(tmp_path, Identity("digits", "mlp", "random", 100, "", 0), {100: 0.5, 200: 0.6}) / "rounds.csv"
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(row | {column: value} for row in rows)
+    results = load_results(tmp_path)
+    assert results.rounds["strategy"].unique().tolist() == ["badge"]
+    assert message in results.problems[0]
+
+
+def test_a_folder_that_is_a_link_is_followed_once(tmp_path):
+    write_run(tmp_path / "a", Identity("digits", "mlp", "badge", 100, "", 0), {100: 0.5})
+    elsewhere = write_run(tmp_path / "b", Identity("digits", "mlp", "random", 100, "", 0), {100: 0.5})
+    (tmp_path / "a" / "digits" / "mlp" / "random").symlink_to(elsewhere.parents[1])
+    (tmp_path / "a" / "loop").symlink_to(tmp_path / "a")
+    assert sorted(load_results(tmp_path / "a").rounds["strategy"]) == ["badge", "random"]
+
+
+def test_a_missing_usual_column_is_named(tmp_path):
+    path = write_run(tmp_path, Identity("digits", "mlp", "badge", 100, "", 0), {100: 0.5}) / "rounds.csv"
+    pd.read_csv(path).drop(columns="class_counts").to_csv(path, index=False)
+    assert load_results(tmp_path).problems == (f"{path}: it has no column class_counts",)
+
+
+def test_stray_files_beside_runs_change_nothing(tmp_path):
+    write_run(tmp_path, Identity("digits", "mlp", "badge", 100, "", 0), {100: 0.5})
+    (tmp_path / "error.json").write_text("{}")
+    (tmp_path / "digits" / "rounds.csv").write_text("a,b\n")
+    results = load_results(tmp_path)
+    assert len(results.rounds) == 1
+    assert len(results.problems) == 1

@@ -1,6 +1,6 @@
 """Strategies can be told apart by everybody, and look the same in every figure."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -54,12 +54,15 @@ def test_no_two_looks_are_the_same():
 
 def test_a_strategy_looks_the_same_whatever_it_is_shown_with():
     assert looks(["margin", "random"])["margin"] == looks(["badge", "margin", "mine"])["margin"]
+    assert looks(["b", "a", "random"]) == looks(["random", "a", "b", "a"])
 
 
 def test_a_users_own_strategies_differ_from_ours_and_from_each_other():
     found = looks(["random", *(f"mine{number}" for number in range(24))])
     assert len(set(found.values())) == 25
-    assert looks(["b", "a"]) == looks(["a", "b"])
+    for first, second in pairwise(f"mine{number}" for number in range(10)):
+        assert found[first].marker != found[second].marker
+        assert found[first].dash != found[second].dash
 
 
 @pytest.mark.parametrize("look", [*LOOKS.values(), *OTHERS])

@@ -23,28 +23,29 @@ MEAN_COLUMNS = [
 
 
 def common_range(curves: Curves) -> tuple[int, int]:
-    """The numbers of labels that some seed of every strategy spans."""
+    """The numbers of labels that some seed of every strategy spans, but for strategies with a single round."""
     spans: dict[str, tuple[float, float]] = {}
     for strategy, _, labels_L, _ in curves.runs():
         first, last = spans.get(strategy, (np.inf, -np.inf))
         spans[strategy] = min(first, labels_L[0]), max(last, labels_L[-1])
-    return int(max(first for first, _ in spans.values())), int(min(last for _, last in spans.values()))
+    spanning = [span for span in spans.values() if span[0] < span[1]] or list(spans.values())
+    return int(max(first for first, _ in spanning)), int(min(last for _, last in spanning))
 
 
 def areas(rounds: pd.DataFrame) -> pd.DataFrame:
     """The area of every run: accuracy, linear between rounds, averaged over the common numbers of labels of a setting.
 
     Returns:
-        The columns of a setting, strategy, seed, from_labels, to_labels, area (0 .. 1). Runs that do not span the
-        common range are left out.
+        The columns of a setting, strategy, seed, from_labels, to_labels, area (0 .. 1; NaN for a run that does not
+        span the common range).
     """
     rows = []
     for curves in setting_curves(rounds):
         first, last = common_range(curves)
         for strategy, seed, labels_L, accuracy_L in curves.runs():
-            if labels_L[0] <= first < last <= labels_L[-1]:
-                area = _mean_between(first, last, labels_L, accuracy_L)
-                rows.append([*curves.setting.values(), strategy, seed, first, last, area])
+            is_spanning = labels_L[0] <= first < last <= labels_L[-1]
+            area = _mean_between(first, last, labels_L, accuracy_L) if is_spanning else np.nan
+            rows.append([*curves.setting.values(), strategy, seed, first, last, area])
     return pd.DataFrame(rows, columns=AREA_COLUMNS)
 
 
@@ -60,7 +61,7 @@ def mean_areas(areas: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for setting, of_setting in areas.groupby(SETTING, sort=True):
-        by_seed = of_setting.pivot_table(index="seed", columns="strategy", values="area")
+        by_seed = of_setting.pivot(index="seed", columns="strategy", values="area")
         for strategy in by_seed.columns:
             area_S = by_seed[strategy].dropna().to_numpy()
             gain_S = (by_seed[strategy] - by_seed[BASELINE]).dropna().to_numpy() if BASELINE in by_seed else area_S[:0]

@@ -1,6 +1,8 @@
 """At which numbers of labels strategies are compared in a setting: Ash et al. (2020), section 4, by Random's curve."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -11,14 +13,20 @@ from al_bench.analysis.settings import BASELINE, Curves, setting_curves
 from al_bench.errors import ResultsError
 
 Definition = Literal["paper", "reference"]
+ENOUGH = 0.99  # of Random's final accuracy
+TIE = 1e-12  # means of accuracies are exact up to rounding
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A setting, and the numbers of labels at which its strategies are compared; there may be none."""
+    """A setting, and the numbers of labels at which its strategies are compared; there may be none.
+
+    `missing` has a line for each run that is missing or too short for that.
+    """
 
     curves: Curves
     budgets: tuple[int, ...]
+    missing: tuple[str, ...] = ()
 
 
 def compared_settings(
@@ -35,23 +43,22 @@ def compared_settings(
     Raises:
         ResultsError: if Random is missing, a setting has fewer than two seeds, or runs are missing or too short.
     """
-    all_curves = setting_curves(rounds)
-    budgets: list[tuple[int, ...]] = []
-    refusals = []
-    for curves in all_curves:
+    found = []
+    num_refused = 0
+    for curves in setting_curves(rounds):
         try:
-            budgets.append(tuple(budgets_of(curves, definition)))
+            budgets = tuple(budgets_of(curves, definition))
+            found.append(Compared(curves, budgets, tuple(_missing(curves, budgets))))
         except ResultsError as error:
-            budgets.append(())
-            refusals.append(error)
-    if refusals and (not is_partial or len(refusals) == len(all_curves)):
-        raise refusals[0]
-    found = [Compared(*each) for each in zip(all_curves, budgets, strict=True)]
-    missing = [line for setting in found for line in _missing(setting)]
-    if missing and not is_partial:
+            found.append(Compared(curves, (), (str(error),)))
+            num_refused += 1
+    missing = [line for setting in found for line in setting.missing]
+    if missing and (not is_partial or num_refused == len(found)):
+        if len(missing) == num_refused == 1:
+            raise ResultsError(missing[0])
         raise ResultsError(
-            f"{len(missing)} runs are missing or too short, so strategies would be compared on different ones; finish "
-            f"them, or leave out what is missing with --partial:{listed(missing)}"
+            "runs are missing or too short, so strategies would be compared on different ones; finish them, or leave "
+            f"out what is missing with --partial:{listed(missing)}"
         )
     return found
 
@@ -84,7 +91,7 @@ def paper_budgets(accuracy: pd.Series, batch_size: int) -> list[int]:
 
 def enough_labels(accuracy: pd.Series) -> int:
     """n0: the first number of labels (the index) at which an accuracy is at least 99 % of the final one."""
-    return int(accuracy.index[accuracy >= 0.99 * accuracy.iloc[-1]][0])
+    return int(accuracy.index[accuracy >= ENOUGH * accuracy.iloc[-1] - TIE][0])
 
 
 def reference_budgets(accuracy: pd.Series, batch_size: int) -> list[int]:
@@ -95,22 +102,28 @@ def reference_budgets(accuracy: pd.Series, batch_size: int) -> list[int]:
     budgets, step = [first], batch_size
     while first + step <= last:
         known = accuracy[accuracy.index >= first + step]
-        if known.iloc[0] / accuracy.iloc[-1] > 0.99:
+        if known.iloc[0] > ENOUGH * accuracy.iloc[-1] + TIE:
             break
         budgets.append(first + step)
         step *= 2
     return budgets
 
 
-def _missing(setting: Compared) -> list[str]:
-    """A line for each run of the product of strategies and seeds that is not there, or lacks a budget."""
-    curves, lines = setting.curves, []
-    for row, strategy in enumerate(curves.strategies):
-        for column, seed in enumerate(curves.seeds):
-            name = f"{curves.name} · {strategy} · seed {seed}"
-            lacking = [budget for budget in setting.budgets if np.isnan(curves.at(budget)[row, column])]
-            if np.isnan(curves.error_KSL[row, column]).all():
-                lines.append(f"{name}: there is no such run")
-            elif lacking:
-                lines.append(f"{name}: has no round with {lacking[0]} labels")
-    return lines
+def _missing(curves: Curves, budgets: Sequence[int]) -> Iterator[str]:
+    """A line for each run of the product of strategies and seeds that is not there, ends too early, or lacks a budget.
+
+    Random has to be finished, and to go as far as any other: where it ends says at how many labels all are compared.
+    """
+    ends = {(strategy, seed): int(labels_L[-1]) for strategy, seed, labels_L, _ in curves.runs()}
+    last = max(ends.values())
+    for (row, strategy), (column, seed) in product(enumerate(curves.strategies), enumerate(curves.seeds)):
+        name = f"{curves.name} · {strategy} · seed {seed}"
+        lacking = [budget for budget in budgets if np.isnan(curves.at(budget)[row, column])]
+        if (strategy, seed) not in ends:
+            yield f"{name}: there is no such run"
+        elif strategy == BASELINE and ends[strategy, seed] < last:
+            yield f"{name}: ends at {ends[strategy, seed]:,} labels, another run of the setting at {last:,}"
+        elif strategy == BASELINE and (strategy, seed) in curves.unfinished:
+            yield f"{name}: is not finished, and says at how many labels strategies are compared"
+        elif lacking:
+            yield f"{name}: has no round with {lacking[0]} labels"

@@ -9,33 +9,37 @@ from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import Floats, setting_curves
 
 GROUP = [*SETTING, "strategy"]
+SECONDS = ("to_labels", "fit_seconds", "query_seconds", "seconds_per_query")
 
 
 def seconds(rounds: pd.DataFrame) -> pd.DataFrame:
-    """Means over the runs of a strategy in a setting, of the rounds that all of its strategies have.
+    """Means over the runs of a strategy in a setting that go as far as all of its strategies do.
 
     Returns:
         The columns of a setting, strategy, num_runs, to_labels (the last counted), fit_seconds and query_seconds (of a
-        whole run up to there), seconds_per_query (median), epoch_limit_share (of rounds in which it ended training).
+        whole run up to there), seconds_per_query (median), and epoch_limit_share (of all rounds, those that it ended).
+        NaN for what no run says.
     """
     last = {tuple(curves.setting.values()): common_range(curves)[1] for curves in setting_curves(rounds)}
     to_labels = pd.Series(pd.MultiIndex.from_frame(rounds[SETTING]).map(last), index=rounds.index)
-    counted = rounds.assign(to_labels=to_labels, is_limit_hit=_column(rounds, "epoch_limit_hit") == "True")
-    counted = counted.assign(**{name: _column(rounds, name, np.nan) for name in ("fit_seconds", "query_seconds")})
-    counted = counted[counted["num_labelled"] <= to_labels]
-    by_strategy = counted.groupby(GROUP, sort=True)
-    num_runs = by_strategy["seed"].nunique()
+    timed = rounds.assign(to_labels=to_labels, is_limit_hit=_column(rounds, "epoch_limit_hit") == "True")
+    timed = timed.assign(**{name: _column(rounds, name, np.nan) for name in ("fit_seconds", "query_seconds")})
+    counted = timed[timed["num_labelled"] <= to_labels]
+    of_runs = counted.groupby([*GROUP, "seed"], sort=True)
+    sums = of_runs[["fit_seconds", "query_seconds"]].sum(min_count=1)
+    sums["to_labels"] = of_runs["to_labels"].first()
+    is_whole = (timed.groupby([*GROUP, "seed"])["num_labelled"].max() >= sums["to_labels"]) & sums[
+        "fit_seconds"
+    ].notna()
+    means = sums[is_whole].groupby(GROUP)
     is_query = counted["query_seconds"] > 0
-    return pd.DataFrame(
-        {
-            "num_runs": num_runs,
-            "to_labels": by_strategy["to_labels"].first(),
-            "fit_seconds": by_strategy["fit_seconds"].sum(min_count=1) / num_runs,
-            "query_seconds": by_strategy["query_seconds"].sum(min_count=1) / num_runs,
-            "seconds_per_query": counted[is_query].groupby(GROUP)["query_seconds"].median(),
-            "epoch_limit_share": by_strategy["is_limit_hit"].mean(),
-        }
-    ).reset_index()
+    table = timed.groupby(GROUP, sort=True).agg(
+        to_labels=("to_labels", "first"), epoch_limit_share=("is_limit_hit", "mean")
+    )
+    table["num_runs"] = means.size().reindex(table.index, fill_value=0)
+    table[["fit_seconds", "query_seconds"]] = means[["fit_seconds", "query_seconds"]].mean().reindex(table.index)
+    table["seconds_per_query"] = counted[is_query].groupby(GROUP)["query_seconds"].median().reindex(table.index)
+    return table.reset_index()[[*GROUP, "num_runs", *SECONDS, "epoch_limit_share"]]
 
 
 def class_balance(rounds: pd.DataFrame) -> pd.DataFrame:

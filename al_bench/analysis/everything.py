@@ -17,7 +17,8 @@ from al_bench.analysis.ranks import Ranks, ranked
 from al_bench.analysis.results import combined
 from al_bench.analysis.runs import Run, runs_in, runs_table
 from al_bench.analysis.savings import labels_saved
-from al_bench.analysis.settings import Curves, setting_curves
+from al_bench.analysis.settings import Curves, ordered, setting_curves
+from al_bench.analysis.style import Look, looks
 from al_bench.errors import ResultsError
 
 
@@ -42,6 +43,7 @@ class Everything:
     folder: Path
     definition: Definition
     is_holm: bool
+    interval: Interval
     runs: tuple[Run, ...]
     problems: tuple[str, ...]
     rounds: pd.DataFrame
@@ -55,6 +57,16 @@ class Everything:
     balance: pd.DataFrame
     comparison: Comparison | str
     ranks: Ranks | str
+
+    @property
+    def looks(self) -> dict[str, Look]:
+        """The same look for the same strategy in every figure."""
+        return looks(ordered(self.rounds["strategy"].unique().tolist()))
+
+    @property
+    def bands(self) -> str:
+        """What the bands of the curves are."""
+        return "mean ± standard error" if self.interval == "standard_error" else "mean, 95 % BCa interval"
 
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """All numbers, by the name of a file."""
@@ -94,13 +106,14 @@ def everything(
     runs = runs_in(folder)
     results = combined([run.file for run in runs if run.file is not None], folder)
     rounds = results.rounds
-    has_balanced = "test_balanced_accuracy" in rounds and bool(rounds["test_balanced_accuracy"].notna().all())
+    has_balanced = "test_balanced_accuracy" in rounds and bool(rounds["test_balanced_accuracy"].notna().any())
     area_of_runs = areas(rounds)
     area_of_strategies = mean_areas(area_of_runs)
     return Everything(
         folder=folder,
         definition=definition,
         is_holm=is_holm,
+        interval=interval,
         runs=tuple(runs),
         problems=results.problems,
         rounds=rounds,

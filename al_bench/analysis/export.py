@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
+
 from al_bench.analysis.curves import compared_part
 from al_bench.analysis.drawing import Drawing, drawn
 from al_bench.analysis.everything import Comparison, Everything
@@ -30,22 +32,18 @@ def export(everything: Everything, folder: Path) -> list[Path]:
 
 
 def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:
-    for curves in everything.settings:
-        part, name = compared_part(curves), file_name("curves", curves.setting)
-        yield partial(draw_curves, rows_of(everything.curves, curves.setting), part, folder / name)
-        if everything.balanced_curves is not None:
-            rows = rows_of(everything.balanced_curves, curves.setting)
-            yield partial(draw_curves, rows, part, folder / f"balanced_{name}", "test_balanced_accuracy")
+    looks = everything.looks
+    yield from _curves(everything, folder)
     if isinstance(everything.comparison, Comparison):
         for penalty in everything.comparison.matrices:
             yield partial(draw_penalty_matrix, penalty, folder / penalty.file_name)
         for group, distributions in everything.comparison.distributions:
-            yield partial(draw_distributions, distributions, group, folder / file_name("errors", group))
+            yield partial(draw_distributions, distributions, group, folder / file_name("errors", group), looks)
     gains = everything.mean_areas.dropna(subset="gain")
     if len(gains):
-        yield partial(draw_gains, gains, folder / "gains")
+        yield partial(draw_gains, gains, folder / "gains", looks)
     if isinstance(everything.ranks, Ranks):
-        yield partial(draw_ranks, everything.ranks, folder / "ranks")
+        yield partial(draw_ranks, everything.ranks, folder / "ranks", looks)
     for table, column, name, is_log in (
         (everything.seconds, "fit_seconds", "seconds of training, a run", True),
         (everything.seconds, "query_seconds", "seconds of querying, a run", True),
@@ -54,4 +52,17 @@ def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:
         wide = table.assign(setting=setting_names(table)).pivot(index="setting", columns="strategy", values=column)
         wide = wide.loc[list(dict.fromkeys(setting_names(table))), ordered(wide.columns.tolist())]
         if wide.notna().any(axis=None):
-            yield partial(draw_by_setting, wide, name, folder / column, is_log=is_log)
+            yield partial(draw_by_setting, wide, name, folder / column, looks, is_log=is_log)
+
+
+def _curves(everything: Everything, folder: Path) -> Iterator[Drawing]:
+    tables = {"": (everything.curves, "test accuracy"), "balanced_": (everything.balanced_curves, "balanced accuracy")}
+    for curves in everything.settings:
+        name = file_name("curves", curves.setting)
+        for start, (table, value) in tables.items():
+            rows = rows_of(table, curves.setting) if table is not None else pd.DataFrame(columns=["is_common"])
+            if rows["is_common"].any():
+                label = f"{value} ({everything.bands})"
+                yield partial(
+                    draw_curves, rows, compared_part(curves), folder / f"{start}{name}", label, everything.looks
+                )

@@ -1,7 +1,9 @@
 """Figures for papers, as PNG and PDF: in the manner of Ash et al. (2020), and beyond."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import matplotlib as mpl
@@ -16,11 +18,10 @@ from al_bench.analysis.settings import BASELINE, group_name, ordered, setting_na
 from al_bench.analysis.style import Look, looks
 
 FORMATS = ("png", "pdf")
-BESIDE: Any = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "frameon": False, "fontsize": 9}  # a legend
-MAX_NAMED = 6  # settings in a caption
+BESIDE: Any = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "frameon": False, "fontsize": 9, "handlelength": 3.5}
 MAX_MARKERS = 12  # on a curve
 COLOURS = "Blues"
-CELL = 0.75  # inches
+CELL, LETTER, MIN_WIDTH = 0.75, 0.085, 5.5  # inches
 STYLE: Any = {  # its type lists every setting of matplotlib
     "font.size": 10,
     "axes.spines.top": False,
@@ -31,19 +32,24 @@ STYLE: Any = {  # its type lists every setting of matplotlib
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
 }
-AXIS_NAMES = {"test_accuracy": "test accuracy", "test_balanced_accuracy": "balanced test accuracy"}
 
 
 def draw_penalty_matrix(penalty: PenaltyMatrix, path: Path) -> list[Path]:
     """The matrix with the column means below, as `path`.png and `path`.pdf."""
     names, num_strategies = list(penalty.matrix.columns), len(penalty.matrix)
     largest = max(len(penalty.settings), 1)
-    left = 0.5 + 0.085 * max(map(len, names))  # inches
-    width, height = left + CELL * num_strategies + 0.7, 0.6 * left + CELL * (num_strategies + 1) + 1.6
+    longest = LETTER * max(map(len, names))  # inches
+    left, right, top = 0.4 + longest, 0.4 + 0.8 * longest, 0.5 + 0.6 * longest
+    width = max(left + CELL * num_strategies + right, MIN_WIDTH)
+    title, caption = (
+        wrap(text, int(width / size)) for text, size in ((_title(penalty), 0.085), (_caption(penalty), 0.062))
+    )
+    above, below = 0.2 + 0.19 * len(title), 0.2 + 0.15 * len(caption)
+    height = above + top + CELL * (num_strategies + 1.1) + below
     with mpl.rc_context({"font.size": 10}):
         figure = Figure(figsize=(width, height))
         # All in one set of axes, in cells and without ticks: axes and their layout would take most of the time.
-        box = (left / width, 0.8 / height, CELL * num_strategies / width, CELL * (num_strategies + 1.1) / height)
+        box = (left / width, below / height, CELL * num_strategies / width, CELL * (num_strategies + 1.1) / height)
         axes = figure.add_axes(box, frameon=False, xticks=[], yticks=[])
         axes.set_xlim(-0.5, num_strategies - 0.5)
         axes.set_ylim(num_strategies + 0.6, -0.5)
@@ -55,46 +61,66 @@ def draw_penalty_matrix(penalty: PenaltyMatrix, path: Path) -> list[Path]:
             axes.pcolormesh(*edges, values, cmap=COLOURS, vmin=0, vmax=largest)
             for (row, column), value in np.ndenumerate(values):
                 colour = "white" if value > 0.6 * largest else "black"
-                axes.text(column, first_row + row, f"{value:.2f}", ha="center", va="center", color=colour)
+                text = "" if np.isnan(value) else f"{value:.2f}"
+                axes.text(column, first_row + row, text, ha="center", va="center", color=colour)
         for position, name in enumerate([*names, "mean"]):
             row = position if position < num_strategies else num_strategies + 0.1
-            axes.text(-0.6, row, name, ha="right", va="center")
+            axes.text(-0.6, row, _plain(name), ha="right", va="center")
         for position, name in enumerate(names):
-            axes.text(position - 0.1, -0.6, name, rotation=35, ha="left", va="bottom")
-        figure.text(0.5, 1 - 0.3 / height, _title(penalty), ha="center", fontsize=11)
-        figure.text(0.5, 0.6 / height, _caption(penalty), ha="center", va="top", fontsize=8, color="0.35")
+            axes.text(position - 0.1, -0.6, _plain(name), rotation=35, ha="left", va="bottom")
+        figure.text(0.5, 1 - 0.12 / height, _plain("\n".join(title)), ha="center", va="top", fontsize=11)
+        figure.text(
+            0.5, (below - 0.1) / height, _plain("\n".join(caption)), ha="center", va="top", fontsize=8, color="0.35"
+        )
         return _saved(figure, path)
 
 
-def draw_curves(curves: pd.DataFrame, part: tuple[int, int], path: Path, value: str = "test_accuracy") -> list[Path]:
+def draw_curves(
+    curves: pd.DataFrame,
+    part: tuple[int, int],
+    path: Path,
+    name: str = "test accuracy",
+    looks_of: Mapping[str, Look] | None = None,
+) -> list[Path]:
     """The curves of one setting, whole and, beside, the part between two numbers of labels.
 
-    `curves` are rows of `al_bench.analysis.curves.learning_curves`; as `path`.png and `path`.pdf.
+    Args:
+        curves: rows of `al_bench.analysis.curves.learning_curves`.
+        part: the two numbers of labels.
+        path: without the endings .png and .pdf.
+        name: of what is shown, with what the bands are.
+        looks_of: by strategy; by default those of these strategies alone.
     """
     curves = curves[curves["is_common"]]
     setting = setting_names(curves.iloc[:1])[0]
     strategies = list(dict.fromkeys(curves["strategy"]))
-    looks_of = looks(strategies)
+    looks_of = looks_of or looks(strategies)
     labels = curves["num_labelled"]
     parts = {"all rounds": (labels.min(), labels.max()), "the part compared": part}
     with mpl.rc_context(STYLE):
-        width = 5.2 * len(parts) + 1.4
+        beside = 0.9 + LETTER * max(map(len, strategies))
+        width = 10.5 + beside
         figure = Figure(figsize=(width, 4.2))
-        figure.subplots_adjust(left=0.8 / width, right=1 - 1.5 / width, bottom=0.13, top=0.86, wspace=0.16)
-        for axes, (name, limits) in zip(figure.subplots(1, len(parts)), parts.items(), strict=True):
+        figure.subplots_adjust(left=0.8 / width, right=1 - beside / width, bottom=0.13, top=0.86, wspace=0.16)
+        for axes, (title, limits) in zip(figure.subplots(1, len(parts)), parts.items(), strict=True):
             shown = curves[labels.between(*limits)]
             for strategy in strategies:
                 _draw_curve(axes, shown[shown["strategy"] == strategy], strategy, looks_of[strategy])
             axes.set_xlabel("labelled examples")
             axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
-            axes.set_title(name, fontsize=10)
-        figure.axes[0].set_ylabel(AXIS_NAMES[value])
+            axes.set_title(title, fontsize=10)
+        figure.axes[0].set_ylabel(name)
         figure.axes[-1].legend(**BESIDE)
-        figure.suptitle(setting, fontsize=11)
+        figure.suptitle(_plain(setting), fontsize=11)
         return _saved(figure, path)
 
 
-def draw_distributions(distributions: pd.DataFrame, group: Mapping[str, object], path: Path) -> list[Path]:
+def draw_distributions(
+    distributions: pd.DataFrame,
+    group: Mapping[str, object],
+    path: Path,
+    looks_of: Mapping[str, Look] | None = None,
+) -> list[Path]:
     """Cumulative distributions, as `al_bench.analysis.cdf.cumulative_distributions` gives them."""
     strategies = list(dict.fromkeys(distributions["strategy"]))
     errors = distributions["normalised_error"].replace(np.inf, np.nan)
@@ -103,27 +129,30 @@ def draw_distributions(distributions: pd.DataFrame, group: Mapping[str, object],
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 4.2), layout="constrained")
         axes = figure.subplots()
-        for strategy, look in looks(strategies).items():
+        for strategy in strategies:
+            look = (looks_of or looks(strategies))[strategy]
             of_strategy = distributions[distributions["strategy"] == strategy]
             x = [low - margin, *of_strategy["normalised_error"], high + margin]
             y = [0.0, *of_strategy["share"], of_strategy["share"].iloc[-1]]
             if not np.isfinite(of_strategy["normalised_error"]).all():
                 y[-1] = y[-3] if len(y) > 2 else 0.0
-            axes.step(x, y, where="post", color=look.colour, linestyle=look.dash, label=strategy)
+            every = slice(1, -1, max(1, -(-len(x) // MAX_MARKERS)))
+            line: Any = {"color": look.colour, "linestyle": look.dash, "marker": look.marker, "markersize": 4.5}
+            axes.step(x, y, where="post", markevery=every, label=_plain(strategy), **line)
         axes.set_xlim(low - margin, high + margin)
         axes.set_xlabel("error / error of Random")
         axes.set_ylabel("share of comparisons")
-        axes.set_title(group_name(group), fontsize=11)
+        axes.set_title(_plain(group_name(group)), fontsize=11)
         axes.legend(**BESIDE)
         return _saved(figure, path)
 
 
-def draw_gains(mean_areas: pd.DataFrame, path: Path) -> list[Path]:
-    """Gains over Random in the area under the budget curve, a row per setting, with 95 % intervals."""
+def draw_gains(mean_areas: pd.DataFrame, path: Path, looks_of: Mapping[str, Look] | None = None) -> list[Path]:
+    """Gains over Random in the area under the budget curve, a row per setting, with 95 % BCa intervals."""
     strategies = [name for name in ordered(mean_areas["strategy"].unique().tolist()) if name != BASELINE]
     names = setting_names(mean_areas)
     settings = list(dict.fromkeys(names))
-    looks_of = looks(strategies)
+    looks_of = looks_of or looks(strategies)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.5, 1.5 + 0.16 * len(settings) * (len(strategies) + 1)), layout="constrained")
         axes = figure.subplots()
@@ -141,16 +170,18 @@ def draw_gains(mean_areas: pd.DataFrame, path: Path) -> list[Path]:
                 fmt=look.marker,
                 color=look.colour,
                 markersize=5,
-                label=strategy,
+                label=_plain(strategy),
             )
-        axes.set_yticks(range(len(settings)), settings)
+        axes.set_yticks(range(len(settings)), map(_plain, settings))
         axes.set_ylim(len(settings) - 0.5, -0.5)
-        axes.set_xlabel("mean accuracy over the budget, minus Random's")
+        axes.set_xlabel("mean accuracy over the budget, minus Random's (95 % BCa)")
         axes.legend(**BESIDE)
         return _saved(figure, path)
 
 
-def draw_ranks(ranks: Ranks, path: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+def draw_ranks(
+    ranks: Ranks, path: Path, looks_of: Mapping[str, Look] | None = None, formats: Sequence[str] = FORMATS
+) -> list[Path]:
     """A critical-difference diagram: strategies on a bar do not differ significantly (Demsar, 2006)."""
     import scikit_posthocs  # takes a second, with statsmodels
 
@@ -165,28 +196,31 @@ def draw_ranks(ranks: Ranks, path: Path, formats: Sequence[str] = FORMATS) -> li
             ax=axes,
             label_fmt_left="{label} ({rank:.2f})",
             label_fmt_right="({rank:.2f}) {label}",
-            text_h_margin=0.05,
-            color_palette={name: look.colour for name, look in looks(strategies).items()},
+            text_h_margin=0.15,
+            color_palette={name: (looks_of or looks(strategies))[name].colour for name in strategies},
         )
         axes.set_title(
-            f"mean ranks over {len(ranks.settings)} settings; Friedman p = {ranks.p_value:.2g}, "
-            f"critical difference {ranks.critical_difference:.2f}",
+            f"mean ranks over {len(ranks.settings)} settings; Friedman p = {ranks.p_value:.2g}\n"
+            f"critical difference {ranks.critical_difference:.2f}: strategies on a bar do not differ significantly",
             fontsize=10,
         )
         return _saved(figure, path, formats)
 
 
-def draw_by_setting(table: pd.DataFrame, name: str, path: Path, *, is_log: bool = False) -> list[Path]:
+def draw_by_setting(
+    table: pd.DataFrame, name: str, path: Path, looks_of: Mapping[str, Look] | None = None, *, is_log: bool = False
+) -> list[Path]:
     """A mark per strategy in a row per setting; `table` has settings as index and strategies as columns."""
-    looks_of = looks(table.columns.tolist())
+    looks_of = looks_of or looks(table.columns)
     with mpl.rc_context(STYLE):
         height = max(1.3 + 0.3 * len(table), 0.6 + 0.19 * len(table.columns))
         figure = Figure(figsize=(7.5, height), layout="constrained")
         axes = figure.subplots()
-        for strategy in table.columns:
+        for position, strategy in enumerate(table.columns):
             look = looks_of[strategy]
-            axes.plot(table[strategy], range(len(table)), look.marker, color=look.colour, alpha=0.85, label=strategy)
-        axes.set_yticks(range(len(table)), table.index)
+            y = np.arange(len(table)) + 0.6 * ((position + 0.5) / len(table.columns) - 0.5)
+            axes.plot(table[strategy], y, look.marker, color=look.colour, label=_plain(strategy))
+        axes.set_yticks(range(len(table)), map(_plain, table.index))
         axes.set_ylim(len(table) - 0.5, -0.5)
         if is_log:
             axes.set_xscale("log")
@@ -206,7 +240,7 @@ def _draw_curve(axes: Axes, curve: pd.DataFrame, strategy: str, look: Look) -> N
         marker=look.marker,
         markersize=4.5,
         markevery=max(1, -(-len(x) // MAX_MARKERS)),
-        label=strategy,
+        label=_plain(strategy),
     )
     axes.fill_between(x, curve["low"], curve["high"], color=look.colour, alpha=0.15, linewidth=0)
 
@@ -216,14 +250,17 @@ def _title(penalty: PenaltyMatrix) -> str:
 
 
 def _caption(penalty: PenaltyMatrix) -> str:
-    if not penalty.without_budgets:
-        return "rows beat columns; column means: lower is better"
-    return f"rows beat columns; column means: lower is better; without budgets: {_some(penalty.without_budgets)}"
+    parts = [f"rows beat columns; column means: lower is better; definition: {penalty.definition}"]
+    if penalty.without_budgets:
+        parts.append(f"without budgets: {', '.join(penalty.without_budgets)}")
+    if penalty.missing:
+        parts.append(f"partial: {len(penalty.missing)} runs are missing or too short, an empty cell was not compared")
+    return "; ".join(parts)
 
 
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return "\n" + ",\n".join(names[:MAX_NAMED]) + more
+def _plain(name: str) -> str:
+    """A name as it is: matplotlib takes what stands between two dollars for mathematics."""
+    return str(name).replace("$", r"\$")
 
 
 def _saved(figure: Figure, path: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
@@ -231,6 +268,8 @@ def _saved(figure: Figure, path: Path, formats: Sequence[str] = FORMATS) -> list
     saved = []
     for suffix in formats:
         partial = path.with_name(f".{path.name}.{suffix}.partial")
-        figure.savefig(partial, dpi=150, format=suffix)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a letter that the font lacks
+            figure.savefig(partial, dpi=150, format=suffix)
         saved.append(partial.replace(path.with_name(f"{path.name}.{suffix}")))
     return saved

@@ -1,11 +1,13 @@
 """Figures that answer to the pointer, for a notebook and for the report (plotly)."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from al_bench.analysis.settings import BASELINE, ordered, setting_names
-from al_bench.analysis.style import looks
+from al_bench.analysis.style import Look, looks
 
 AXIS = {"gridcolor": "#e6e6e6", "zerolinecolor": "#999", "linecolor": "#444", "ticks": "outside"}
 LAYOUT = {
@@ -15,18 +17,24 @@ LAYOUT = {
     "hoverlabel": {"namelength": -1},
     "paper_bgcolor": "rgba(0,0,0,0)",
 }
-MAX_MARKERS = 40  # on a curve
+MAX_MARKERS = 12  # on a curve
 DIGITS = 5
 
 
-def curves_figure(curves: pd.DataFrame, part: tuple[int, int], name: str = "test accuracy") -> go.Figure:
+def curves_figure(
+    curves: pd.DataFrame,
+    part: tuple[int, int],
+    name: str = "test accuracy",
+    looks_of: Mapping[str, Look] | None = None,
+) -> go.Figure:
     """The curves of one setting: rows of `al_bench.analysis.curves.learning_curves`.
 
     The pointer shows value, interval and number of seeds; a button shows the part between two numbers of labels.
     """
     curves = curves[curves["is_common"]].round(DIGITS)
     figure = go.Figure()
-    for strategy, look in looks(list(dict.fromkeys(curves["strategy"]))).items():
+    for strategy in dict.fromkeys(curves["strategy"]):
+        look = (looks_of or looks(curves["strategy"]))[strategy]
         curve = curves[curves["strategy"] == strategy]
         x = curve["num_labelled"].to_numpy()
         shared = {"legendgroup": strategy, "x": x}
@@ -46,13 +54,16 @@ def curves_figure(curves: pd.DataFrame, part: tuple[int, int], name: str = "test
             **shared,
             y=curve["mean"],
             name=strategy,
-            mode="lines+markers" if len(x) <= MAX_MARKERS else "lines",
+            mode="lines+markers",
             line={"color": look.colour, "dash": look.plotly_dash, "width": 2},
-            marker={"symbol": look.plotly_marker, "size": 6},
-            customdata=curve[["low", "high", "num_seeds"]].to_numpy(),
+            marker={"symbol": look.plotly_marker, "size": 7, "maxdisplayed": MAX_MARKERS},
+            customdata=[
+                [_interval(low, high), num_seeds]
+                for low, high, num_seeds in zip(curve["low"], curve["high"], curve["num_seeds"], strict=True)
+            ],
             hovertemplate=(
-                f"<b>{strategy}</b><br>%{{x:,}} labels: %{{y:.4f}}<br>%{{customdata[0]:.4f}} to "
-                "%{customdata[1]:.4f}, %{customdata[2]} seeds<extra></extra>"
+                f"<b>{strategy}</b><br>%{{x:,}} labels: %{{y:.4f}}<br>%{{customdata[0]}}"
+                "%{customdata[1]} seeds<extra></extra>"
             ),
         )
     figure.update_layout(
@@ -63,21 +74,23 @@ def curves_figure(curves: pd.DataFrame, part: tuple[int, int], name: str = "test
     return figure
 
 
-def distributions_figure(distributions: pd.DataFrame) -> go.Figure:
+def distributions_figure(distributions: pd.DataFrame, looks_of: Mapping[str, Look] | None = None) -> go.Figure:
     """Cumulative distributions, as `al_bench.analysis.cdf.cumulative_distributions` gives them."""
     figure = go.Figure()
     errors = distributions["normalised_error"].replace(np.inf, np.nan).round(DIGITS)
     low, high = min(errors.min(), 1.0), max(errors.max(), 1.0)
     margin = 0.05 * (high - low) or 0.05
-    for strategy, look in looks(list(dict.fromkeys(distributions["strategy"]))).items():
+    for strategy in dict.fromkeys(distributions["strategy"]):
+        look = (looks_of or looks(distributions["strategy"]))[strategy]
         of_strategy = distributions[(distributions["strategy"] == strategy) & errors.notna()].round(DIGITS)
         share = of_strategy["share"].tolist()
         figure.add_scatter(
             x=[low - margin, *of_strategy["normalised_error"], high + margin],
             y=[0, *share, share[-1] if share else 0],
             name=strategy,
-            mode="lines",
+            mode="lines+markers",
             line={"color": look.colour, "dash": look.plotly_dash, "shape": "hv", "width": 2},
+            marker={"symbol": look.plotly_marker, "size": 7, "maxdisplayed": MAX_MARKERS},
             hovertemplate=f"<b>{strategy}</b><br>%{{y:.0%}} at most %{{x:.3f}} x Random's error<extra></extra>",
         )
     x_axis = AXIS | {"title": {"text": "error / error of Random"}, "range": [low - margin, high + margin]}
@@ -85,12 +98,13 @@ def distributions_figure(distributions: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def gains_figure(mean_areas: pd.DataFrame) -> go.Figure:
-    """Gains over Random in the area under the budget curve, a row per setting, with 95 % intervals."""
+def gains_figure(mean_areas: pd.DataFrame, looks_of: Mapping[str, Look] | None = None) -> go.Figure:
+    """Gains over Random in the area under the budget curve, a row per setting, with 95 % BCa intervals."""
     strategies = [name for name in ordered(mean_areas["strategy"].unique().tolist()) if name != BASELINE]
     settings = list(dict.fromkeys(setting_names(mean_areas)))
     figure = go.Figure()
-    for position, (strategy, look) in enumerate(looks(strategies).items()):
+    for position, strategy in enumerate(strategies):
+        look = (looks_of or looks(strategies))[strategy]
         rows = mean_areas[(mean_areas["strategy"] == strategy) & mean_areas["gain"].notna()]
         names = setting_names(rows)
         figure.add_scatter(
@@ -107,12 +121,15 @@ def gains_figure(mean_areas: pd.DataFrame) -> go.Figure:
             name=strategy,
             mode="markers",
             marker={"color": look.colour, "symbol": look.plotly_marker, "size": 8},
-            customdata=np.stack([names, *(rows[each] for each in ("gain_low", "gain_high", "num_paired"))], axis=-1)
-            if len(rows)
-            else None,
+            customdata=[
+                [name, _interval(low, high), num_paired]
+                for name, low, high, num_paired in zip(
+                    names, rows["gain_low"], rows["gain_high"], rows["num_paired"], strict=True
+                )
+            ],
             hovertemplate=(
-                f"<b>{strategy}</b>, %{{customdata[0]}}<br>%{{x:+.4f}}, %{{customdata[1]:+.4f}} to "
-                "%{customdata[2]:+.4f}, %{customdata[3]} seeds<extra></extra>"
+                f"<b>{strategy}</b>, %{{customdata[0]}}<br>%{{x:+.4f}}<br>%{{customdata[1]}}"
+                "%{customdata[2]} seeds<extra></extra>"
             ),
         )
     figure.update_layout(
@@ -128,6 +145,11 @@ def gains_figure(mean_areas: pd.DataFrame) -> go.Figure:
         },
     )
     return figure
+
+
+def _interval(low: float, high: float) -> str:
+    """For people, or nothing where there is none."""
+    return "" if np.isnan(low) else f"{low:.4f} to {high:.4f}, "
 
 
 def _whole_and_part(curves: pd.DataFrame, part: tuple[int, int]) -> dict[str, object]:

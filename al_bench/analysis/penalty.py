@@ -20,19 +20,26 @@ from al_bench.analysis.settings import Floats, file_name, grouped, ordered, sett
 class PenaltyMatrix:
     """A matrix (K, K) with strategies as index and columns, and the settings that it sums over.
 
-    `group` says which settings: values of the columns it is grouped by. `without_budgets` are the settings that add
-    nothing, as Random is soon as good as with all labels.
+    Attributes:
+        matrix: NaN for a pair that could not be compared in any setting, which `missing` explains.
+        group: which settings: values of the columns it is grouped by.
+        settings: those with budgets.
+        without_budgets: those that add nothing, as a rule because Random is soon as good as with all labels.
+        missing: a line for each run that is missing or too short; pairs are compared on the seeds that both have.
+        definition: of the budgets, with what p-values are adjusted by.
     """
 
     matrix: pd.DataFrame
     group: Mapping[str, object]
     settings: tuple[str, ...]
     without_budgets: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    definition: str = "paper"
 
     @property
     def penalties(self) -> pd.Series:
-        """The mean of each column, the diagonal's 0 included: lower is better."""
-        return self.matrix.mean(axis=0)
+        """The mean of each column, the diagonal's 0 included: lower is better. NaN if an entry is."""
+        return self.matrix.mean(axis=0, skipna=False)
 
     @property
     def file_name(self) -> str:
@@ -42,16 +49,22 @@ class PenaltyMatrix:
     def as_table(self) -> pd.DataFrame:
         """The matrix with a last row `mean`, and the strategies in the first column."""
         table = pd.concat([self.matrix, self.penalties.to_frame("mean").T])
-        return table.rename_axis("strategy").reset_index()
+        names = table.index.tolist()
+        table.insert(0, "strategy", names, allow_duplicates=True)
+        return table.reset_index(drop=True)
 
 
 @dataclass(frozen=True)
 class SettingWins:
-    """Of one setting: entry (i, j) of `share_KK` is the share of its budgets at which i beats j."""
+    """Of one setting: entry (i, j) of `share_KK` is the share of its budgets at which i beats j.
+
+    Of those at which both have two seeds or more in common: all, unless runs are missing. NaN if there is none.
+    """
 
     setting: Mapping[str, object]
     budgets: tuple[int, ...]
     share_KK: Floats
+    missing: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -75,8 +88,9 @@ def penalty_matrices(
     """
     wins = setting_wins(rounds, definition, is_holm=is_holm, is_partial=is_partial)
     strategies = ordered(rounds["strategy"].unique().tolist())
+    described = f"{definition}{', Holm' if is_holm else ''}"
     return [
-        _summed([wins[position] for position in members], strategies, group)
+        _summed([wins[position] for position in members], strategies, group, described)
         for group, members in grouped([each.setting for each in wins])
     ]
 
@@ -86,26 +100,38 @@ def setting_wins(
 ) -> list[SettingWins]:
     """The wins of every setting; see `penalty_matrices`."""
     return [
-        SettingWins(setting.curves.setting, setting.budgets, _wins(setting, is_holm=is_holm))
+        SettingWins(setting.curves.setting, setting.budgets, _wins(setting, is_holm=is_holm), setting.missing)
         for setting in compared_settings(rounds, definition, is_partial=is_partial)
     ]
 
 
 def _wins(setting: Compared, *, is_holm: bool) -> Floats:
     num_strategies = len(setting.curves.strategies)
-    share_KK = np.zeros((num_strategies, num_strategies))
+    num_wins_KK, num_tested_KK = np.zeros((2, num_strategies, num_strategies))
     for budget in setting.budgets:
         tests = paired_tests(setting.curves.at(budget))
         p_KK = tests.holm_KK if is_holm else tests.p_KK
-        share_KK += ((p_KK < LEVEL) & (tests.mean_KK < 0)) / len(setting.budgets)
+        num_wins_KK += (p_KK < LEVEL) & (tests.mean_KK < 0)
+        num_tested_KK += tests.num_KK >= 2
+    np.fill_diagonal(num_tested_KK, len(setting.budgets))
+    share_KK: Floats = np.divide(
+        num_wins_KK, num_tested_KK, out=np.full_like(num_wins_KK, np.nan), where=num_tested_KK > 0
+    )
     return share_KK
 
 
-def _summed(members: Sequence[SettingWins], strategies: Sequence[str], group: dict[str, object]) -> PenaltyMatrix:
-    summed_KK = np.sum([member.share_KK for member in members], axis=0)
+def _summed(
+    members: Sequence[SettingWins], strategies: Sequence[str], group: dict[str, object], definition: str
+) -> PenaltyMatrix:
+    shares_SKK = np.array([member.share_KK for member in members if member.budgets])
+    summed_KK = np.zeros((len(strategies), len(strategies)))
+    if len(shares_SKK):
+        summed_KK = np.where(np.isnan(shares_SKK).all(axis=0), np.nan, np.nansum(shares_SKK, axis=0))
     return PenaltyMatrix(
         matrix=pd.DataFrame(summed_KK, index=list(strategies), columns=list(strategies)),
         group=group,
         settings=tuple(member.name for member in members if member.budgets),
         without_budgets=tuple(member.name for member in members if not member.budgets),
+        missing=tuple(line for member in members for line in member.missing),
+        definition=definition,
     )

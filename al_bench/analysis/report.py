@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import jinja2
+import numpy as np
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
@@ -43,7 +44,7 @@ def report(everything: Everything, command: Sequence[str]) -> str:
         "settings": report_tables.settings_table(everything),
         "comparison": _comparison(everything, plots),
         "curves": _curves(everything, plots),
-        "gains": plots.add(gains_figure(gains)) if len(gains) else None,
+        "gains": plots.add(gains_figure(gains, everything.looks)) if len(gains) else None,
         "area_tables": list(report_tables.area_tables(everything)),
         "cost_tables": list(report_tables.cost_tables(everything)),
         "ranks": _ranks(everything),
@@ -51,6 +52,7 @@ def report(everything: Everything, command: Sequence[str]) -> str:
         "versions": report_text.versions(everything.runs),
         "definition": everything.definition,
         "is_holm": everything.is_holm,
+        "bands": everything.bands,
         "plots": plots.figures,
         "plotly": get_plotlyjs(),
     }
@@ -84,15 +86,17 @@ def _comparison(everything: Everything, plots: Plots) -> dict[str, object]:
         for penalty in comparison.matrices
     ]
     distributions = [
-        (group_name(group), plots.add(distributions_figure(each))) for group, each in comparison.distributions
+        (group_name(group), plots.add(distributions_figure(each, everything.looks)))
+        for group, each in comparison.distributions
     ]
-    return {"refusal": "", "groups": groups, "distributions": distributions}
+    missing = [line for setting in comparison.settings for line in setting.missing]
+    return {"refusal": "", "missing": missing, "groups": groups, "distributions": distributions}
 
 
 def _matrix(penalty: PenaltyMatrix) -> dict[str, object]:
     largest = max(len(penalty.settings), 1)
     rows = [
-        (name, [(f"{value:.2f}", min(value / largest, 1)) for value in values])
+        (name, [("" if np.isnan(value) else f"{value:.2f}", np.nan_to_num(value / largest)) for value in values])
         for name, *values in penalty.as_table().to_numpy().tolist()
     ]
     return {"names": list(penalty.matrix.columns), "rows": rows}
@@ -109,10 +113,10 @@ def _curves(everything: Everything, plots: Plots) -> list[dict[str, object]]:
             {
                 "id": f"setting-{number}",
                 "name": curves.name,
-                "accuracy": plots.add(curves_figure(of_setting, part)),
+                "accuracy": plots.add(curves_figure(of_setting, part, "test accuracy", everything.looks)),
                 "balanced": None
                 if balanced_of_setting is None
-                else plots.add(curves_figure(balanced_of_setting, part, "balanced test accuracy")),
+                else plots.add(curves_figure(balanced_of_setting, part, "balanced test accuracy", everything.looks)),
                 "differences": report_tables.differences_from_random(everything.comparison, curves),
             }
         )
@@ -124,7 +128,7 @@ def _ranks(everything: Everything) -> dict[str, object]:
     if isinstance(ranks, str):
         return {"refusal": ranks}
     with TemporaryDirectory() as folder:
-        (path,) = draw_ranks(ranks, Path(folder) / "ranks", formats=["svg"])
+        (path,) = draw_ranks(ranks, Path(folder) / "ranks", everything.looks, formats=["svg"])
         svg = path.read_text(encoding="utf-8")
     return {
         "refusal": "",

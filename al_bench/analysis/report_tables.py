@@ -8,7 +8,6 @@ import pandas as pd
 from al_bench.analysis.curves import compared_part
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.ranks import LEVEL
-from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import BASELINE, Curves, ordered, rows_of, setting_names
 
 POINTS = 100  # percentage points
@@ -47,6 +46,8 @@ def differences_from_random(comparison: Comparison | str, curves: Curves) -> dic
     for first, second, budget, difference, p, p_holm in pairs[columns].itertuples(index=False, name=None):
         if BASELINE in (first, second):
             strategy, sign = (second, -POINTS) if first == BASELINE else (first, POINTS)
+            if np.isnan(difference):
+                continue
             stars = "" if not p < LEVEL else "*" if not p_holm < LEVEL else "**"
             against[strategy, budget] = f"{sign * difference:+.2f}{stars}"
     budgets = sorted(pairs["num_labelled"].unique().tolist())
@@ -64,29 +65,28 @@ def area_tables(everything: Everything) -> Iterator[dict[str, object]]:
         "Area under the budget curve",
         "mean test accuracy over the numbers of labels that all strategies have, with 95 % BCa intervals over seeds",
         areas,
-        [_with_interval(*values) for values in zip(areas["area"], areas["area_low"], areas["area_high"], strict=True)],
+        map(_with_interval, areas["area"], areas["area_low"], areas["area_high"]),
         areas["area"],
     )
     if len(saved):
-        enough = saved[saved["random_labels"] == saved.groupby(SETTING)["random_labels"].transform("max")]
+        enough = saved[saved["target"] == "99 %"]
         yield _by_setting(
             "Labels saved",
-            "against Random, at 99 % of Random's final accuracy; ‘never’ if a strategy is not as accurate",
+            "against Random, at 99 % of Random's final accuracy",
             enough,
-            [
-                "never" if np.isnan(count) else f"{count:+,.0f} ({share:+.0%})"
-                for count, share in zip(enough["saved"], enough["saved_share"], strict=True)
-            ],
+            map(_saved, enough["saved"], enough["saved_share"], enough["to_labels"]),
             enough["saved"].fillna(-np.inf),
         )
     if balanced is not None:
         ends = {curves.name: compared_part(curves)[1] for curves in everything.settings}
-        at_end = balanced[balanced["num_labelled"] == [ends[name] for name in setting_names(balanced)]]
+        is_end = balanced["num_labelled"] == [ends[name] for name in setting_names(balanced)]
+        at_end = balanced[is_end & balanced["is_common"]]
         yield _by_setting(
             "Balanced accuracy",
-            "mean recall of the classes at the end of the part compared, and its interval over seeds",
+            "mean recall of the classes where Random first has 99 % of its final accuracy (without Random: with the "
+            f"most labels that all strategies have); {everything.bands}",
             at_end,
-            [_with_interval(*values) for values in zip(at_end["mean"], at_end["low"], at_end["high"], strict=True)],
+            map(_with_interval, at_end["mean"], at_end["low"], at_end["high"]),
             at_end["mean"],
         )
 
@@ -114,18 +114,32 @@ def cost_tables(everything: Everything) -> Iterator[dict[str, object]]:
 def _by_setting(
     title: str, caption: str, table: pd.DataFrame, texts: Iterable[str], merits: Iterable[float]
 ) -> dict[str, object]:
-    """Cells are (text, whether it is the best of its row); where there is no value, there is no text."""
+    """Cells are (text, whether it is the best of its row); where there is no value, there is no text.
+
+    Means over fewer seeds than another of the row has say so, and are not called the best.
+    """
     strategies = ordered(table["strategy"].unique().tolist())
-    rows: dict[str, dict[str, tuple[str, float]]] = {}
-    for name, strategy, text, merit in zip(setting_names(table), table["strategy"], texts, merits, strict=True):
-        rows.setdefault(name, {})[strategy] = "" if np.isnan(merit) else text, merit
+    num_seeds = table["num_seeds"] if "num_seeds" in table else pd.Series(0, table.index)
+    rows: dict[str, dict[str, tuple[str, float, int]]] = {}
+    columns = (setting_names(table), table["strategy"], texts, merits, num_seeds)
+    for name, strategy, text, merit, num in zip(*columns, strict=True):
+        rows.setdefault(name, {})[strategy] = "" if np.isnan(merit) else text, merit, num
     shown = []
     for name, known in rows.items():
-        best = max((merit for _, merit in known.values() if not np.isnan(merit)), default=np.nan)
-        cells = [known.get(strategy, ("", np.nan)) for strategy in strategies]
-        shown.append((name, [(text, merit == best and len(known) > 1) for text, merit in cells]))
+        most = max(num for _, _, num in known.values())
+        best = max((merit for _, merit, num in known.values() if num == most and not np.isnan(merit)), default=np.nan)
+        cells = []
+        for strategy in strategies:
+            text, merit, num = known.get(strategy, ("", np.nan, most))
+            few = f"\n{num} of {most} seeds" if text and num < most else ""
+            cells.append((text + few, merit == best and num == most and len(known) > 1))
+        shown.append((name, cells))
     return {"title": title, "caption": caption, "names": strategies, "rows": shown}
 
 
 def _with_interval(value: float, low: float, high: float) -> str:
     return f"{value:.4f}" if np.isnan(low) else f"{value:.4f}\n{low:.4f} to {high:.4f}"
+
+
+def _saved(count: float, share: float, to_labels: int) -> str:
+    return f"not with {to_labels:,}" if np.isnan(count) else f"{count:+,.0f} ({share:+.0%})"

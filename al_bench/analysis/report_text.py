@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from al_bench.analysis.areas import common_range
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.ranks import LEVEL, Ranks
 from al_bench.analysis.runs import Run, State, described
-from al_bench.analysis.settings import setting_names
+from al_bench.analysis.settings import BASELINE, setting_names
 
 MAX_LISTED = 30  # lines of a list
 POINTS = 100  # percentage points
@@ -25,7 +26,7 @@ def facts(everything: Everything) -> list[tuple[str, str]]:
     return [
         ("runs finished", f"{states[State.FINISHED]:,} of {len(everything.runs):,}"),
         ("settings", f"{len(settings)}"),
-        ("strategies", f"{everything.mean_areas['strategy'].nunique()}"),
+        ("strategies", f"{everything.rounds['strategy'].nunique()}"),
         ("seeds", f"{len(seeds)}"),
         ("hours of training and querying", f"{seconds / 3600:,.1f}"),
     ]
@@ -35,20 +36,24 @@ def in_short(everything: Everything) -> Iterator[str]:
     """Sentences: which strategy is better, and how sure that is."""
     comparison, ranks = everything.comparison, everything.ranks
     if isinstance(comparison, Comparison) and comparison.matrices[0].settings:
-        penalties = comparison.matrices[0].penalties.sort_values(kind="stable")
+        penalties = comparison.matrices[0].penalties.dropna().sort_values(kind="stable")
         listed = ", ".join(f"{name} {value:.2f}" for name, value in penalties.items())
         yield f"Mean penalties, the lowest and best first: {listed}."
+    if isinstance(comparison, str):
+        yield "Penalties and errors relative to Random are not compared: see what is missing below."
     if isinstance(ranks, Ranks):
         yield rank_sentence(ranks)
-    if isinstance(comparison, Comparison) and len(comparison.differences):
-        smallest = POINTS * comparison.differences["smallest_significant"].dropna()
-        seeds = comparison.differences["num_seeds"]
-        num_seeds = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
-        yield (
-            f"With {num_seeds} seeds, a difference between two strategies had to be {smallest.median():.2f} points of "
-            f"accuracy to be significant at 5 % (median over pairs and budgets; 90 % are between "
-            f"{smallest.quantile(0.05):.2f} and {smallest.quantile(0.95):.2f}): smaller ones could not have been shown."
-        )
+    if isinstance(comparison, Comparison):
+        smallest = POINTS * comparison.differences["smallest_significant"]
+        is_varied = smallest > 0
+        smallest, seeds = smallest[is_varied], comparison.differences["num_seeds"][is_varied]
+        if len(smallest):
+            num_seeds = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
+            yield (
+                f"With {num_seeds} seeds, two strategies typically had to differ by {smallest.median():.2f} points of "
+                f"accuracy to differ significantly (5 %; median over pairs and budgets, of which 90 % needed "
+                f"{smallest.quantile(0.05):.2f} to {smallest.quantile(0.95):.2f})."
+            )
 
 
 def rank_sentence(ranks: Ranks) -> str:
@@ -73,9 +78,26 @@ def warnings(everything: Everything) -> Iterator[str]:
         changed = [start for start in starts if start.get("commit_clean") is False]
         if changed:
             yield f"{name}: {len(changed)} starts were of a source tree with uncommitted changes"
+    yield from _short_strategies(everything)
     hit = everything.seconds[everything.seconds["epoch_limit_share"] > 0]
     for name, strategy, share in zip(setting_names(hit), hit["strategy"], hit["epoch_limit_share"], strict=True):
         yield f"{name} · {strategy}: the epoch limit ended training in {share:.0%} of the rounds"
+
+
+def _short_strategies(everything: Everything) -> Iterator[str]:
+    """Those that end before others do, so that areas and seconds of all are of fewer labels."""
+    for curves in everything.settings:
+        ends: dict[str, int] = {}
+        for strategy, _, labels_L, _ in curves.runs():
+            ends[strategy] = max(ends.get(strategy, 0), int(labels_L[-1]))
+        ends.pop(BASELINE, None)  # goes on to the end of the pool
+        short = [name for name, end in ends.items() if end == min(ends.values())]
+        if ends and min(ends.values()) < max(ends.values()):
+            last = common_range(curves)[1]
+            yield (
+                f"{curves.name}: {', '.join(short)} ends at {min(ends.values()):,} labels, others go on to "
+                f"{max(ends.values()):,}; areas and seconds are of {last:,} labels"
+            )
 
 
 def _starts_by_setting(runs: Sequence[Run]) -> dict[str, list[dict[str, Any]]]:

@@ -3,8 +3,9 @@
 import csv
 import json
 import math
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +29,8 @@ REAL = (
     "unlabelled_entropy",
 )
 REQUIRED = (*IDENTITY, "round", "num_labelled", "test_accuracy")
+USUAL = ("test_balanced_accuracy", "epoch_limit_hit", "fit_seconds", "query_seconds", "class_counts")
+MARKS = {".lock", "rounds.csv", "environment.json", "error.json", "done.json"}
 MAX_LISTED = 10
 
 
@@ -36,7 +39,11 @@ Columns = dict[str, list[Any]]
 
 @dataclass(frozen=True)
 class Results:
-    """The rounds of all runs, and what could not be read, a line for each file."""
+    """The rounds of all runs, and what could not be read, a line for each file.
+
+    Beside the columns of rounds.csv, `is_finished` says of a run whether it has all labels that it was started for, as
+    far as its folder tells.
+    """
 
     rounds: pd.DataFrame
     problems: tuple[str, ...] = ()
@@ -61,15 +68,74 @@ def load_results(folder: Path) -> Results:
     """
     if not folder.is_dir():
         raise ResultsError(f"{folder}: there is no such folder")
-    return combined([read_rounds(path) for path in sorted(folder.rglob("rounds.csv"))], folder)
+    files = [file for _, _, file in run_directories(folder) if file is not None]
+    return combined(files, folder)
+
+
+def run_directories(folder: Path) -> Iterator[tuple[Path, Set[str], RoundsFile | None]]:
+    """Run directories in order of their paths: which of `MARKS` each holds, and its rounds.csv.
+
+    A folder is one if it holds a rounds.csv, or is named as one and holds another of the marks. Nothing below a run
+    is looked at.
+    """
+    seen: set[str] = set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        folders.sort()
+        path, names = Path(parent), MARKS.intersection(files)
+        if (real := os.path.realpath(path)) in seen:  # two links to one place, or a link to a folder above
+            folders.clear()
+            continue
+        seen.add(real)
+        file = read_rounds(path / "rounds.csv") if "rounds.csv" in names else None
+        is_named = bool(identity_of_path(path))
+        if file is not None or (names and is_named):
+            yield path, names, file
+        if is_named or (file is not None and file.columns is not None):
+            folders.clear()
+
+
+def identity_of_path(path: Path) -> dict[str, object]:
+    """From .../<dataset>/<model>/<strategy>/b<batch size>[/<variant>]/s<seed>; empty if it is not like that."""
+    *parts, last = path.absolute().parts
+    variant = "" if parts and re.fullmatch(r"b\d+", parts[-1]) else parts.pop() if parts else ""
+    if len(parts) < 4 or not re.fullmatch(r"b\d+", parts[-1]) or not re.fullmatch(r"s\d+", last):
+        return {}
+    dataset, model, strategy, batch_size = parts[-4:]
+    identity = {"dataset": dataset, "model": model, "batch_size": int(batch_size[1:]), "variant": variant}
+    return identity | {"strategy": strategy, "seed": int(last[1:])}
 
 
 def read_rounds(path: Path) -> RoundsFile:
     """A rounds.csv; what is wrong with it is told and not raised."""
     try:
         return RoundsFile(path, *_read(path))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, csv.Error) as error:
         return RoundsFile(path, None, str(error))
+
+
+def is_finished(path: Path) -> bool | None:
+    """Whether a run directory has all the labels that its last start asked for; None if nothing beside its rounds
+    tells.
+    """
+    done, starts = (read_json(path / name) for name in ("done.json", "environment.json"))
+    if done is None and starts is None:
+        return None
+    last = starts[-1] if isinstance(starts, list) and starts and isinstance(starts[-1], dict) else {}
+    if not isinstance(done, dict):
+        return False
+    asked = last["budget"] if isinstance(last.get("budget"), int) else done.get("pool_size")
+    num_labelled = done.get("num_labelled")
+    return isinstance(num_labelled, int) and num_labelled >= (asked if isinstance(asked, int) else 0)
+
+
+def read_json(path: Path) -> Any:
+    """What it holds; None without it, ValueError (not raised) if it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError) as error:
+        return ValueError(str(error))
 
 
 def combined(files: Sequence[RoundsFile], folder: Path) -> Results:
@@ -84,12 +150,19 @@ def combined(files: Sequence[RoundsFile], folder: Path) -> Results:
     for path, run in runs.items():
         identity = tuple(run[column][0] for column in IDENTITY)
         if identity in sources:
+            name = run_name(dict(zip(IDENTITY, identity, strict=True)))
             raise ResultsError(
-                f"{sources[identity].parent} and {path.parent} are the same run ({' · '.join(map(str, identity))}); "
-                "name a folder that holds one of them"
+                f"{sources[identity].parent} and {path.parent} are the same run ({name}); name a folder that holds one "
+                "of them"
             )
         sources[identity] = path
     return Results(_concatenated(list(runs.values())), problems)
+
+
+def run_name(identity: Mapping[str, object]) -> str:
+    """For people: `digits · mlp · badge · b100 · seed 0`."""
+    parts = (*(identity[key] for key in ("dataset", "model", "strategy")), f"b{identity['batch_size']}")
+    return " · ".join(map(str, filter(None, (*parts, identity["variant"], f"seed {identity['seed']}"))))
 
 
 def listed(lines: Iterable[str]) -> str:
@@ -102,7 +175,7 @@ def listed(lines: Iterable[str]) -> str:
 def _read(path: Path) -> tuple[Columns, str]:
     """The whole rows of a rounds.csv, and a remark if there is one; ValueError if they are no run's."""
     _check_version(path.parent / "done.json")
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")
     whole = text[: text.rfind("\n") + 1]
     header, *rows = list(csv.reader(whole.splitlines())) or [[]]
     if not header:
@@ -117,16 +190,25 @@ def _read(path: Path) -> tuple[Columns, str]:
         raise ValueError(f"round {short[0]} has {len(rows[short[0]])} values, not {len(header)}")
     run = {name: _converted(name, values) for name, values in zip(header, zip(*rows, strict=True), strict=True)}
     _check_run(run)
-    return run, "its last, half-written row is left out" if whole != text else ""
+    run["is_finished"] = [is_finished(path.parent) is not False] * len(rows)
+    remarks = ["its last, half-written row is left out"] if whole != text else []
+    if lacking := [column for column in USUAL if column not in header]:
+        remarks.append(f"it has no column {', '.join(lacking)}")
+    return run, "; ".join(remarks)
 
 
-def _check_version(done: Path) -> None:
-    try:
-        version = json.loads(done.read_text())["schema_version"] if done.exists() else SCHEMA_VERSION
-    except (ValueError, LookupError, TypeError) as error:
-        raise ValueError(f"{done.name} beside it cannot be read ({error})") from error
-    if version != SCHEMA_VERSION:
-        raise ValueError(f"it is of schema version {version}, and this al_bench reads {SCHEMA_VERSION}")
+def _check_version(path: Path) -> None:
+    done = read_json(path)
+    if done is None:
+        return
+    if not isinstance(done, dict):
+        raise ValueError(f"{path.name} beside it cannot be read ({done})")
+    if done.get("schema_version") != SCHEMA_VERSION:
+        raise ValueError(
+            f"it is of schema version {done.get('schema_version')}, and this al_bench reads {SCHEMA_VERSION}"
+        )
+    if not isinstance(done.get("num_labelled"), int):
+        raise ValueError(f"{path.name} beside it does not say how many labels the run has")
 
 
 def _converted(name: str, values: Sequence[str]) -> list[Any]:
@@ -154,10 +236,18 @@ def _check_run(run: Columns) -> None:
         raise ValueError("its rounds are not 0, 1, 2, ...")
     if any(after <= before for before, after in pairwise(run["num_labelled"])):
         raise ValueError("its numbers of labels do not grow")
-    if not all(0 <= accuracy <= 1 for accuracy in run["test_accuracy"]):
-        raise ValueError("its test_accuracy is not between 0 and 1")
-    if not re.fullmatch(r"[\d ]*", "".join(run.get("class_counts", []))):
-        raise ValueError("its class_counts are not numbers")
+    if run["batch_size"][0] < 1:
+        raise ValueError(f"its batch_size is {run['batch_size'][0]}")
+    for column in ("test_accuracy", "test_balanced_accuracy"):
+        if not all(0 <= value <= 1 or (math.isnan(value) and column not in REQUIRED) for value in run.get(column, [])):
+            raise ValueError(f"its {column} is not between 0 and 1")
+    counts = [text.split(" ") for text in run.get("class_counts", []) if text]
+    if len(set(map(len, counts))) > 1 or not all(_are_counts(texts) for texts in counts):
+        raise ValueError("its class_counts are not a number of examples for each class")
+
+
+def _are_counts(texts: Sequence[str]) -> bool:
+    return all(text.isdecimal() for text in texts) and any(text.strip("0") for text in texts)
 
 
 def _concatenated(runs: Sequence[Columns]) -> pd.DataFrame:

@@ -1,10 +1,8 @@
 """How the runs of a folder stand: finished, running, failed, interrupted, broken or missing."""
 
 import fcntl
-import json
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import product
@@ -13,11 +11,18 @@ from typing import Any
 
 import pandas as pd
 
-from al_bench.analysis.results import IDENTITY, SETTING, RoundsFile, read_rounds
+from al_bench.analysis.results import (
+    IDENTITY,
+    SETTING,
+    RoundsFile,
+    identity_of_path,
+    is_finished,
+    read_json,
+    run_directories,
+    run_name,
+)
 from al_bench.analysis.settings import setting_name
 from al_bench.errors import ResultsError
-
-MARKS = {".lock", "rounds.csv", "environment.json", "error.json", "done.json"}
 
 
 class State(StrEnum):
@@ -61,10 +66,7 @@ class Run:
     @property
     def name(self) -> str:
         """For people: `digits · mlp · badge · b100 · seed 0`."""
-        if not self.identity:
-            return str(self.path)
-        parts = (*(self.identity[key] for key in ("dataset", "model", "strategy")), f"b{self.identity['batch_size']}")
-        return " · ".join(map(str, filter(None, (*parts, self.identity["variant"], f"seed {self.identity['seed']}"))))
+        return run_name(self.identity) if self.identity else str(self.path)
 
 
 def runs_in(folder: Path) -> list[Run]:
@@ -75,7 +77,7 @@ def runs_in(folder: Path) -> list[Run]:
     """
     if not folder.is_dir():
         raise ResultsError(f"{folder}: there is no such folder")
-    runs = [_run(path, names) for path, names in sorted(_run_directories(folder))]
+    runs = [_run(*found) for found in run_directories(folder)]
     if not runs:
         raise ResultsError(f"{folder}: there are no runs in it")
     return sorted([*runs, *_missing(runs)], key=lambda run: (bool(run.identity), *run.identity.values()))
@@ -93,33 +95,22 @@ def runs_table(runs: list[Run]) -> pd.DataFrame:
 
 def described(runs: Sequence[Run]) -> list[str]:
     """A line per setting, strategy and message, with its seeds: `digits · mlp · badge · b100 · seeds 0, 2`."""
-    lines: dict[tuple[str, str], list[object]] = {}
+    seeds: dict[tuple[str, str], list[str]] = {}
     for run in runs:
-        name, _, seed = run.name.rpartition(" · seed ")
-        lines.setdefault((name, run.message), []).append(seed)
+        name, _, seed = run.name.rpartition(" · seed ") if run.identity else (run.name, "", "")
+        seeds.setdefault((name, run.message), []).extend([seed] if run.identity else [])
     return [
-        "".join(
-            [
-                f"{name} · seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}" if name else str(seeds[0]),
-                f": {message}" if message else "",
-            ]
-        )
-        for (name, message), seeds in lines.items()
+        name
+        + (f" · seed{'s' * (len(known) > 1)} {', '.join(known)}" if known else "")
+        + (f": {message}" if message else "")
+        for (name, message), known in seeds.items()
     ]
 
 
-def _run_directories(folder: Path) -> Iterator[tuple[Path, set[str]]]:
-    for parent, folders, files in os.walk(folder):
-        if names := MARKS.intersection(files):
-            folders.clear()  # nothing below a run directory is another
-            yield Path(parent), names
-
-
-def _run(path: Path, names: set[str]) -> Run:
-    file = read_rounds(path / "rounds.csv") if "rounds.csv" in names else None
+def _run(path: Path, names: Set[str], file: RoundsFile | None) -> Run:
     columns = file.columns if file is not None else None
-    identity = {key: columns[key][0] for key in IDENTITY} if columns else _identity_of(path)
-    starts, done, error = (_json(path / name, names) for name in ("environment.json", "done.json", "error.json"))
+    identity = {key: columns[key][0] for key in IDENTITY} if columns else identity_of_path(path)
+    starts, done, error = (read_json(path / name) for name in ("environment.json", "done.json", "error.json"))
     known = tuple(start for start in starts if isinstance(start, dict)) if isinstance(starts, list) else ()
     num_labelled = columns["num_labelled"][-1] if columns else 0
     state = State.INTERRUPTED
@@ -131,33 +122,17 @@ def _run(path: Path, names: set[str]) -> Run:
     elif error is not None:
         told = error if isinstance(error, dict) else {}
         state, message = State.FAILED, f"{told.get('type', 'unknown error')}: {told.get('message', '')}"
-    elif isinstance(done, dict) and _is_all(done, known):
+    elif is_finished(path):
         state, message = State.FINISHED, ""
     return Run(identity, state, " ".join(message.split()), path, num_labelled, known, file)
 
 
 def _problem(identity: Mapping[str, object], file: RoundsFile | None, done: object) -> str:
     if not identity:
-        return "its path is not that of a run, and it has no rounds"
+        return f"its path is not that of a run, and rounds.csv cannot be used: {file.problem if file else ''}"
     if file is not None and file.columns is None:
         return f"rounds.csv: {file.problem}"
     return "it is marked as finished and has no rounds.csv" if done is not None and file is None else ""
-
-
-def _is_all(done: Mapping[str, Any], starts: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a finished run has the labels that its last start asked for."""
-    asked = (starts[-1].get("budget") if starts else None) or done.get("pool_size") or 0
-    return bool(done.get("num_labelled", 0) >= asked)
-
-
-def _json(path: Path, names: set[str]) -> Any:
-    """What it holds; None without it, ValueError if it cannot be read."""
-    if path.name not in names:
-        return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        return ValueError(str(error))
 
 
 def _is_locked(path: Path) -> bool:
@@ -175,17 +150,6 @@ def _is_locked(path: Path) -> bool:
     finally:
         os.close(lock)
     return False
-
-
-def _identity_of(path: Path) -> dict[str, object]:
-    """From .../<dataset>/<model>/<strategy>/b<batch size>[/<variant>]/s<seed>; empty if it is not like that."""
-    *parts, last = path.absolute().parts
-    variant = "" if parts and re.fullmatch(r"b\d+", parts[-1]) else parts.pop() if parts else ""
-    if len(parts) < 4 or not re.fullmatch(r"b\d+", parts[-1]) or not re.fullmatch(r"s\d+", last):
-        return {}
-    dataset, model, strategy, batch_size = parts[-4:]
-    identity = {"dataset": dataset, "model": model, "batch_size": int(batch_size[1:]), "variant": variant}
-    return identity | {"strategy": strategy, "seed": int(last[1:])}
 
 
 def _missing(runs: list[Run]) -> list[Run]:

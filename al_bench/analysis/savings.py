@@ -3,44 +3,58 @@
 import numpy as np
 import pandas as pd
 
-from al_bench.analysis.budgets import budgets_of, enough_labels
+from al_bench.analysis.budgets import ENOUGH, TIE, budgets_of
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import BASELINE, setting_curves
 
-COLUMNS = [*SETTING, "random_labels", "accuracy", "strategy", "labels", "saved", "saved_share"]
+COLUMNS = [
+    *SETTING,
+    "target",
+    "random_labels",
+    "accuracy",
+    "strategy",
+    "num_seeds",
+    "labels",
+    "to_labels",
+    "saved",
+    "saved_share",
+]
 
 
 def labels_saved(rounds: pd.DataFrame) -> pd.DataFrame:
-    """At the accuracies that Random reaches at the compared numbers of labels, and at 99 % of its final one.
+    """At the accuracies that Random has at the compared numbers of labels, and at 99 % of its final one.
 
-    Accuracies are means over the seeds, linear between rounds. Settings without Random are left out.
+    Accuracies are means over the seeds, linear between rounds. Settings without Random, and strategies without runs,
+    are left out.
 
     Returns:
-        The columns of a setting, random_labels and accuracy (Random's), strategy, labels (the fewest with which it is
-        as accurate; NaN if it never is), saved (random_labels - labels), saved_share (of random_labels).
+        The columns of a setting, target (`budget`, or `99 %`), random_labels and accuracy (Random's), strategy,
+        num_seeds, labels (the fewest with which it is as accurate; NaN if it is not with any up to to_labels), saved
+        (random_labels - labels), saved_share (of random_labels).
     """
     rows: list[list[object]] = []
     for curves in setting_curves(rounds):
         random = curves.mean_accuracy(BASELINE) if BASELINE in curves.strategies else pd.Series(dtype=float)
         if random.empty:
             continue
-        targets = {enough_labels(random)}
-        if len(curves.seeds) > 1:
-            targets |= set(budgets_of(curves, "paper"))
-        for random_labels in sorted(targets):
-            accuracy = float(np.interp(random_labels, random.index, random))
-            for strategy in curves.strategies:
-                labels = labels_needed(curves.mean_accuracy(strategy), accuracy)
-                saved = random_labels - labels
-                rows.append(
-                    [*curves.setting.values(), random_labels, accuracy, strategy, labels, saved, saved / random_labels]
-                )
+        budgets = budgets_of(curves, "paper") if len(curves.seeds) > 1 else []
+        enough = ENOUGH * float(random.iloc[-1])
+        targets = [("budget", float(n), float(np.interp(n, random.index, random))) for n in budgets]
+        for target, random_labels, accuracy in [*targets, ("99 %", labels_needed(random, enough), enough)]:
+            for strategy, error_SL in zip(curves.strategies, curves.error_KSL, strict=True):
+                curve = curves.mean_accuracy(strategy)
+                if curve.empty:
+                    continue
+                labels = labels_needed(curve, accuracy)
+                saved, num_seeds = random_labels - labels, int((~np.isnan(error_SL).all(axis=1)).sum())
+                row = [target, random_labels, accuracy, strategy, num_seeds, labels, int(curve.index[-1])]
+                rows.append([*curves.setting.values(), *row, saved, saved / random_labels])
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def labels_needed(curve: pd.Series, accuracy: float) -> float:
     """The fewest labels (the index) at which a curve, linear between its points, is so high; NaN if it never is."""
-    is_enough = (curve >= accuracy).to_numpy()
+    is_enough = (curve >= accuracy - TIE).to_numpy()
     if not is_enough.any():
         return np.nan
     position = int(is_enough.argmax())
@@ -48,5 +62,5 @@ def labels_needed(curve: pd.Series, accuracy: float) -> float:
     if position == 0:
         return float(labels[0])
     before = position - 1
-    share = (accuracy - values[before]) / (values[position] - values[before])
+    share = min((accuracy - values[before]) / (values[position] - values[before]), 1.0)
     return float(labels[before] + share * (labels[position] - labels[before]))

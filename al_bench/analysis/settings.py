@@ -34,6 +34,7 @@ class Curves:
     seeds: tuple[int, ...]
     labels: tuple[int, ...]
     error_KSL: Floats
+    unfinished: frozenset[tuple[str, int]] = frozenset()  # strategy and seed
 
     @property
     def name(self) -> str:
@@ -78,7 +79,9 @@ def setting_curves(rounds: pd.DataFrame, value: str = "test_accuracy") -> list[C
         ]
         error_KSL[positions[0], positions[1], positions[2]] = 1 - of_setting[value].to_numpy()
         setting = dict(zip(SETTING, values, strict=True))
-        curves.append(Curves(setting, tuple(strategies), tuple(seeds), tuple(labels), error_KSL))
+        is_open = ~of_setting["is_finished"] if "is_finished" in of_setting else pd.Series(False, of_setting.index)
+        unfinished = frozenset(zip(of_setting["strategy"][is_open], of_setting["seed"][is_open], strict=True))
+        curves.append(Curves(setting, tuple(strategies), tuple(seeds), tuple(labels), error_KSL, unfinished))
     return curves
 
 

@@ -3,7 +3,7 @@
 Colours are those of Okabe and Ito, "Color Universal Design" (2008), and of Tol, "Colour Schemes" (2021, muted).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -53,14 +53,19 @@ LOOKS = {
     "kdpp": Look("#44AA99", "-", "p"),
     "kmeans": Look("#999933", "--", "h"),
 }
-OTHERS = tuple(
-    Look(colour, dash, marker)
-    for dash, marker in (("-.", "<"), (":", ">"), ("-", "s"), ("--", "^"))
-    for colour in ("#332288", "#AA4499", "#661100", "#6699CC", "#888888", "#117733")
+COLOURS = ("#332288", "#AA4499", "#661100", "#6699CC", "#888888", "#117733")
+MARKERS = ("<", ">", "s", "^", "D", "v", "P")
+DASHES = ("-", "-.", "--", ":")
+OTHERS = tuple(  # neighbours differ in all three
+    Look(COLOURS[number % 6], DASHES[(number + number // 6) % 4], MARKERS[number % 7]) for number in range(24)
 )
 
 
-def looks(strategies: Sequence[str]) -> dict[str, Look]:
-    """The look of each; those that are not known here have one by the order of their names, and repeat after 24."""
-    unknown = sorted(set(strategies) - LOOKS.keys())
-    return {name: LOOKS[name] if name in LOOKS else OTHERS[unknown.index(name) % len(OTHERS)] for name in strategies}
+def looks(strategies: Iterable[str]) -> dict[str, Look]:
+    """The look of each; those that are not known here have one by the order of their names, and repeat after 24.
+
+    So figures that are read side by side take the looks of all their strategies together.
+    """
+    names = list(dict.fromkeys(strategies))
+    unknown = sorted(set(names) - LOOKS.keys())
+    return {name: LOOKS[name] if name in LOOKS else OTHERS[unknown.index(name) % len(OTHERS)] for name in names}
