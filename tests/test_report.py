@@ -268,6 +268,14 @@ class TestTheScripts:
         for name in tables:
             assert len(pd.read_csv(tmp_path / "paper" / f"{name}.csv")) > 0
 
+    def test_names_that_no_file_could_have(self, tmp_path):
+        write_sweep(tmp_path, noisy, settings=SETTINGS[1:2], num_seeds=2, strategies=("badge", "random"))
+        for path in tmp_path.rglob("rounds.csv"):
+            path.write_text(path.read_text().replace("mlp", "a/b$x$").replace("badge", "y_1^2$\\frac{"))
+        finished = run_script(tmp_path, "--figures", tmp_path / "paper")
+        assert (finished.returncode, finished.stderr) == (0, "")
+        assert (tmp_path / "paper" / "penalty_model_a%2Fb$x$.png").exists()
+
     def test_what_is_wrong_is_said_without_a_stack_trace(self, tmp_path):
         finished = run_script(tmp_path / "nowhere")
         assert (finished.returncode, finished.stderr) == (

@@ -166,6 +166,22 @@ def test_what_trackers_keep_inside_a_run_is_not_taken_for_a_run(tmp_path):
     assert only(tmp_path).state is State.FINISHED
 
 
+def test_two_directories_of_one_run_are_told(tmp_path):
+    for name in ("a", "b"):
+        write_run(tmp_path / name, identity(), CURVE)
+    first, second = runs_in(tmp_path)
+    assert (first.state, second.state) == (State.FINISHED, State.BROKEN)
+    assert str(first.path) in second.message
+
+
+def test_folders_that_cannot_be_told_are_named_each(tmp_path):
+    for name in ("x", "y"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "rounds.csv").write_text("a\n1\n")
+    lines = described(runs_in(tmp_path))
+    assert [line.partition(":")[0] for line in lines] == [str(tmp_path / name) for name in ("x", "y")]
+
+
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(ResultsError, match="there are no runs in it"):
         runs_in(tmp_path)

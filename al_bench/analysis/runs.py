@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import product
 from pathlib import Path
@@ -77,7 +77,7 @@ def runs_in(folder: Path) -> list[Run]:
     """
     if not folder.is_dir():
         raise ResultsError(f"{folder}: there is no such folder")
-    runs = [_run(*found) for found in run_directories(folder)]
+    runs = _without_duplicates([_run(*found) for found in run_directories(folder)])
     if not runs:
         raise ResultsError(f"{folder}: there are no runs in it")
     return sorted([*runs, *_missing(runs)], key=lambda run: (bool(run.identity), *run.identity.values()))
@@ -125,6 +125,19 @@ def _run(path: Path, names: Set[str], file: RoundsFile | None) -> Run:
     elif is_finished(path):
         state, message = State.FINISHED, ""
     return Run(identity, state, " ".join(message.split()), path, num_labelled, known, file)
+
+
+def _without_duplicates(runs: Sequence[Run]) -> list[Run]:
+    """The second and later directories of a run are broken: nobody knows which of them counts."""
+    known: dict[tuple[object, ...], Path | None] = {}
+    told = []
+    for run in runs:
+        key = tuple(run.identity.values())
+        if key and key in known:
+            run = replace(run, state=State.BROKEN, message=f"{run.path} is the same run as {known[key]}")
+        known.setdefault(key, run.path)
+        told.append(run)
+    return told
 
 
 def _problem(identity: Mapping[str, object], file: RoundsFile | None, done: object) -> str:

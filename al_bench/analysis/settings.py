@@ -125,7 +125,7 @@ def group_name(group: Mapping[str, object]) -> str:
 def file_name(start: str, group: Mapping[str, object]) -> str:
     """Without its ending: `penalty_batch_size_100_model_mlp`; a long one ends in a hash."""
     parts = [f"{key}_{value}" for key, value in group.items() if value != ""]
-    name = "_".join([start, *(parts or ["overall"])])
+    name = "_".join([start, *(parts or ["overall"])]).replace("/", "%2F")
     if len(name.encode()) <= MAX_NAME:
         return name
     return f"{name[: MAX_NAME // 2]}~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
