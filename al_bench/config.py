@@ -56,6 +56,7 @@ class RootConfig:
     data_dir: str = MISSING
     device: str = MISSING
     storage_device: str = MISSING
+    dry_run: bool = MISSING
     num_threads: NumThreads = MISSING
     dataset: Any = MISSING
     model: Any = MISSING

@@ -21,7 +21,7 @@ VARIANT_KEYS = (
 )  # root keys that change results and are named if not the default
 READ_BY_MODELS = "dataset.hyperparameters"  # its values count where a model takes them
 MAX_LABEL = 120
-IRRELEVANT = {"output_dir", "data_dir", "name", "device", "storage_device", "tracker", "budget"}
+IRRELEVANT = {"output_dir", "data_dir", "name", "device", "storage_device", "tracker", "budget", "dry_run"}
 
 
 @dataclass(frozen=True)

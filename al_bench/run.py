@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from al_bench.config import CONF, check_hydra_overrides, checked_root, identity_of_job, model_nodes, task_overrides
-from al_bench.console import display_for, draw_curve, log_to_stdout
+from al_bench.console import console, display_for, draw_curve, log_to_stdout
 from al_bench.errors import UserError
 from al_bench.explain import explained
 from al_bench.outcome import Outcome, Status
@@ -57,8 +57,17 @@ def job(cfg: DictConfig) -> Outcome:
         checked_part("tracker", config["tracker"])  # no part of the identity: skipping must not hide a mistake in it
         identity = identity_of_job(config, hydra_config)
         run_name = identity.title
-        path = Path(config["output_dir"], config["name"], identity.path)
+        folder = Path(config["output_dir"], config["name"])
+        path = folder / identity.path
         display = display_for(is_sweep)
+        if config["dry_run"]:
+            from al_bench import dry_run  # pandas
+
+            finished = is_finished(path, config)
+            dry_run.show(
+                [] if finished else [identity], int(finished), Path(config["output_dir"], config["name"]), console
+            )
+            return Outcome(run_name, Status.SKIPPED)
         if is_finished(path, config):
             display.skip(identity, path, None if is_sweep else draw_curve(path))
             return Outcome(run_name, Status.SKIPPED)

@@ -13,8 +13,9 @@ from hydra.core.utils import JobReturn
 from omegaconf import DictConfig, OmegaConf
 
 from al_bench.config import checked_root, identity_of_job
-from al_bench.console import log_to_stdout
+from al_bench.console import console, log_to_stdout
 from al_bench.errors import ConfigError, UserError
+from al_bench.identity import Identity
 from al_bench.outcome import Outcome, Status
 from al_bench.progress import Progress
 from al_bench.status import is_finished
@@ -24,12 +25,14 @@ log = logging.getLogger("al_bench.sweep")
 
 @dataclass(frozen=True)
 class Job:
-    """A run of the sweep. `path` is its directory, None for one that cannot be told: its job will say why."""
+    """A run of the sweep. Without `identity` and `path` it cannot be told which one: its job will say why."""
 
     overrides: list[str]
     name: str
-    path: Path | None
-    is_finished: bool
+    identity: Identity | None = None
+    path: Path | None = None
+    is_finished: bool = False
+    error: str = ""
 
 
 class Sweeper(BasicSweeper):
@@ -61,6 +64,8 @@ class Sweeper(BasicSweeper):
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
         batches = self.split_arguments(overrides, self.max_batch_size)
         jobs = list(self._jobs(job for batch in batches for job in batch))
+        if self.config.dry_run:
+            return self._shown(jobs)
         sweep_dir = Path(self.config.hydra.sweep.dir)
         sweep_dir.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, sweep_dir / "multirun.yaml")
@@ -86,6 +91,21 @@ class Sweeper(BasicSweeper):
                 composed[key] = loader.load_sweep_config(self.config, overrides)
             yield _job(composed[key], overrides, seeds)
 
+    def _shown(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """What would be run; exits with 1 if a run could not be."""
+        from al_bench import dry_run  # pandas
+
+        assert self.config is not None
+        folder = Path(self.config.output_dir, self.config.name)
+        to_do = [job.identity for job in jobs if job.identity is not None and not job.is_finished]
+        dry_run.show(to_do, sum(job.is_finished for job in jobs), folder, console)
+        for job in jobs:
+            if job.error:
+                log.error("would fail: %s: %s", job.name, job.error)
+        if any(job.error for job in jobs):
+            raise SystemExit(1)
+        return []
+
     def _launched(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """In batches of `max_batch_size`."""
         assert self.launcher is not None
@@ -106,9 +126,9 @@ def _job(composed: DictConfig, overrides: list[str], seeds: Sequence[str]) -> Jo
         config = checked_root(own)
         identity = identity_of_job(config, composed.hydra)
         path = Path(config["output_dir"], config["name"], identity.path)
-        return Job(overrides, identity.title, path, is_finished(path, config))
-    except UserError:
-        return Job(overrides, name, None, False)
+        return Job(overrides, identity.title, identity, path, is_finished(path, config))
+    except UserError as error:
+        return Job(overrides, name, error=str(error))
 
 
 def _outcome(job: Job, returned: JobReturn) -> Outcome:

@@ -1,13 +1,17 @@
 """Many runs from one command."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from hydra.core.plugins import Plugins
 
 from al_bench.config import CONF
+from al_bench.dry_run import estimates
+from al_bench.identity import Identity
 from tests.conftest import assert_same_results, rounds_without_seconds, run_command
+from tests.made_results import write_run
 
 QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=60")
 
@@ -173,3 +177,44 @@ def test_a_part_that_ends_the_process_fails_alone(cli, tmp_path):
     assert "2 runs: 1 finished, 0 skipped (finished before), 1 failed" in result.out
     (error,) = tmp_path.rglob("error.json")
     assert json.loads(error.read_text())["type"] == "SystemExit"
+
+
+class TestDryRun:
+    SWEEP = ("-m", "strategy=random,margin", "seed=range(3)", *QUICK)
+
+    def test_it_runs_nothing_and_estimates_from_what_was_measured(self, cli, tmp_path):
+        unknown = cli(*self.SWEEP, "dry_run=true")
+        assert unknown.code == 0
+        assert "6 runs, 0 of them finished" in unknown.out
+        assert "of 6 runs nothing is known" in unknown.out
+        assert not list(tmp_path.rglob("rounds.csv"))
+        assert cli("strategy=random", "seed=0", *QUICK).code == 0
+        known = cli(*self.SWEEP, "dry_run=true")
+        assert "6 runs, 1 of them finished" in known.out
+        assert re.search(r"random +2 +0 s +0\.\d MB", known.out)
+        assert re.search(r"margin +3 +0 s +0\.\d MB", known.out)
+        assert "nothing is known" not in known.out
+        assert len(list(tmp_path.rglob("rounds.csv"))) == 1
+
+    def test_what_would_fail_is_told(self, cli):
+        result = cli("-m", "budget=60,5", *QUICK[:-1], "dry_run=true")
+        assert result.code == 1
+        assert "would fail: budget=5" in result.out
+        assert "labels in all, so at least num_initial=20" in result.out
+
+    def test_of_a_single_run(self, cli, tmp_path):
+        assert "1 runs, 0 of them finished" in cli("dry_run=true", *QUICK).out
+        assert not (tmp_path / "outputs").exists()
+
+    def test_the_estimate_is_that_of_the_nearest_kin(self, tmp_path):
+        def run(dataset: str, strategy: str, batch_size: int, seconds: float) -> None:
+            identity = Identity(dataset, "mlp", strategy, batch_size, "", 0)
+            write_run(tmp_path, identity, {10: 0.5, 20: 0.6}, fit_seconds=seconds, query_seconds=0)
+
+        run("digits", "badge", 10, 5.0)
+        run("digits", "random", 10, 1.0)
+        run("digits", "random", 20, 100.0)
+        wanted = [("badge", 10), ("margin", 10), ("margin", 40)]
+        found = estimates([Identity("digits", "mlp", name, size, "", 3) for name, size in wanted], tmp_path)
+        assert [estimate and estimate.seconds for estimate in found] == [10, 6, pytest.approx((10 + 2 + 200) / 3)]
+        assert estimates([Identity("mnist", "mlp", "badge", 10, "", 0)], tmp_path) == [None]

@@ -1,0 +1,89 @@
+"""What a sweep would run, and an estimate of hours and disk from runs that were measured before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from al_bench.analysis.results import SETTING, load_results
+from al_bench.analysis.settings import setting_name
+from al_bench.console import duration
+from al_bench.errors import ResultsError
+from al_bench.identity import Identity
+
+# What a run without a measured twin is taken for, from the nearest kin to the farthest.
+KIN = ([*SETTING, "strategy"], [*SETTING], ["dataset", "model"])
+MEGABYTE = 1e6
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Mean seconds and bytes of the finished runs that are most like one."""
+
+    seconds: float
+    num_bytes: float
+
+
+def estimates(identities: Sequence[Identity], folder: Path) -> list[Estimate | None]:
+    """Of each run, from the finished runs below a folder: of its setting and strategy if there are any, else of its
+    setting, else of its data set and model; None without such runs.
+    """
+    measured = _measured(folder)
+    found: list[Estimate | None] = []
+    for identity in identities:
+        own = identity.as_dict()
+        alike = (measured[(measured[keys] == [own[key] for key in keys]).all(axis=1)] for keys in KIN)
+        rows = next((rows for rows in alike if len(rows)), None)
+        found.append(None if rows is None else Estimate(rows["seconds"].mean(), rows["num_bytes"].mean()))
+    return found
+
+
+def show(to_do: Sequence[Identity], num_finished: int, folder: Path, console: Console) -> None:
+    """A row per setting and strategy of the runs to do, and the sum."""
+    known = estimates(to_do, folder)
+    rows: dict[tuple[str, str], list[Estimate | None]] = {}
+    for identity, estimate in zip(to_do, known, strict=True):
+        rows.setdefault((setting_name(identity.as_dict()), identity.strategy), []).append(estimate)
+    table = Table(box=box.SIMPLE_HEAD, title=f"{len(to_do) + num_finished} runs, {num_finished} of them finished")
+    for name in ("setting", "strategy", "to do", "time", "disk"):
+        table.add_column(name, justify="left" if name in ("setting", "strategy") else "right")
+    for (setting, strategy), of_row in rows.items():
+        table.add_row(setting, strategy, str(len(of_row)), *_cost(of_row))
+    console.print(table)
+    time, disk = _cost(known)
+    unknown = known.count(None)
+    if to_do:
+        console.print(f"{len(to_do)} runs to do: {time} one after another, {disk}")
+    if unknown:
+        console.print(f"of {unknown} runs nothing is known: finish one of their data set and model for an estimate")
+
+
+def _cost(estimates: Sequence[Estimate | None]) -> tuple[str, str]:
+    known = [estimate for estimate in estimates if estimate is not None]
+    if not known:
+        return "?", "?"
+    more = "+" if len(known) < len(estimates) else ""
+    num_bytes = sum(estimate.num_bytes for estimate in known)
+    return f"{duration(sum(e.seconds for e in known))}{more}", f"{num_bytes / MEGABYTE:.1f} MB{more}"
+
+
+def _measured(folder: Path) -> pd.DataFrame:
+    """Identity, seconds and bytes of the finished runs."""
+    try:
+        rounds = load_results(folder).rounds
+    except ResultsError:
+        return pd.DataFrame(columns=[*SETTING, "strategy", "seed", "seconds", "num_bytes"])
+    rounds = rounds[rounds["is_finished"]]
+    rounds = rounds.assign(seconds=rounds["fit_seconds"] + rounds["query_seconds"])
+    keys = [*SETTING, "strategy", "seed"]
+    runs: pd.DataFrame = rounds.groupby(keys)["seconds"].sum().reset_index()
+    identities = [Identity(**dict(zip(keys, row, strict=True))) for row in runs[keys].itertuples(index=False)]
+    sizes = [
+        sum(file.stat().st_size for file in (folder / identity.path).glob("*") if file.is_file())
+        for identity in identities
+    ]
+    return runs.assign(num_bytes=sizes)
