@@ -58,7 +58,7 @@ class WandbTracker:
         from al_bench import wandb_runs
 
         self._identity = identity
-        self._run = wandb_runs.begun(identity, config, path, self.project, self.mode)
+        self._run = wandb_runs.begun(identity, config, path, Path(config["output_dir"]), self.project, self.mode)
 
     def log(self, record: "RoundRecord") -> None:
         """See `Tracker`."""

@@ -4,6 +4,7 @@ The directory stays the system of record. A wandb run can be made from it again 
 whatever is logged twice is one run there.
 """
 
+import csv
 import re
 import secrets
 import shutil
@@ -13,10 +14,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from al_bench.files import replace_text
+from al_bench.files import replace_text, whole_lines
 from al_bench.identity import Identity
-from al_bench.tables import ROUND_COLUMNS, Table
 
+Mode = Literal["online", "offline"]
 ID_FILE = "wandb_id"
 MAX_NAME, MAX_TAG = 128, 64  # of wandb
 WHOLE = ("num_labelled", "num_epochs", "num_validation")
@@ -33,16 +34,14 @@ REAL = (
 )
 
 
-def begun(
-    identity: Identity, config: Mapping[str, Any], path: Path, project: str, mode: Literal["online", "offline"]
-) -> Any:
+def begun(identity: Identity, config: Mapping[str, Any], path: Path, folder: Path, project: str, mode: Mode) -> Any:
     """A wandb run into which the committed rounds of a run directory have been logged, each once.
 
-    Offline, its files in `<output_dir>/wandb` replace those of an earlier start; online, what wandb has is kept.
+    Offline, its files in `<folder>/wandb` replace those of an earlier start; online, what wandb has is kept.
     """
     import wandb
 
-    folder, run_id = Path(config["output_dir"]), _id(path)
+    run_id = _id(path)
     if mode == "offline":
         for earlier in (folder / "wandb").glob(f"offline-run-*-{run_id}*"):
             shutil.rmtree(earlier, ignore_errors=True)
@@ -72,18 +71,20 @@ def log_round(run: Any, row: Mapping[str, object]) -> None:
     """Log a row of rounds.csv: its numbers, and the classes of the batch as a histogram."""
     import wandb
 
-    values: dict[str, Any] = {name: int(str(row[name])) for name in WHOLE}
-    values |= {name: float(str(row[name])) for name in REAL if row[name] not in ("", None)}
-    values["epoch_limit_hit"] = int(str(row["epoch_limit_hit"]) == "True")
-    counts = np.array(str(row["class_counts"]).split(), dtype=int)
-    values["queried_classes"] = wandb.Histogram(np_histogram=(counts, np.arange(len(counts) + 1)))
+    known = {name: str(value) for name, value in row.items() if value not in ("", None)}
+    values: dict[str, Any] = {name: int(known[name]) for name in WHOLE if name in known}
+    values |= {name: float(known[name]) for name in REAL if name in known}
+    if "epoch_limit_hit" in known:
+        values["epoch_limit_hit"] = int(known["epoch_limit_hit"] == "True")
+    if "class_counts" in known:
+        counts = np.array(known["class_counts"].split(), dtype=int)
+        values["queried_classes"] = wandb.Histogram(np_histogram=(counts, np.arange(len(counts) + 1)))
     run.log(values, step=int(str(row["round"])))
 
 
 def rounds_of(path: Path) -> Iterator[dict[str, str]]:
     """The committed rounds of a run directory."""
-    if (path / "rounds.csv").exists():
-        yield from Table(path / "rounds.csv", ROUND_COLUMNS).read()
+    yield from csv.DictReader(whole_lines(path / "rounds.csv"))
 
 
 def _id(path: Path) -> str:

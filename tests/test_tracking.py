@@ -14,9 +14,11 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from al_bench.config import CONF
+from al_bench.identity import Identity
 from al_bench.parts import called, checked_part
 from al_bench.tracking import NullTracker, SafeTracker
 from tests.conftest import assert_same_results, run_command
+from tests.made_results import write_run
 
 QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=60")
 
@@ -157,6 +159,51 @@ def test_a_run_that_died_and_goes_on_shows_every_round_once(tmp_path, how, exit_
     assert whole.run["run_id"] == run_id
     assert whole.rounds == [(0, 20), (1, 40), (2, 60)]
     assert whole.exit_code == 0
+
+
+UPLOAD = Path(__file__).parents[1] / "scripts" / "upload_wandb.py"
+
+
+def upload(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(UPLOAD), str(folder), "--mode", "offline", "--project", "mine"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_results_are_uploaded_later_as_if_they_had_been_tracked(tmp_path):
+    for tracker in ("none", "wandb"):
+        sweep = ("-m", "strategy=random", "seed=0,1", f"tracker={tracker}", f"output_dir={tracker}", *QUICK)
+        assert run_command(*sweep, cwd=tmp_path).code == 0
+    live = tracked(tmp_path / "wandb")
+    folder = tmp_path / "none" / "default"
+    finished = upload(folder)
+    assert finished.returncode == 0, finished.stderr
+    assert "2 of 2 runs in project mine, offline" in finished.stdout
+    later = tracked(folder)
+    for ours, theirs in zip(
+        *(sorted(each, key=lambda each: each.run["display_name"]) for each in (later, live)), strict=True
+    ):
+        assert ours.rounds == theirs.rounds
+        assert ours.exit_code == 0
+        for key in ("display_name", "run_group", "job_type", "tags"):
+            assert ours.run[key] == theirs.run[key]
+    assert upload(folder).returncode == 0
+    again = tracked(folder)
+    assert sorted(each.run["run_id"] for each in again) == sorted(each.run["run_id"] for each in later)
+    assert [each.rounds for each in again] == [each.rounds for each in later]
+
+
+def test_an_unfinished_run_is_uploaded_as_one(tmp_path):
+    write_run(tmp_path, Identity("digits", "mlp", "badge", 10, "", 0), {10: 0.5, 20: 0.6})
+    next(tmp_path.rglob("done.json")).unlink()
+    assert upload(tmp_path).returncode == 0
+    (found,) = tracked(tmp_path)
+    assert (found.rounds, found.exit_code) == ([(0, 10), (1, 20)], 1)
+
+
+def test_nothing_to_upload_is_said(tmp_path):
+    finished = upload(tmp_path)
+    assert finished.returncode == 1
+    assert finished.stderr == f"upload_wandb: {tmp_path}: there are no runs in it\n"
 
 
 def test_a_tracker_that_fails_is_finished_and_left_alone(caplog):

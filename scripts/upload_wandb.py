@@ -1,0 +1,57 @@
+"""Replay a folder of results to Weights & Biases, as if they had been tracked: for machines without internet.
+
+    python scripts/upload_wandb.py outputs/default [--project al_bench] [--mode online]
+
+A wandb run per run, whose id is kept in the run directory: uploading again, or a run that was tracked as it went, adds
+only the rounds that wandb does not have yet.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from omegaconf import OmegaConf
+from rich.progress import track
+
+from al_bench import wandb_runs
+from al_bench.analysis.runs import Run, State, runs_in
+from al_bench.errors import UserError
+from al_bench.identity import Identity
+
+
+def main() -> None:
+    """Upload run after run; exit with 1 if one could not be."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="with run directories, at any depth")
+    parser.add_argument("--project", default="al_bench", help="of wandb (al_bench)")
+    parser.add_argument(
+        "--mode", choices=["online", "offline"], default="online", help="offline: for `wandb sync` (online)"
+    )
+    arguments = parser.parse_args()
+    try:
+        runs = [run for run in runs_in(arguments.folder) if run.file is not None and run.file.columns is not None]
+    except (UserError, OSError) as error:
+        sys.exit(f"upload_wandb: {error}")
+    failed = 0
+    for run in track(runs, description="uploading"):
+        try:
+            upload(run, arguments.folder, arguments.project, arguments.mode)
+        except Exception as error:  # whatever wandb raises: the others are uploaded
+            failed += 1
+            print(f"upload_wandb: {run.name}: {type(error).__name__}: {error}", file=sys.stderr)
+    print(f"{len(runs) - failed} of {len(runs)} runs in project {arguments.project}, {arguments.mode}")
+    sys.exit(failed > 0)
+
+
+def upload(run: Run, folder: Path, project: str, mode: wandb_runs.Mode) -> None:
+    """One run, with its configuration if that is there."""
+    assert run.path is not None
+    config = run.path / "config.yaml"
+    plain = OmegaConf.to_container(OmegaConf.load(config)) if config.exists() else {}
+    identity = Identity(**run.identity)  # type: ignore[arg-type]
+    tracked = wandb_runs.begun(identity, plain, run.path, folder, project, mode)  # type: ignore[arg-type]
+    tracked.finish(exit_code=int(run.state is not State.FINISHED))
+
+
+if __name__ == "__main__":
+    main()
