@@ -26,6 +26,7 @@ SETTINGS = (
     "num_validation=10",
     "batch_size.size=15",
     "budget=70",
+    "tracker=none",
 )
 ARGUMENTS = (*SETTINGS, *COUNTING)
 
