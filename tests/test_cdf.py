@@ -88,3 +88,14 @@ def test_a_missing_seed_is_refused_or_left_out_of_both_means(tmp_path):
     row = errors[(errors["strategy"] == "badge") & (errors["num_labelled"] == 200)].iloc[0]
     assert row["num_seeds"] == 2
     assert row["normalised_error"] == pytest.approx(0.3 / 0.65)
+
+
+def test_a_seed_that_random_lacks_is_left_out_of_the_strategys_mean(tmp_path):
+    for seed in range(3):
+        write(tmp_path, "badge", seed, 0.6, 0.1 + 0.1 * seed, 0.2, 0.1, 0.1, 0.1)
+        if seed:
+            write(tmp_path, "random", seed, 0.6, 0.5, 0.3, 0.25, 0.1, 0.1)
+    errors = normalised_errors(load_results(tmp_path).rounds, is_partial=True)
+    row = errors[(errors["strategy"] == "badge") & (errors["num_labelled"] == 200)].iloc[0]
+    assert row["num_seeds"] == 2
+    assert row["normalised_error"] == pytest.approx(0.25 / 0.5)
