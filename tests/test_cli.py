@@ -290,7 +290,7 @@ def test_a_budget_between_two_batches_goes_on_with_a_warning(cli, tmp_path):
 
 def test_a_full_disk_ends_in_one_message_and_the_run_goes_on_when_there_is_room(tmp_path):
     """The limit on the size of a file stands for the full disk; it strikes in the middle of a write."""
-    command = (*QUICK, "budget=140")
+    command = (*QUICK, "budget=140", "tracker=none")
     assert run_command(*command, "name=whole", cwd=tmp_path).code == 0
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "

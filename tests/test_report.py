@@ -152,6 +152,16 @@ class TestIncompleteResults:
         assert "2 of 3 seeds" in partial
         assert "nan" not in partial
 
+    def test_a_mean_over_fewer_seeds_is_not_called_the_best(self, tmp_path):
+        write_sweep(tmp_path, noisy, settings=SETTINGS[:1], num_seeds=3)
+        shutil.rmtree(tmp_path / Identity("mnist", "mlp", "badge", 100, "", 1).path)
+        found = everything(tmp_path, is_partial=True)
+        areas = found.mean_areas.set_index("strategy")["area"]
+        assert areas.idxmax() == "badge"
+        made = report(found, COMMAND)
+        table = made[made.index("Area under the budget curve") : made.index("Labels saved")]
+        assert re.findall(r'class="best">(0\.\d+)', table) == [f"{areas.drop('badge').max():.4f}"]
+
     def test_without_random_there_are_curves(self, tmp_path):
         write_sweep(tmp_path, noisy, settings=SETTINGS[:2], strategies=STRATEGIES[:3], num_seeds=2)
         text = self.made(tmp_path)
