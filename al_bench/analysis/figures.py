@@ -270,9 +270,9 @@ def _saved(figure: Figure, path: Path, formats: Sequence[str] = FORMATS) -> list
         partial = path.with_name(f".{path.name}.{suffix}.partial")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a letter that the font lacks
-            fast = (
+            fast: Any = (
                 {"pil_kwargs": {"compress_level": 1}} if suffix == "png" else {}
-            )  # a third of the time, a little larger
+            )  # in less time, a little larger
             figure.savefig(partial, dpi=120, format=suffix, **fast)
         saved.append(partial.replace(path.with_name(f"{path.name}.{suffix}")))
     return saved
