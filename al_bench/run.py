@@ -10,13 +10,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from al_bench.config import CONF, check_hydra_overrides, checked_root, identity_of_job, model_nodes, task_overrides
+from al_bench.config import CONF, check_hydra_overrides, model_nodes, task_overrides
 from al_bench.console import console, display_for, draw_curve, log_to_stdout
 from al_bench.errors import UserError
 from al_bench.explain import explained
 from al_bench.outcome import Outcome, Status
-from al_bench.parts import checked_part
-from al_bench.status import is_finished
+from al_bench.planning import planned
 
 log = logging.getLogger(__name__)
 
@@ -53,29 +52,23 @@ def job(cfg: DictConfig) -> Outcome:
     log_to_stdout(is_sweep)
     try:
         check_hydra_overrides()
-        config = checked_root(cfg)
-        checked_part("tracker", config["tracker"])  # no part of the identity: skipping must not hide a mistake in it
-        identity = identity_of_job(config, hydra_config)
-        run_name = identity.title
-        folder = Path(config["output_dir"], config["name"])
-        path = folder / identity.path
+        run = planned(cfg, hydra_config)
+        run_name = run.identity.title
         display = display_for(is_sweep)
-        if config["dry_run"]:
+        if run.config["dry_run"]:
             from al_bench import dry_run  # pandas
 
-            finished = is_finished(path, config)
-            dry_run.show(
-                [] if finished else [identity], int(finished), Path(config["output_dir"], config["name"]), console
-            )
+            to_do = [] if run.is_finished() else [run.identity]
+            dry_run.show(to_do, 1 - len(to_do), run.folder, console)
             return Outcome(run_name, Status.SKIPPED)
-        if is_finished(path, config):
-            display.skip(identity, path, None if is_sweep else draw_curve(path))
+        if run.is_finished():
+            display.skip(run.identity, run.path, None if is_sweep else draw_curve(run.path))
             return Outcome(run_name, Status.SKIPPED)
         from al_bench import experiment  # torch, a second that skipping and --help need not wait
 
-        parts = experiment.Parts.checked(config)
-        experiment.run(config, identity, path, parts, display, model_nodes)
-        display.finish(None if is_sweep else draw_curve(path))
+        parts = experiment.Parts.checked(run.config)
+        experiment.run(run.config, run.identity, run.path, parts, display, model_nodes)
+        display.finish(None if is_sweep else draw_curve(run.path))
     except UserError as error:
         if not is_sweep:
             sys.exit(f"al-bench: {error}")

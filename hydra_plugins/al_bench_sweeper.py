@@ -12,13 +12,12 @@ from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn
 from omegaconf import DictConfig, OmegaConf
 
-from al_bench.config import checked_root, identity_of_job
 from al_bench.console import console, log_to_stdout
 from al_bench.errors import ConfigError, UserError
 from al_bench.identity import Identity
 from al_bench.outcome import Outcome, Status
+from al_bench.planning import planned
 from al_bench.progress import Progress
-from al_bench.status import is_finished
 
 log = logging.getLogger("al_bench.sweep")
 
@@ -123,10 +122,8 @@ def _job(composed: DictConfig, overrides: list[str], seeds: Sequence[str]) -> Jo
     try:
         if seeds:
             own.seed = int(seeds[0])
-        config = checked_root(own)
-        identity = identity_of_job(config, composed.hydra)
-        path = Path(config["output_dir"], config["name"], identity.path)
-        return Job(overrides, identity.title, identity, path, is_finished(path, config))
+        run = planned(own, composed.hydra)
+        return Job(overrides, run.identity.title, run.identity, run.path, run.is_finished())
     except UserError as error:
         return Job(overrides, name, error=str(error))
 

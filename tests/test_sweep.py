@@ -154,6 +154,14 @@ def test_a_finished_sweep_launches_nothing(cli, tmp_path, monkeypatch):
     assert launched == [6, 2]
 
 
+def test_skipping_does_not_hide_a_mistake_in_the_tracker(cli):
+    sweep = ("-m", "strategy=random", "seed=0,1", *QUICK)
+    assert cli(*sweep).code == 0
+    result = cli(*sweep, "tracker=wandb", "tracker.mode=onlin")
+    assert result.code == 1
+    assert "tracker.mode=onlin" in result.out
+
+
 def test_seeds_that_others_keys_depend_on_are_told_apart(cli, tmp_path):
     """The sweep is composed once for all seeds; a key that is computed from the seed must follow it."""
     sweep = ("-m", "seed=5,6", "model.width='${seed}'", *QUICK[1:])

@@ -1,0 +1,39 @@
+"""Which run a composed configuration is, before anything of it is built: for a job, and for the sweeper that skips."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.conf import HydraConf
+from omegaconf import DictConfig
+
+from al_bench.config import checked_root, identity_of_job
+from al_bench.identity import Identity
+from al_bench.parts import checked_part
+from al_bench.status import is_finished
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run: its checked configuration, what it is called, and the folder of its experiment."""
+
+    config: Mapping[str, Any]
+    identity: Identity
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """Of the run directory."""
+        return self.folder / self.identity.path
+
+    def is_finished(self) -> bool:
+        """See `al_bench.status.is_finished`."""
+        return is_finished(self.path, self.config)
+
+
+def planned(cfg: DictConfig, hydra: HydraConf) -> Planned:
+    """The run of a configuration, whose Hydra node is `hydra`; ConfigError for what can be told to be wrong by now."""
+    config = checked_root(cfg)
+    checked_part("tracker", config["tracker"])  # no part of the identity: skipping must not hide a mistake in it
+    return Planned(config, identity_of_job(config, hydra), Path(config["output_dir"], config["name"]))
