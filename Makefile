@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check lint clean
+.PHONY: run test test-cluster check lint clean
 
 run: $(VENV)/installed
 	$(BIN)/al-bench
@@ -11,12 +11,20 @@ run: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n auto
 
+test-cluster: $(VENV)/installed-cluster
+	$(BIN)/python -m pytest -m cluster tests/cluster
+
 check: lint test
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+$(VENV)/installed-cluster: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray,slurm]' || \
+		echo "RAY OR SUBMITIT CANNOT BE INSTALLED: their tests are skipped" >&2
+	touch $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

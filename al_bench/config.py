@@ -1,6 +1,7 @@
 """The root keys: their types and ranges; what a configuration is compared with."""
 
 import re
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
@@ -65,7 +66,17 @@ class RootConfig:
     tracker: Any = MISSING
 
 
+def _num_workers() -> int:
+    """One per GPU; one per core (-1, to joblib) where there is none."""
+    import torch
+
+    return torch.cuda.device_count() or -1
+
+
 ConfigStore.instance().store(name="schema", node=RootConfig)
+OmegaConf.register_new_resolver("al_bench_workers", _num_workers)
+# conf/hydra/launcher/joblib.yaml and others are checked against the schema of Hydra's plugin of that name: as we want
+warnings.filterwarnings("ignore", r"\n'hydra/\w+/\w+' is validated against ConfigStore schema")
 
 
 def checked_root(cfg: DictConfig) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a run was made with: versions, device, commit."""
 
+import os
 import platform
 import subprocess
 import sys
@@ -26,8 +27,15 @@ def describe(device: str) -> dict[str, object]:
         "al_bench": al_bench.__version__,
         "versions": {package: version(package) for package in PACKAGES},
         "torch_build": torch.__version__,
+        **_slurm_task(),
         **_commit(),
     }
+
+
+def _slurm_task() -> dict[str, object]:
+    """As Slurm's commands and the names of its logs call it."""
+    array = os.environ.get("SLURM_ARRAY_JOB_ID")
+    return {"slurm_task": f"{array}_{os.environ.get('SLURM_ARRAY_TASK_ID')}"} if array else {}
 
 
 @cache

@@ -35,6 +35,14 @@ class RunDirectoryError(UserError):
     """A run directory is locked, damaged, of another configuration or cannot be written."""
 
 
+class BusyError(RunDirectoryError):
+    """Another process is doing this run."""
+
+
+class LaunchError(UserError):
+    """A launcher could not begin the runs of a sweep."""
+
+
 class ResultsError(UserError):
     """A folder of results cannot be analysed as asked."""
 

@@ -24,6 +24,7 @@ from al_bench.parts import called, checked_arguments, checked_part, located
 from al_bench.records import RunDirectory
 from al_bench.tracking import SafeTracker, Tracker
 from al_bench.training import Training
+from al_bench.workers import is_child, own_gpu
 
 log = logging.getLogger(__name__)
 
@@ -213,8 +214,11 @@ def checked_model(node: Any) -> tuple[Callable[..., Network], Training]:
 
 
 def _device(name: str) -> str:
+    if name == "auto" and torch.cuda.is_available():
+        num_gpus = torch.cuda.device_count()
+        return f"cuda:{own_gpu(num_gpus)}" if num_gpus > 1 and is_child() else "cuda"
     if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cpu"
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigError(f"device={name}: PyTorch sees {torch.cuda.device_count()} CUDA devices here; try device=cpu")

@@ -16,6 +16,8 @@ from al_bench.config import CONF
 from al_bench.errors import UserError, nearest
 from al_bench.identity import flattened
 
+EXTRAS = ("joblib", "ray", "slurm")  # packages of launchers
+
 
 def explained(error: Exception, arguments: Sequence[str]) -> str | None:
     """The message for an error that ended a command; None if it is not the user's to mend.
@@ -26,6 +28,9 @@ def explained(error: Exception, arguments: Sequence[str]) -> str | None:
     """
     if isinstance(error, UserError):
         return str(error)
+    if plugin := re.match(r"Unknown plugin class : 'hydra_plugins\.(\w+)\.(\w+)'", str(error)):
+        extra = next((extra for extra in EXTRAS if extra in "".join(plugin.groups()).lower()), plugin[1])
+        return f"hydra/launcher: {plugin[2]} is not installed; pip install 'al-bench[{extra}]'"
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
         pattern = rf"\+?{re.escape(group)}(@[^=]*)?=(.*,)?{re.escape(option)}(,|$)"
@@ -41,6 +46,10 @@ def explained(error: Exception, arguments: Sequence[str]) -> str | None:
         return _unknown_key(inner[1] if inner else unknown[1], arguments)  # `model={a: 1}` is about model.a
     if merged := re.match(r"Error merging override (.+)", str(error)):
         return f"{merged[1]}: {_first_line(error.__cause__ or error)}"
+    return _as_it_says(error)
+
+
+def _as_it_says(error: Exception) -> str | None:
     if isinstance(error, OmegaConfBaseException):
         return f"{error.full_key}: {_first_line(error)}" if error.full_key else _first_line(error)
     if isinstance(error, OSError):

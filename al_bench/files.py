@@ -1,6 +1,7 @@
 """Writing so that a kill at any instant leaves whole files and whole lines."""
 
 import errno
+import fcntl
 import os
 from pathlib import Path
 
@@ -53,3 +54,28 @@ def keep_lines(path: Path, lines: list[str]) -> None:
     size = sum(len(line.encode()) for line in lines)
     if path.exists() and path.stat().st_size > size:
         os.truncate(path, size)
+
+
+def is_newer(path: Path, since: float) -> bool:
+    """Whether a file was written after a time (seconds of the epoch), give or take what clocks differ by."""
+    try:
+        return path.stat().st_mtime >= since - 1
+    except OSError:
+        return False
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process has the run directory open; a lock is taken for an instant to find out."""
+    try:
+        lock = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return False

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from al_bench.console import duration
+from al_bench.files import is_newer
 
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_BETWEEN_LINES = 10.0
@@ -44,7 +45,9 @@ class Progress:
 
     def line(self) -> str:
         """`12 of 60 runs done, 1 failed, about 34 min left`."""
-        done, failed = (sum(self._is_new(path / name) for path in self.paths) for name in ("done.json", "error.json"))
+        done, failed = (
+            sum(is_newer(path / name, self._start) for path in self.paths) for name in ("done.json", "error.json")
+        )
         num_left = len(self.paths) - done - failed
         seconds_left = (time.perf_counter() - self._clock) / max(done + failed, 1) * num_left
         return f"{self.num_skipped + done} of {self.num_runs} runs done" + "".join(
@@ -58,10 +61,3 @@ class Progress:
             if line.partition(", about")[0] != told.partition(", about")[0] and now - last >= SECONDS_BETWEEN_LINES:
                 log.info("sweep: %s", line)
                 told, last = line, now
-
-    def _is_new(self, path: Path) -> bool:
-        """Whether a file was written since the sweep began."""
-        try:
-            return path.stat().st_mtime >= self._start - 1
-        except OSError:
-            return False

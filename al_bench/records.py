@@ -20,7 +20,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from al_bench.errors import DataError, RunDirectoryError, StrategyError
+from al_bench.errors import BusyError, DataError, RunDirectoryError, StrategyError
 from al_bench.files import append_lines, keep_lines, replace_text, whole_lines
 from al_bench.identity import Identity
 from al_bench.interfaces import RoundRecord
@@ -62,8 +62,8 @@ class RunDirectory:
         An error inside the `with` is kept in error.json until the next start, and raised again.
 
         Raises:
-            RunDirectoryError: if another process has it open, or it is of another configuration, is damaged or
-                cannot be written.
+            BusyError: if another process has it open.
+            RunDirectoryError: if it is of another configuration, is damaged or cannot be written.
         """
         directory = cls(path, identity)
         with _writing(path):
@@ -181,7 +181,7 @@ def _acquire(lock: int, path: Path) -> None:
             time.sleep(0.02)
         except OSError as error:
             raise RunDirectoryError(f"{path / '.lock'} cannot be locked: {error.strerror}") from error
-    raise RunDirectoryError(f"{path} is in use by another process; wait for it, or give this run another name")
+    raise BusyError(f"{path} is in use by another process; wait for it, or give this run another name")
 
 
 @contextmanager

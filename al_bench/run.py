@@ -12,10 +12,11 @@ from omegaconf import DictConfig
 
 from al_bench.config import CONF, check_hydra_overrides, model_nodes, task_overrides
 from al_bench.console import console, display_for, draw_curve, log_to_stdout
-from al_bench.errors import UserError
+from al_bench.errors import BusyError, UserError
 from al_bench.explain import explained
 from al_bench.outcome import Outcome, Status
 from al_bench.planning import planned
+from al_bench.workers import end_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ def job(cfg: DictConfig) -> Outcome:
     is_sweep = hydra_config.mode == RunMode.MULTIRUN
     run_name = " ".join(task_overrides())
     log_to_stdout(is_sweep)
+    if is_sweep:
+        end_with_parent()
     try:
         check_hydra_overrides()
         run = planned(cfg, hydra_config)
@@ -63,7 +66,7 @@ def job(cfg: DictConfig) -> Outcome:
             return Outcome(run_name, Status.SKIPPED)
         if run.is_finished():
             display.skip(run.identity, run.path, None if is_sweep else draw_curve(run.path))
-            return Outcome(run_name, Status.SKIPPED)
+            return Outcome(run_name, Status.SKIPPED, path=run.path)
         from al_bench import experiment  # torch, a second that skipping and --help need not wait
 
         parts = experiment.Parts.checked(run.config)
@@ -72,7 +75,7 @@ def job(cfg: DictConfig) -> Outcome:
     except UserError as error:
         if not is_sweep:
             sys.exit(f"al-bench: {error}")
-        return Outcome(run_name, Status.FAILED, str(error))
+        return Outcome(run_name, Status.BUSY if isinstance(error, BusyError) else Status.FAILED, str(error))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit, too: whatever a part of the user's raises
@@ -80,7 +83,7 @@ def job(cfg: DictConfig) -> Outcome:
             raise
         log.exception("%s: failed", run_name)
         return Outcome(run_name, Status.FAILED, f"{type(error).__name__}: {error}")
-    return Outcome(run_name, Status.FINISHED)
+    return Outcome(run_name, Status.FINISHED, path=run.path)
 
 
 if __name__ == "__main__":

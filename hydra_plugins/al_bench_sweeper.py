@@ -2,9 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -12,30 +10,21 @@ from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn
 from omegaconf import DictConfig, OmegaConf
 
+from al_bench import sweeps
 from al_bench.console import console, log_to_stdout
 from al_bench.errors import ConfigError, UserError
-from al_bench.identity import Identity
 from al_bench.outcome import Outcome, Status
 from al_bench.planning import planned
 from al_bench.progress import Progress
+from al_bench.sweeps import Job
 
 log = logging.getLogger("al_bench.sweep")
 
 
-@dataclass(frozen=True)
-class Job:
-    """A run of the sweep. Without `identity` and `path` it cannot be told which one: its job will say why."""
-
-    overrides: list[str]
-    name: str
-    identity: Identity | None = None
-    path: Path | None = None
-    is_finished: bool = False
-    error: str = ""
-
-
 class Sweeper(BasicSweeper):
     """The cartesian product of what the command line sweeps over."""
+
+    _num_launched = 0
 
     @staticmethod
     def split_arguments(overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:
@@ -71,9 +60,8 @@ class Sweeper(BasicSweeper):
         skipped = [Outcome(job.name, Status.SKIPPED) for job in jobs if job.is_finished]
         to_do = [job for job in jobs if not job.is_finished]
         log.info("%d runs: %d finished before, %d to do", len(jobs), len(skipped), len(to_do))
-        with Progress([job.path for job in to_do if job.path is not None], len(skipped), len(jobs)):
-            outcomes = [*skipped, *self._launched(to_do)]
-        return _summed_up(outcomes)
+        with Progress([job.run.path for job in to_do if job.run is not None], len(skipped), len(jobs)):
+            return _summed_up([*skipped, *sweeps.done(to_do, self._launched)])
 
     def _jobs(self, all_overrides: Iterable[list[str]]) -> Iterator[Job]:
         """Composed once for all seeds; whether a run is finished is told by its directory alone."""
@@ -96,7 +84,7 @@ class Sweeper(BasicSweeper):
 
         assert self.config is not None
         folder = Path(self.config.output_dir, self.config.name)
-        to_do = [job.identity for job in jobs if job.identity is not None and not job.is_finished]
+        to_do = [job.run.identity for job in jobs if job.run is not None and not job.is_finished]
         dry_run.show(to_do, sum(job.is_finished for job in jobs), folder, console)
         for job in jobs:
             if job.error:
@@ -105,15 +93,16 @@ class Sweeper(BasicSweeper):
             raise SystemExit(1)
         return []
 
-    def _launched(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+    def _launched(self, jobs: Sequence[Job]) -> list[JobReturn]:
         """In batches of `max_batch_size`."""
         assert self.launcher is not None
-        size = self.max_batch_size or max(len(jobs), 1)
+        size = self.max_batch_size or len(jobs)
+        returned: list[JobReturn] = []
         for start in range(0, len(jobs), size):
-            batch = jobs[start : start + size]
-            returned = self.launcher.launch([job.overrides for job in batch], initial_job_idx=start)
-            for job, each in zip(batch, returned, strict=True):
-                yield _outcome(job, each)
+            batch = [job.overrides for job in jobs[start : start + size]]
+            returned += self.launcher.launch(batch, initial_job_idx=self._num_launched)
+            self._num_launched += len(batch)
+        return returned
 
 
 def _job(composed: DictConfig, overrides: list[str], seeds: Sequence[str]) -> Job:
@@ -123,24 +112,15 @@ def _job(composed: DictConfig, overrides: list[str], seeds: Sequence[str]) -> Jo
         if seeds:
             own.seed = int(seeds[0])
         run = planned(own, composed.hydra)
-        return Job(overrides, run.identity.title, run.identity, run.path, run.is_finished())
+        return Job(overrides, run.identity.title, run, run.is_finished())
     except UserError as error:
         return Job(overrides, name, error=str(error))
 
 
-def _outcome(job: Job, returned: JobReturn) -> Outcome:
-    """What a job returned; a launcher may bring an error instead, of a job that never started or was killed."""
-    try:
-        outcome: Any = returned.return_value
-    except Exception as error:
-        return Outcome(job.name, Status.FAILED, f"{type(error).__name__}: {error}")
-    if not isinstance(outcome, Outcome):
-        return Outcome(job.name, Status.FAILED, f"the job returned {outcome!r}")
-    return outcome
-
-
 def _summed_up(outcomes: list[Outcome]) -> list[Outcome]:
-    counts = {status: sum(outcome.status is status for outcome in outcomes) for status in Status}
+    counts = {
+        status: sum(outcome.status is status for outcome in outcomes) for status in Status if status is not Status.BUSY
+    }
     log.info(
         "%d runs: %s",
         len(outcomes),

@@ -1,7 +1,5 @@
 """How the runs of a folder stand: finished, running, failed, interrupted, broken or missing."""
 
-import fcntl
-import os
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -23,6 +21,7 @@ from al_bench.analysis.results import (
 )
 from al_bench.analysis.settings import setting_name
 from al_bench.errors import ResultsError
+from al_bench.files import is_locked
 
 
 class State(StrEnum):
@@ -115,7 +114,7 @@ def _run(path: Path, names: Set[str], file: RoundsFile | None) -> Run:
     num_labelled = columns["num_labelled"][-1] if columns else 0
     state = State.INTERRUPTED
     message = f"{num_labelled:,} labels so far"
-    if ".lock" in names and _is_locked(path / ".lock"):
+    if ".lock" in names and is_locked(path / ".lock"):
         state = State.RUNNING
     elif problem := _problem(identity, file, done):
         state, message = State.BROKEN, problem
@@ -146,23 +145,6 @@ def _problem(identity: Mapping[str, object], file: RoundsFile | None, done: obje
     if file is not None and file.columns is None:
         return f"rounds.csv: {file.problem}"
     return "it is marked as finished and has no rounds.csv" if done is not None and file is None else ""
-
-
-def _is_locked(path: Path) -> bool:
-    """Whether a process has the run directory open; a lock is taken for an instant to find out."""
-    try:
-        lock = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(lock)
-    return False
 
 
 def _missing(runs: list[Run]) -> list[Run]:

@@ -1,0 +1,114 @@
+"""The jobs of a sweep, from launch to outcome, whatever happens to the processes that do them."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from textwrap import shorten
+from typing import Any
+
+from hydra.core.utils import JobReturn
+
+from al_bench.errors import LaunchError
+from al_bench.files import is_locked, is_newer
+from al_bench.outcome import Outcome, Status
+from al_bench.planning import Planned
+
+SECONDS_BETWEEN_LOOKS = 2.0
+MAX_TOLD = 200  # letters of a launcher's error
+
+log = logging.getLogger("al_bench.sweep")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run of the sweep. Without `run` it cannot be told which one, for the reason that `error` gives."""
+
+    overrides: list[str]
+    name: str
+    run: Planned | None = None
+    is_finished: bool = False
+    error: str = ""
+
+    def has_begun(self, since: float) -> bool:
+        """Whether a process has opened the run directory after a time (seconds of the epoch)."""
+        return self.run is not None and is_newer(self.run.path / "environment.json", since)
+
+    def is_busy(self) -> bool:
+        """Whether a process is doing it now."""
+        return self.run is not None and is_locked(self.run.path / ".lock")
+
+    def ended(self, since: float) -> Outcome | None:
+        """How it ended after a time, as its run directory tells."""
+        if self.run is None:
+            return None
+        if self.run.is_finished():
+            return Outcome(self.name, Status.FINISHED)
+        file = self.run.path / "error.json"
+        if not is_newer(file, since):
+            return None
+        error = json.loads(file.read_text())
+        return Outcome(self.name, Status.FAILED, f"{error['type']}: {error['message']}")
+
+
+Launch = Callable[[Sequence[Job]], Sequence[JobReturn]]
+
+
+def done(jobs: Sequence[Job], launch: Launch) -> list[Outcome]:
+    """The jobs' outcomes; what another process is doing is waited for, and then done if that left it undone."""
+    outcomes = launched(jobs, launch)
+    while busy := [number for number, outcome in enumerate(outcomes) if outcome.status is Status.BUSY]:
+        log.info("waiting for %d runs that other processes are doing, such as %s", len(busy), jobs[busy[0]].name)
+        while not (free := [number for number in busy if not jobs[number].is_busy()]):
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        for number, outcome in zip(free, launched([jobs[number] for number in free], launch), strict=True):
+            outcomes[number] = outcome
+    return outcomes
+
+
+def launched(jobs: Sequence[Job], launch: Launch) -> list[Outcome]:
+    """The jobs' outcomes, though a process that is killed may take others' along.
+
+    Then what had not begun is launched again, and after that what had begun, each job alone: so the run that kills
+    its process is found, and fails alone.
+
+    Raises:
+        LaunchError: if the launcher failed before any run had begun.
+    """
+    outcomes: dict[int, Outcome] = {}
+    groups = [list(range(len(jobs)))]
+    is_first = True
+    while groups:
+        group = groups.pop(0)
+        began = time.time()
+        try:
+            returned = launch([jobs[number] for number in group]) if group else []
+            outcomes |= {number: _outcome(jobs[number], each) for number, each in zip(group, returned, strict=True)}
+            continue
+        except Exception as error:  # whatever a launcher raises
+            told = shorten(f"{type(error).__name__}: {error}", MAX_TOLD, placeholder=" ...")
+            begun = {number for number in group if jobs[number].has_begun(began)}
+            if is_first and not begun:
+                raise LaunchError(f"the launcher failed before a run had begun: {told}") from error
+        is_first = False
+        outcomes |= {number: outcome for number in group if (outcome := jobs[number].ended(began)) is not None}
+        left = [number for number in group if number not in outcomes]
+        if len(group) == 1 or not begun:
+            outcomes |= {number: Outcome(jobs[number].name, Status.FAILED, told) for number in left}
+        else:
+            log.warning("processes have ended and are started again: %s", told)
+            groups.insert(0, [number for number in left if number not in begun])
+            groups += [[number] for number in left if number in begun]
+    return [outcomes[number] for number in range(len(jobs))]
+
+
+def _outcome(job: Job, returned: JobReturn) -> Outcome:
+    """What a job returned; a launcher may bring an error instead, of a job that never started or was killed."""
+    try:
+        outcome: Any = returned.return_value
+    except Exception as error:
+        return Outcome(job.name, Status.FAILED, f"{type(error).__name__}: {error}")
+    if not isinstance(outcome, Outcome):
+        return Outcome(job.name, Status.FAILED, f"the job returned {outcome!r}")
+    return outcome

@@ -1,0 +1,197 @@
+"""Hydra's launchers for clusters, changed in what a sweep of hours needs.
+
+A job whose process was killed is a failure of that job alone, jobs of Ray run in the folder of the command, and a job
+that Slurm stops goes on where it was.
+"""
+
+import logging
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import fields
+from functools import partial
+from itertools import repeat
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus, setup_globals
+from omegaconf import open_dict
+
+from al_bench.workers import run_in, variables_of_the_command
+
+SECONDS_BETWEEN_LOOKS = 1.0
+SECONDS_BETWEEN_QUEUES = 10.0  # Slurm's controller is everybody's
+
+USUAL_MAX_ARRAY_SIZE = 1001
+
+log = logging.getLogger("al_bench.sweep")
+
+
+class Stopped(KeyboardInterrupt):
+    """Slurm has queued a task again: what it is doing ends now, and is no failure."""
+
+
+def _failed(error: Exception) -> JobReturn:
+    return JobReturn(status=JobStatus.FAILED, _return_value=error)
+
+
+with suppress(ImportError):
+    from hydra_plugins.hydra_ray_launcher import ray_launcher
+
+    class RayLauncher(ray_launcher.RayLauncher):
+        """Runs as tasks of a Ray cluster: one that is started on this machine for the sweep, or one that runs."""
+
+        def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
+            """See `hydra.plugins.launcher.Launcher`."""
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+            import ray
+            from hydra_plugins.hydra_ray_launcher import _launcher_util as util
+
+            setup_globals()
+            assert self.config is not None
+            assert self.hydra_context is not None
+            assert self.task_function is not None
+            util.start_ray(self.ray_cfg.init)
+            if ray.cluster_resources().get("GPU") and not self.ray_cfg.remote.get("num_gpus"):
+                log.warning("the cluster's GPUs are not used; hydra.launcher.ray.remote.num_gpus=1 gives a run one")
+            task = partial(run_in, str(Path.cwd()), variables_of_the_command(), self.task_function)
+            tasks = []
+            for number, overrides in enumerate(job_overrides, initial_job_idx):
+                composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+                with open_dict(composed):
+                    composed.hydra.job.id = composed.hydra.job.num = number
+                tasks.append(
+                    util.launch_job_on_ray(
+                        self.hydra_context, self.ray_cfg.remote, composed, task, Singleton.get_state()
+                    )
+                )
+            return [self._returned(task) for task in tasks]
+
+        @staticmethod
+        def _returned(task: Any) -> JobReturn:
+            import ray
+
+            try:
+                returned: JobReturn = ray.get(task)
+            except ray.exceptions.RayError as error:
+                return _failed(error)
+            return returned
+
+
+with suppress(ImportError):
+    from hydra_plugins.hydra_submitit_launcher import submitit_launcher
+    from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
+
+    class SlurmLauncher(submitit_launcher.SlurmLauncher):
+        """Runs as tasks of a Slurm array."""
+
+        def __call__(self, *arguments: Any) -> JobReturn:
+            """What a task does, on its node."""
+            signal_of_slurm = getattr(signal, f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}")
+            queue_again: Any = signal.getsignal(signal_of_slurm)
+
+            def stop(number: int, frame: FrameType | None) -> NoReturn:
+                try:
+                    queue_again(number, frame)
+                except SystemExit:
+                    raise Stopped from None
+                raise AssertionError("unreachable")
+
+            if callable(queue_again):
+                signal.signal(signal_of_slurm, stop)
+            try:
+                returned: JobReturn = super().__call__(*arguments)
+            except Stopped:
+                raise SystemExit(-1) from None
+            return returned
+
+        def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
+            """See `hydra.plugins.launcher.Launcher`. More jobs than Slurm takes as one array are one after another."""
+            size = _max_array_size()
+            starts = range(0, len(job_overrides), size)
+            return [
+                returned
+                for start in starts
+                for returned in self._array(job_overrides[start : start + size], initial_job_idx + start)
+            ]
+
+        def _array(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
+            import submitit
+
+            options = dict(self.params)
+            max_num_timeout = options.pop("max_num_timeout")
+            executor = submitit.AutoExecutor(
+                options.pop("submitit_folder"), cluster="slurm", slurm_max_num_timeout=max_num_timeout
+            )
+            shared = {field.name for field in fields(BaseQueueConf)}
+            executor.update_parameters(
+                **{name if name in shared else f"slurm_{name}": value for name, value in options.items()}
+            )
+            numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
+            ids = [str(number) for number in numbers]
+            jobs = executor.map_array(
+                self,
+                [list(overrides) for overrides in job_overrides],
+                repeat("hydra.sweep.dir"),
+                numbers,
+                ids,
+                repeat(Singleton.get_state()),
+            )
+            array = jobs[0].job_id.partition("_")[0]
+            log.info("Slurm array %s; its logs are in %s_*", array, jobs[0].paths.folder.with_name(array))
+            try:
+                return _waited_for(jobs, array)
+            except KeyboardInterrupt:
+                log.warning("Slurm goes on with array %s; `scancel %s` ends it", array, array)
+                raise
+
+
+def _waited_for(jobs: Sequence[Any], array: str) -> list[JobReturn]:
+    """What each of submitit's jobs returned; an error for one that Slurm has no more and that left no result."""
+    returned: dict[str, JobReturn] = {}
+    missed: set[str] = set()  # in no queue at the last look
+    looked = time.monotonic()
+    while len(returned) < len(jobs):
+        left = [job for job in jobs if job.job_id not in returned]
+        for job in left:
+            if job.paths.result_pickle.exists():
+                returned[job.job_id] = _result(job)
+        if time.monotonic() - looked >= SECONDS_BETWEEN_QUEUES:
+            gone = {job.job_id for job in left} - returned.keys() - _queued(array, of=left)
+            for name in gone & missed:
+                returned[name] = _failed(RuntimeError(f"Slurm ended task {name} before it had a result"))
+            missed, looked = gone, time.monotonic()
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    return [returned[job.job_id] for job in jobs]
+
+
+def _result(job: Any) -> JobReturn:
+    try:
+        returned: JobReturn = job.result()
+    except Exception as error:  # as submitit found it
+        return _failed(error)
+    return returned
+
+
+def _queued(array: str, of: Sequence[Any]) -> set[str]:
+    """Which tasks of an array wait or run; all of them while Slurm does not answer."""
+    command = ["squeue", "--noheader", "--array", "--jobs", array, "--format", "%i"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    is_answer = told.returncode == 0 or "Invalid job id" in told.stderr  # it forgets a job after minutes
+    return set(told.stdout.split()) if is_answer else {job.job_id for job in of}
+
+
+def _max_array_size() -> int:
+    """How many tasks Slurm takes as one array."""
+    try:
+        told = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False).stdout
+    except OSError:  # no Slurm here, as submitit will tell
+        told = ""
+    found = re.search(r"MaxArraySize\s*=\s*(\d+)", told)
+    return int(found[1]) if found else USUAL_MAX_ARRAY_SIZE

@@ -1,0 +1,137 @@
+"""A sweep in an empty folder whose middle runs can be made to fail, to die, or to last, and what it leaves."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.conftest import assert_same_results
+
+QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=80", "tracker=none")
+SWEEP = ("-m", "--config-dir", "conf", "strategy=random,middle,badge", "seed=0,1", *QUICK)
+PARTS = '''
+import os
+import time
+from pathlib import Path
+
+from al_bench.strategies.random import Random
+
+
+class Middle(Random):
+    """Does to the process what the file `middle` says: once, where that says `once`."""
+
+    def query(self, context, batch_size, rng):
+        told = Path("middle").read_text() if Path("middle").exists() else ""
+        if told.startswith("once "):
+            Path("middle").unlink()
+            told = told.removeprefix("once ")
+        exec(told)
+        return super().query(context, batch_size, rng)
+'''
+FAIL = "raise RuntimeError('no luck')"
+DIE = "os.kill(os.getpid(), 9)"
+LAST = "time.sleep(0.5)"
+
+
+def prepared(folder: Path, middle: str = "") -> Path:
+    """The user's own part of the sweep."""
+    (folder / "conf" / "strategy").mkdir(parents=True, exist_ok=True)
+    (folder / "conf" / "strategy" / "middle.yaml").write_text("_target_: parts.Middle\n")
+    (folder / "parts.py").write_text(PARTS)
+    behave(folder, middle)
+    return folder
+
+
+def behave(folder: Path, middle: str) -> None:
+    (folder / "middle").write_text(middle)
+
+
+def run_sweep(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments),
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "al_bench.run", *SWEEP, *arguments]
+
+
+def killed(
+    folder: Path,
+    with_signal: int,
+    *arguments: str,
+    is_time: Callable[[Path], bool],
+    victim: Callable[[int], int] | None = None,
+    is_group: bool = False,
+    **environment: str,
+) -> tuple[int, str]:
+    """A sweep that gets a signal: the exit code and what was printed.
+
+    Args:
+        folder: as prepared.
+        with_signal: the signal.
+        *arguments: of the command, after those of `SWEEP`.
+        is_time: whether it is time to send it.
+        victim: the process that gets it, from that of the command; the command's itself.
+        is_group: to the whole group of processes, as a terminal sends Ctrl-C.
+        **environment: more variables.
+    """
+    with (folder / "out.txt").open("w") as out:
+        process = subprocess.Popen(
+            command(*arguments),
+            cwd=folder,
+            env=os.environ | environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + 120
+    while not is_time(folder):
+        assert process.poll() is None, (folder / "out.txt").read_text()
+        assert time.monotonic() < deadline, (folder / "out.txt").read_text()
+        time.sleep(0.01)
+    target = victim(process.pid) if victim is not None else process.pid
+    (os.killpg if is_group else os.kill)(target, with_signal)
+    return process.wait(240), (folder / "out.txt").read_text()
+
+
+def in_the_middle(folder: Path) -> bool:
+    """Whether some run is finished, and a slow one has committed rounds."""
+    return any(folder.rglob("done.json")) and any(
+        "/middle/" in str(path) and not (path.parent / "done.json").exists() for path in folder.rglob("rounds.csv")
+    )
+
+
+def processes_in(folder: Path) -> list[int]:
+    """What still runs with this as its working directory."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            is_there = (path / "cwd").readlink() == folder and b"al_bench" in (path / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if is_there:
+            found.append(int(path.name))
+    return found
+
+
+def assert_same_sweep(folder: Path, undisturbed: Path) -> None:
+    """Every run of one is in the other, byte for byte (timings apart), and finished."""
+    runs, expected = (
+        {path.parent.relative_to(each): path.parent for path in each.rglob("rounds.csv")}
+        for each in (folder, undisturbed)
+    )
+    assert runs.keys() == expected.keys()
+    assert len(runs) == 6
+    for name, path in runs.items():
+        assert (path / "done.json").exists(), name
+        assert not (path / "error.json").exists(), name
+        assert_same_results(path, expected[name])

@@ -1,0 +1,113 @@
+"""A sweep of which anything is killed ends as if nothing had happened, when the command is repeated."""
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.sweeping import (
+    DIE,
+    FAIL,
+    LAST,
+    assert_same_sweep,
+    behave,
+    command,
+    in_the_middle,
+    killed,
+    prepared,
+    processes_in,
+    run_sweep,
+)
+
+JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+LAUNCHERS = {"basic": (), "joblib": JOBLIB}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = prepared(tmp_path_factory.mktemp("undisturbed"))
+    assert "6 runs: 6 finished" in run_sweep(folder).stdout
+    return folder
+
+
+def assert_ends_undisturbed(folder: Path, undisturbed: Path, *arguments: str) -> None:
+    behave(folder, "")
+    again = run_sweep(folder, *arguments)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert_same_sweep(folder, undisturbed)
+
+
+def worker(parent: int) -> int:
+    """A process of joblib that does a run: it holds the lock of a run directory."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    held = {child: [str(path.readlink()) for path in Path(f"/proc/{child}/fd").iterdir()] for child in children}
+    return next(int(child) for child, files in held.items() if any(name.endswith(".lock") for name in files))
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_the_command_is_killed(launcher, name, undisturbed, tmp_path):
+    prepared(tmp_path, LAST)
+    code, out = killed(
+        tmp_path, signal.Signals[name], *LAUNCHERS[launcher], is_time=in_the_middle, is_group=name == "SIGINT"
+    )
+    assert code != 0
+    if name == "SIGINT":
+        assert code == 130
+        assert "interrupted; the same command goes on where it stopped" in out
+        assert "Traceback" not in out
+    deadline = time.monotonic() + 20
+    while processes_in(tmp_path):
+        assert time.monotonic() < deadline, "a process outlives the sweep"
+        time.sleep(0.1)
+    assert_ends_undisturbed(tmp_path, undisturbed, *LAUNCHERS[launcher])
+
+
+def test_the_command_is_repeated_before_its_workers_have_ended(undisturbed, tmp_path):
+    prepared(tmp_path, LAST)
+    killed(tmp_path, signal.SIGKILL, *JOBLIB, is_time=in_the_middle)
+    assert_ends_undisturbed(tmp_path, undisturbed, *JOBLIB)
+
+
+def test_a_worker_is_killed(undisturbed, tmp_path):
+    """The sweep itself starts again what that has ended."""
+    prepared(tmp_path, LAST)
+    code, out = killed(tmp_path, signal.SIGKILL, *JOBLIB, is_time=in_the_middle, victim=worker)
+    assert code == 0, out
+    assert "processes have ended and are started again" in out
+    assert "6 runs: 6 finished, 0 skipped (finished before), 0 failed" in out
+    assert_same_sweep(tmp_path, undisturbed)
+
+
+def test_a_run_that_kills_its_worker_fails_alone(undisturbed, tmp_path):
+    result = run_sweep(prepared(tmp_path, DIE), *JOBLIB)
+    assert result.returncode == 1
+    assert "6 runs: 4 finished, 0 skipped (finished before), 2 failed" in result.stdout
+    for seed in (0, 1):
+        assert f"middle · b20 · num_initial=20 · seed {seed}: TerminatedWorkerError" in result.stdout
+    assert_ends_undisturbed(tmp_path, undisturbed, *JOBLIB)
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_failing_job_in_the_middle(launcher, undisturbed, tmp_path):
+    result = run_sweep(prepared(tmp_path, FAIL), *LAUNCHERS[launcher])
+    assert result.returncode == 1
+    assert "6 runs: 4 finished, 0 skipped (finished before), 2 failed" in result.stdout
+    assert result.stdout.count("failed: digits") == 2
+    assert "middle · b20 · num_initial=20 · seed 1: RuntimeError: no luck" in result.stdout
+    assert_ends_undisturbed(tmp_path, undisturbed, *LAUNCHERS[launcher])
+
+
+def test_two_commands_share_a_sweep(undisturbed, tmp_path):
+    """What one of them is doing, the other waits for; no run fails, or is done twice."""
+    prepared(tmp_path, LAST)
+    commands = [
+        subprocess.Popen(command(), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(2)
+    ]
+    told = [each.communicate(timeout=120)[0] for each in commands]
+    assert [each.returncode for each in commands] == [0, 0], told
+    assert any("that other processes are doing" in each for each in told)
+    assert_same_sweep(tmp_path, undisturbed)
