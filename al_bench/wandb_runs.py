@@ -8,6 +8,7 @@ import csv
 import re
 import secrets
 import shutil
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -45,7 +46,7 @@ def begun(identity: Identity, config: Mapping[str, Any], path: Path, folder: Pat
     if mode == "offline":
         for earlier in (folder / "wandb").glob(f"offline-run-*-{run_id}*"):
             shutil.rmtree(earlier, ignore_errors=True)
-    setting = [identity.dataset, identity.model, f"b{identity.batch_size}", identity.variant]
+    setting = _names(identity.as_dict())
     run = wandb.init(
         project=project,
         mode=mode,
@@ -53,18 +54,35 @@ def begun(identity: Identity, config: Mapping[str, Any], path: Path, folder: Pat
         id=run_id,
         resume="allow" if mode == "online" else None,
         name=identity.title[:MAX_NAME],
-        group=" · ".join(filter(None, setting))[:MAX_NAME],
+        group=group_of(identity.as_dict()),
         job_type=identity.strategy[:MAX_TAG],
-        tags=[tag[:MAX_TAG] for tag in dict.fromkeys(filter(None, [*setting, identity.strategy]))],
+        tags=[tag[:MAX_TAG] for tag in dict.fromkeys([*setting, identity.strategy])],
         config=dict(config) | {"run_directory": str(path), "identity": identity.as_dict()},
         settings=wandb.Settings(silent=True, console="off"),
     )
+    if run.id != run_id:  # an agent of a wandb sweep has drawn it
+        replace_text(path / ID_FILE, f"{run.id}\n")
     run.define_metric("num_labelled")
     run.define_metric("*", step_metric="num_labelled")
     for row in rounds_of(path):
         if int(row["round"]) >= run.step:
             log_round(run, row)
     return run
+
+
+def group_of(setting: Mapping[str, object]) -> str:
+    """The group of all runs of a setting."""
+    return plain(" · ".join(_names(setting)))[:MAX_NAME]
+
+
+def plain(name: str) -> str:
+    """Without symbols, such as `=`: wandb's views take them for emojis, and their filters double them."""
+    return "".join(" " if unicodedata.category(letter).startswith("S") else letter for letter in name)
+
+
+def _names(setting: Mapping[str, object]) -> list[str]:
+    parts = (setting["dataset"], setting["model"], f"b{setting['batch_size']}", setting["variant"])
+    return [str(part) for part in parts if part]
 
 
 def log_round(run: Any, row: Mapping[str, object]) -> None:

@@ -1,9 +1,9 @@
 """A report of a folder of results: one HTML file that opens without the internet.
 
-    python scripts/report.py outputs/default [--out DIR] [--figures DIR]
+    python scripts/report.py outputs/default [--out DIR] [--figures DIR] [--wandb [online]]
 
 Writes report.html to FOLDER/analysis or DIR. With --figures, every figure as PNG and PDF for a paper, and every number
-as CSV, too.
+as CSV, too. With --wandb, a run of Weights & Biases with the figures, the tables and the report.
 """
 
 import argparse
@@ -24,6 +24,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where report.html goes (FOLDER/analysis)")
     parser.add_argument("--figures", type=Path, help="where figures (PNG, PDF) and numbers (CSV) go (nowhere)")
     parser.add_argument("--definition", choices=["paper", "reference"], default="paper", help="of the budgets (paper)")
+    parser.add_argument(
+        "--wandb", nargs="?", const="offline", choices=["offline", "online"], help="log the report, too (offline)"
+    )
+    parser.add_argument("--project", default="al_bench", help="of wandb (al_bench)")
     parser.add_argument(
         "--holm", action="store_true", help="adjust penalties for all pairs at one budget of one setting"
     )
@@ -46,6 +50,11 @@ def main() -> None:
         print(out / "report.html")
         if arguments.figures:
             print(f"{len(export(found, arguments.figures))} files in {arguments.figures}")
+        if arguments.wandb:
+            from al_bench.wandb_report import log_report  # wandb, a second
+
+            log_report(found, out / "report.html", arguments.project, arguments.wandb)
+            print(f"report of {arguments.folder} in project {arguments.project}, {arguments.wandb}")
     except (UserError, OSError) as error:
         sys.exit(f"report: {error}")
 

@@ -84,7 +84,7 @@ def test_an_offline_run_holds_every_round_once_and_changes_no_result(tmp_path):
             assert item[name] == pytest.approx(row[name])
         assert item["queried_classes.values"] == list(map(int, row["class_counts"].split()))
     assert found.run["run_id"] == (followed / "wandb_id").read_text().strip()
-    assert found.run["run_group"] == "digits · mlp,max_epochs=3,width=8 · b20 · num_initial=20"
+    assert found.run["run_group"] == "digits · mlp,max_epochs 3,width 8 · b20 · num_initial 20"
     assert found.run["job_type"] == "badge"
     assert found.run["tags"] == ["digits", "mlp,max_epochs=3,width=8", "b20", "num_initial=20", "badge"]
     assert found.run["config"]["update"]["model"]["width"] == 8
@@ -234,3 +234,88 @@ def test_a_failure_of_wandb_is_one_warning_and_costs_nothing(cli, tmp_path, monk
     assert result.code == 0
     assert result.out.count("WandbTracker failed and is off for the rest of this run: no key") == 1
     assert len(list(tmp_path.rglob("done.json"))) == 1
+
+
+ROOT = Path(__file__).parents[1]
+
+
+def made(folder: Path) -> None:
+    for strategy, accuracy in (("random", 0.6), ("badge", 0.7)):
+        for seed in range(4):
+            identity = Identity("digits", "mlp", strategy, 10, "num_initial=10", seed)
+            write_run(folder, identity, {10: 0.5 + seed / 100, 20: accuracy + seed / 50, 30: 0.8 + seed / 50})
+
+
+def test_a_report_is_a_run_with_images_and_tables(tmp_path):
+    made(tmp_path / "mine")
+    command = [sys.executable, str(ROOT / "scripts" / "report.py"), str(tmp_path / "mine"), "--wandb"]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "in project al_bench, offline" in finished.stdout
+    (found,) = tracked(tmp_path)
+    assert (found.run["job_type"], found.run["run_group"], found.exit_code) == ("report", "mine", 0)
+    (item,) = found.history
+    types = {key.removesuffix("._type"): value for key, value in item.items() if key.endswith("._type")}
+    assert types["figures/penalty_overall"] == "image-file"
+    assert types["tables/penalty_overall"] == "table-file"
+    (table,) = tmp_path.rglob("*tables/penalty_overall_*.table.json")
+    told = json.loads(table.read_text())
+    assert "badge" in told["columns"]
+    assert len(list(tmp_path.rglob("*figures/curves_*.png"))) == 1
+
+
+def test_the_dashboard_is_of_what_is_tracked(tmp_path):
+    """A view for each setting, whose filter is the group of its runs, and whose panels show what they log."""
+    dashboard = pytest.importorskip("scripts.wandb_dashboard")
+    assert run_command(*QUICK, "tracker=wandb", cwd=tmp_path).code == 0
+    (run,) = tracked(tmp_path)
+    folder = tmp_path / "outputs" / "default"
+    settings = dashboard.setting_curves(dashboard.load_results(folder).rounds)
+    views = [
+        json.loads(view._to_model().model_dump_json()) for view in dashboard.dashboard(settings, "mine", "me", "p")
+    ]
+    assert [view["display_name"] for view in views] == [run.run["run_group"], "reports of mine"]
+    (of_setting, of_reports) = (view["spec"]["section"] for view in views)
+    filters = [each["filters"]["filters"] for each in of_setting["run_sets"]]
+    assert [(each["key"]["name"], each["value"]) for each in filters[0]] == [("group", run.run["run_group"])]
+    assert [each["name"] for each in of_setting["run_sets"][0]["grouping"]] == ["jobType"]
+    panels = [panel["config"] for section in of_setting["panel_bank_config"]["sections"] for panel in section["panels"]]
+    assert len(panels) == 6
+    for panel in panels:
+        assert panel["x_axis"] in run.history[0]
+        assert set(panel["metrics"]) <= run.history[0].keys()
+        assert (panel["group_agg"], panel["group_area"]) == ("mean", "stderr")
+    made(tmp_path / "mine")
+    command = [sys.executable, str(ROOT / "scripts" / "report.py"), str(tmp_path / "mine"), "--wandb"]
+    subprocess.run(command, capture_output=True, check=True)
+    logged = {path.name.rsplit("_", 2)[0] for path in (tmp_path / "mine").rglob("*media/images/figures/*.png")}
+    keys = [
+        key.removeprefix("figures/")
+        for section in of_reports["panel_bank_config"]["sections"]
+        for panel in section["panels"]
+        for key in panel["config"]["media_keys"]
+    ]
+    assert {"penalty_overall", "errors_overall", "gains"} <= set(keys) & logged
+
+
+def test_the_sweep_of_an_agent_of_wandb(tmp_path):
+    """The command that wandb's agent makes of our yaml, in the environment that it sets, but offline."""
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
+
+    sweep = yaml.safe_load((ROOT / "docs" / "wandb" / "sweep.yaml").read_text())
+    chosen = {name: {"value": values["values"][0]} for name, values in sweep["parameters"].items()}
+    arguments = create_sweep_command_args({"args": chosen})["args_no_hyphens"]
+    program, *rest = create_sweep_command(sweep["command"])
+    assert (program, rest[-1]) == ("al-bench", "${args_no_hyphens}")
+    (tmp_path / "sweep.yaml").write_text("wandb_version: 1\nseed:\n  value: 0\n")
+    environment = {
+        "WANDB_SWEEP_ID": "s1",
+        "WANDB_RUN_ID": "drawn1",
+        "WANDB_SWEEP_PARAM_PATH": str(tmp_path / "sweep.yaml"),
+        "WANDB_DIR": str(tmp_path),
+    }
+    result = run_command(*rest[:-1], *arguments, *QUICK, "tracker.mode=offline", cwd=tmp_path, env=environment)
+    assert result.code == 0, result.err
+    (found,) = tracked(tmp_path)
+    assert found.run["run_id"] == "drawn1"
+    assert found.run["job_type"] == "random"
+    assert next(tmp_path.rglob("wandb_id")).read_text().strip() == "drawn1"
