@@ -28,7 +28,7 @@ def explained(error: Exception, arguments: Sequence[str]) -> str | None:
     """
     if isinstance(error, UserError):
         return str(error)
-    if plugin := re.match(r"Unknown plugin class : 'hydra_plugins\.(\w+)\.(\w+)'", str(error)):
+    if plugin := re.match(r"Unknown plugin class : 'hydra_plugins\.([\w.]+)\.(\w+)'", str(error)):
         extra = next((extra for extra in EXTRAS if extra in "".join(plugin.groups()).lower()), plugin[1])
         return f"hydra/launcher: {plugin[2]} is not installed; pip install 'al-bench[{extra}]'"
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:

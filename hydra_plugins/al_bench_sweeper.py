@@ -52,6 +52,8 @@ class Sweeper(BasicSweeper):
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
         batches = self.split_arguments(overrides, self.max_batch_size)
         jobs = list(self._jobs(job for batch in batches for job in batch))
+        if self.config.hydra.launcher.get("n_jobs") == 0:
+            raise ConfigError("hydra.launcher.n_jobs=0: must be above 0, or -1 for one per core")
         if self.config.dry_run:
             return self._shown(jobs)
         sweep_dir = Path(self.config.hydra.sweep.dir)

@@ -1,6 +1,7 @@
-"""How fast al_bench is here, as tables: training against a bare PyTorch loop, queries, rounds, start-up, analysis.
+"""How fast al_bench is here, as tables: training against a bare PyTorch loop, queries, rounds, start-up,
+sweeps, analysis.
 
-    python scripts/benchmark.py [steps] [training] [strategies] [rounds] [startup] [analysis] [--device cuda]
+    python scripts/benchmark.py [steps] [training] [strategies] [rounds] [startup] [sweeps] [analysis] [--device cuda]
 
 Timings are medians; what is compared alternates within one run. Rounds of letter need <data_dir>/openml/6.arff, those
 of MNIST <data_dir>/MNIST (the environment variable AL_BENCH_DATA, else `data`), and are left out without them.
@@ -26,6 +27,7 @@ import numpy as np
 import torch
 from benchmark_analysis import analysis
 from benchmark_strategies import strategies
+from benchmark_sweeps import sweeps
 from rich.console import Console
 from rich.table import Table
 from torch.nn import functional
@@ -41,7 +43,7 @@ from al_bench.models.vgg import VGG
 from al_bench.seeding import Stream, generator, torch_seeded
 from al_bench.training import Training
 
-TABLES = ("steps", "training", "strategies", "rounds", "startup", "analysis")
+TABLES = ("steps", "training", "strategies", "rounds", "startup", "sweeps", "analysis")
 REPEATS = 15
 EPOCHS = 100
 ADAM = partial(torch.optim.Adam, lr=1e-3, fused=True)
@@ -280,6 +282,7 @@ def main() -> None:
         "strategies": partial(strategies, DATA_DIR, arguments.device),
         "rounds": rounds,
         "startup": startup,
+        "sweeps": sweeps,
         "analysis": analysis,
     }
     set_up_torch(1, arguments.device)

@@ -1,10 +1,14 @@
 """Many runs from one command."""
 
+import csv
 import json
 import re
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
 from hydra.core.plugins import Plugins
 
 from al_bench.config import CONF
@@ -171,6 +175,75 @@ def test_seeds_that_others_keys_depend_on_are_told_apart(cli, tmp_path):
         "mlp,max_epochs=3,width=6",
     ]
     assert "2 runs: 0 finished, 2 skipped" in cli(*sweep).out
+
+
+def test_a_launcher_that_is_not_installed(cli, monkeypatch):
+    cli("--help")  # plugins are looked for once
+    name = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
+    monkeypatch.delitem(Plugins.instance().class_name_to_class, name)
+    result = cli("-m", "seed=0,1", "hydra/launcher=joblib", *QUICK)
+    assert result.code == 1
+    assert "JoblibLauncher is not installed; pip install 'al-bench[joblib]'" in result.err
+
+
+def test_no_workers_are_too_few(cli, tmp_path):
+    result = cli("-m", "seed=0,1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=0", *QUICK)
+    assert result.code == 1
+    assert result.err == "al-bench: hydra.launcher.n_jobs=0: must be above 0, or -1 for one per core\n"
+    assert not list(tmp_path.rglob("rounds.csv"))
+
+
+def test_as_many_workers_as_gpus_or_cores(monkeypatch):
+    for num_gpus, num_workers in ((0, -1), (4, 4)):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda num_gpus=num_gpus: num_gpus)
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            composed = compose("config", ["hydra/launcher=joblib"], return_hydra_config=True)
+        assert composed.hydra.launcher.n_jobs == num_workers
+
+
+def test_a_launcher_that_fails_before_a_run_is_a_message(cli, monkeypatch):
+    def launch(*arguments: object, **options: object) -> None:
+        raise ConnectionError("nobody there")
+
+    instantiate = Plugins.instantiate_launcher
+
+    def failing(self: Plugins, **arguments: object) -> object:
+        launcher = instantiate(self, **arguments)
+        launcher.launch = launch
+        return launcher
+
+    monkeypatch.setattr(Plugins, "instantiate_launcher", failing)
+    result = cli("-m", "seed=0,1", *QUICK)
+    assert result.code == 1
+    assert result.err == "al-bench: the launcher failed before a run had begun: ConnectionError: nobody there\n"
+
+
+def test_an_experiment_is_a_sweep_that_the_command_line_narrows(cli, tmp_path):
+    result = cli("experiment=strategies", "strategy=random,margin", "seed=3", *QUICK)
+    assert "2 runs: 2 finished" in result.out
+    assert sorted(path.split("/")[3:] for path in paths(tmp_path)) == [
+        ["mlp,max_epochs=3,width=8", name, "b20", "num_initial=20", "s3"] for name in ("margin", "random")
+    ]
+    assert "strategies" in str(next(tmp_path.rglob("rounds.csv")))
+
+
+def test_hyperparameters_are_searched_on_validation_examples(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    search = ("experiment=tune", "hydra.sweeper.n_trials=4", "model.max_epochs=3", "budget=300", "seed=0")
+    result = run_command(*search, "num_validation=100", "hydra.sweeper.sampler.seed=0", cwd=tmp_path)
+    assert result.code == 0, result.err
+    best = yaml.safe_load((tmp_path / "outputs" / "optimization_results.yaml").read_text())
+    accuracies = {}
+    for path in tmp_path.rglob("rounds.csv"):
+        last = list(csv.DictReader(path.read_text().splitlines()))[-1]
+        lr = yaml.safe_load((path.parent / "config.yaml").read_text())["model"]["optimizer"]["lr"]
+        accuracies[lr] = float(last["validation_accuracy"])
+    assert len(accuracies) == 4
+    assert best["best_value"] == max(accuracies.values()) > min(accuracies.values())
+    assert accuracies[best["best_params"]["model.optimizer.lr"]] == best["best_value"]
+    without = run_command(*search, "num_validation=0", cwd=tmp_path)
+    assert without.code == 1
+    assert "num_validation=0: hyperparameters are chosen on validation examples" in without.err
 
 
 def test_a_part_that_ends_the_process_fails_alone(cli, tmp_path):

@@ -1,0 +1,70 @@
+"""What the processes of a sweep owe each other."""
+
+import multiprocessing
+import os
+import sys
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+import torch
+
+from al_bench import experiment, workers
+
+PROCESSES = multiprocessing.get_context("spawn")
+
+
+def claim(folder: str, num_gpus: int, connection: Connection) -> None:
+    os.environ["TMPDIR"] = folder
+    connection.send(workers.own_gpu(num_gpus))
+    connection.recv()
+
+
+def claimed(folder: Path, num_gpus: int) -> tuple[int, BaseProcess, Connection]:
+    """The GPU of a process that lives as long as the connection."""
+    ours, theirs = PROCESSES.Pipe()
+    process = PROCESSES.Process(target=claim, args=(str(folder), num_gpus, theirs), daemon=True)
+    process.start()
+    return ours.recv(), process, ours
+
+
+def test_processes_have_a_gpu_each_and_share_them_evenly(tmp_path):
+    known = [claimed(tmp_path, 2) for _ in range(3)]
+    assert [gpu for gpu, *_ in known] == [0, 1, 0]
+    known[1][1].kill()  # however a process ends, its GPU is free
+    known[1][1].join()
+    known += [claimed(tmp_path, 2) for _ in range(2)]
+    assert [gpu for gpu, *_ in known[3:]] == [1, 1]
+    for _, process, _ in known:
+        process.kill()
+
+
+@pytest.mark.parametrize(
+    ("num_gpus", "is_child", "device"), [(0, True, "cpu"), (1, True, "cuda"), (4, False, "cuda"), (4, True, "cuda:3")]
+)
+def test_the_device_of_a_worker(monkeypatch, num_gpus, is_child, device):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: num_gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: num_gpus)
+    monkeypatch.setattr(experiment, "is_child", lambda: is_child)
+    monkeypatch.setattr(experiment, "own_gpu", lambda num_gpus: num_gpus - 1)
+    assert experiment._device("auto") == device
+
+
+def test_a_job_elsewhere_has_the_folder_and_the_variables_of_the_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("AL_BENCH_DATA", "/data")
+    monkeypatch.setenv("WANDB_API_KEY", "secret")
+    monkeypatch.setenv("HOME_OF_SOMETHING", "else")
+    variables = workers.variables_of_the_command()
+    assert {"AL_BENCH_DATA": "/data", "WANDB_API_KEY": "secret"}.items() <= variables.items()
+    assert "HOME_OF_SOMETHING" not in variables
+    monkeypatch.delenv("AL_BENCH_DATA")
+    (tmp_path / "there").mkdir()
+
+    def job(config: int) -> tuple[int, str, str, bool]:
+        return config, str(Path.cwd()), os.environ["AL_BENCH_DATA"], str(Path.cwd()) in sys.path
+
+    there = str(tmp_path / "there")
+    assert workers.run_in(there, variables, job, 7) == (7, there, "/data", True)
