@@ -20,6 +20,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from al_bench.columns import IDENTITY_COLUMNS, ROUND_COLUMNS
 from al_bench.errors import BusyError, DataError, RunDirectoryError, StrategyError
 from al_bench.files import append_lines, keep_lines, replace_text, whole_lines
 from al_bench.identity import Identity
@@ -27,9 +28,7 @@ from al_bench.interfaces import RoundRecord
 from al_bench.loop import Committed
 from al_bench.status import SCHEMA_VERSION, check_same_run
 from al_bench.tables import (
-    IDENTITY_COLUMNS,
     QUERY_COLUMNS,
-    ROUND_COLUMNS,
     Table,
     batches_of,
     query_rows,

@@ -9,31 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from al_bench.columns import IDENTITY_COLUMNS
 from al_bench.errors import RunDirectoryError
 from al_bench.files import append_lines, keep_lines, whole_lines
 from al_bench.identity import Identity
 from al_bench.interfaces import Batch, PoolMetrics, RoundRecord
 
-IDENTITY_COLUMNS = ("dataset", "model", "strategy", "batch_size", "variant", "seed")
-ROUND_COLUMNS = (
-    *IDENTITY_COLUMNS,
-    "round",
-    "num_labelled",
-    "train_accuracy",
-    "test_accuracy",
-    "test_balanced_accuracy",
-    "test_loss",
-    "num_epochs",
-    "epoch_limit_hit",
-    "fit_seconds",
-    "query_seconds",
-    "class_counts",
-    "num_validation",
-    "validation_accuracy",
-    "validation_loss",
-    "unlabelled_entropy",
-    "unlabelled_class_marginals",
-)
 QUERY_COLUMNS = ("round", "order", "pool_index", "target")
 
 

@@ -62,9 +62,9 @@ class WandbTracker:
 
     def log(self, record: "RoundRecord") -> None:
         """See `Tracker`."""
-        from al_bench import tables, wandb_runs
+        from al_bench import columns, tables, wandb_runs
 
-        row = dict(zip(tables.ROUND_COLUMNS, tables.round_row(self._identity, record), strict=True))
+        row = dict(zip(columns.ROUND_COLUMNS, tables.round_row(self._identity, record), strict=True))
         wandb_runs.log_round(self._run, row)
 
     def finish(self, exit_code: int) -> None:

@@ -15,24 +15,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from al_bench.columns import IDENTITY_COLUMNS, REAL, WHOLE
 from al_bench.files import replace_text, whole_lines
 from al_bench.identity import Identity
 
 Mode = Literal["online", "offline"]
 ID_FILE = "wandb_id"
 MAX_NAME, MAX_TAG = 128, 64  # of wandb
-WHOLE = ("num_labelled", "num_epochs", "num_validation")
-REAL = (
-    "train_accuracy",
-    "test_accuracy",
-    "test_balanced_accuracy",
-    "test_loss",
-    "fit_seconds",
-    "query_seconds",
-    "validation_accuracy",
-    "validation_loss",
-    "unlabelled_entropy",
-)
 
 
 def begun(identity: Identity, config: Mapping[str, Any], path: Path, folder: Path, project: str, mode: Mode) -> Any:
@@ -90,8 +79,9 @@ def log_round(run: Any, row: Mapping[str, object]) -> None:
     import wandb
 
     known = {name: str(value) for name, value in row.items() if value not in ("", None)}
-    values: dict[str, Any] = {name: int(known[name]) for name in WHOLE if name in known}
-    values |= {name: float(known[name]) for name in REAL if name in known}
+    measured = known.keys() - {*IDENTITY_COLUMNS, "round"}
+    values: dict[str, Any] = {name: int(known[name]) for name in WHOLE if name in measured}
+    values |= {name: float(known[name]) for name in REAL if name in measured}
     if "epoch_limit_hit" in known:
         values["epoch_limit_hit"] = int(known["epoch_limit_hit"] == "True")
     if "class_counts" in known:

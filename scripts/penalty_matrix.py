@@ -20,6 +20,7 @@ from al_bench.analysis.drawing import drawn
 from al_bench.analysis.figures import draw_penalty_matrix
 from al_bench.analysis.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.analysis.results import load_results
+from al_bench.analysis.settings import with_seeds
 from al_bench.errors import UserError
 
 
@@ -40,7 +41,7 @@ def main() -> None:
         matrices = penalty_matrices(
             results.rounds, arguments.definition, is_holm=arguments.holm, is_partial=arguments.partial
         )
-        for line in matrices[0].missing:
+        for line in with_seeds(matrices[0].missing):
             print(f"penalty_matrix: left out: {line}", file=sys.stderr)
         out.mkdir(parents=True, exist_ok=True)
         for penalty in matrices:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from al_bench.columns import ROUND_COLUMNS
 from al_bench.identity import Identity
 from al_bench.status import SCHEMA_VERSION
-from al_bench.tables import ROUND_COLUMNS
 
 STRATEGIES = ("badge", "albl", "coreset", "confidence", "margin", "entropy", "random")
 SETTINGS = (

@@ -5,9 +5,10 @@ import statistics
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from al_bench.analysis.cdf import cumulative_distributions, grouped_distributions, normalised_errors
+from al_bench.analysis.cdf import corners, cumulative_distributions, grouped_distributions, normalised_errors
 from al_bench.analysis.results import load_results
 from al_bench.errors import ResultsError
 from al_bench.identity import Identity
@@ -99,3 +100,19 @@ def test_a_seed_that_random_lacks_is_left_out_of_the_strategys_mean(tmp_path):
     row = errors[(errors["strategy"] == "badge") & (errors["num_labelled"] == 200)].iloc[0]
     assert row["num_seeds"] == 2
     assert row["normalised_error"] == pytest.approx(0.25 / 0.5)
+
+
+def test_the_corners_of_a_step_function_with_infinite_errors():
+    frame = pd.DataFrame(
+        [("a", 0.8, 0.5), ("a", 1.2, 1.0), ("b", 0.9, 0.25), ("b", np.inf, 1.0), ("c", np.inf, 1.0)],
+        columns=["strategy", "normalised_error", "share"],
+    )
+    (low, high), steps = corners(frame)
+    assert (low, high) == pytest.approx((0.78, 1.22))
+    assert steps == {
+        "a": ([low, 0.8, 1.2, high], [0, 0.5, 1, 1]),
+        "b": ([low, 0.9, high], [0, 0.25, 0.25]),
+        "c": ([low, high], [0, 0]),
+    }
+    (low, high), _ = corners(frame[frame["strategy"] == "c"])
+    assert (low, high) == (0.95, 1.05)

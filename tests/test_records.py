@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from al_bench.columns import ROUND_COLUMNS
 from al_bench.errors import ConfigError, DataError, RunDirectoryError, StrategyError
 from al_bench.files import append_lines, replace_text, whole_lines
 from al_bench.identity import Identity
 from al_bench.interfaces import Batch, Metrics, RoundRecord
 from al_bench.records import RunDirectory
 from al_bench.status import is_finished
-from al_bench.tables import ROUND_COLUMNS
 
 IDENTITY = Identity("digits", "mlp,optimizer.lr=0.001", "badge", 2, "", 0)
 CONFIG = {"seed": 0, "budget": None, "name": "a", "model": {"width": 3}, "batch_size": {"size": 2}}

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from al_bench.analysis.results import listed
-from al_bench.analysis.settings import BASELINE, Curves, setting_curves
+from al_bench.analysis.settings import BASELINE, Curves, setting_curves, with_seeds
 from al_bench.errors import ResultsError
 
+Missing = tuple[str, object, str]
 Definition = Literal["paper", "reference"]
 ENOUGH = 0.99  # of Random's final accuracy
 TIE = 1e-12  # means of accuracies are exact up to rounding
@@ -21,12 +22,12 @@ TIE = 1e-12  # means of accuracies are exact up to rounding
 class Compared:
     """A setting, and the numbers of labels at which its strategies are compared; there may be none.
 
-    `missing` has a line for each run that is missing or too short for that.
+    `missing` are the runs that are missing or too short for that: name without the seed, seed, and why.
     """
 
     curves: Curves
     budgets: tuple[int, ...]
-    missing: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
 
 
 def compared_settings(
@@ -50,15 +51,15 @@ def compared_settings(
             budgets = tuple(budgets_of(curves, definition))
             found.append(Compared(curves, budgets, tuple(_missing(curves, budgets))))
         except ResultsError as error:
-            found.append(Compared(curves, (), (str(error),)))
+            found.append(Compared(curves, (), ((str(error), "", ""),)))
             num_refused += 1
     missing = [line for setting in found for line in setting.missing]
     if missing and (not is_partial or num_refused == len(found)):
         if len(missing) == num_refused == 1:
-            raise ResultsError(missing[0])
+            raise ResultsError(missing[0][0])
         raise ResultsError(
             "runs are missing or too short, so strategies would be compared on different ones; finish them, or leave "
-            f"out what is missing with --partial:{listed(missing)}"
+            f"out what is missing with --partial:{listed(with_seeds(missing), most=None)}"
         )
     return found
 
@@ -109,21 +110,21 @@ def reference_budgets(accuracy: pd.Series, batch_size: int) -> list[int]:
     return budgets
 
 
-def _missing(curves: Curves, budgets: Sequence[int]) -> Iterator[str]:
-    """A line for each run of the product of strategies and seeds that is not there, ends too early, or lacks a budget.
+def _missing(curves: Curves, budgets: Sequence[int]) -> Iterator[Missing]:
+    """Each run of the product of strategies and seeds that is not there, ends too early, or lacks a budget.
 
     Random has to be finished, and to go as far as any other: where it ends says at how many labels all are compared.
     """
     ends = {(strategy, seed): int(labels_L[-1]) for strategy, seed, labels_L, _ in curves.runs()}
     last = max(ends.values())
     for (row, strategy), (column, seed) in product(enumerate(curves.strategies), enumerate(curves.seeds)):
-        name = f"{curves.name} · {strategy} · seed {seed}"
+        name = f"{curves.name} · {strategy}"
         lacking = [budget for budget in budgets if np.isnan(curves.at(budget)[row, column])]
         if (strategy, seed) not in ends:
-            yield f"{name}: there is no such run"
+            yield name, seed, "there is no such run"
         elif strategy == BASELINE and ends[strategy, seed] < last:
-            yield f"{name}: ends at {ends[strategy, seed]:,} labels, another run of the setting at {last:,}"
+            yield name, seed, f"ends at {ends[strategy, seed]:,} labels, another run of the setting at {last:,}"
         elif strategy == BASELINE and (strategy, seed) in curves.unfinished:
-            yield f"{name}: is not finished, and says at how many labels strategies are compared"
+            yield name, seed, "is not finished, and says at how many labels strategies are compared"
         elif lacking:
-            yield f"{name}: has no round with {lacking[0]} labels"
+            yield name, seed, f"has no round with {lacking[0]} labels"

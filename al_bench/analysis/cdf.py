@@ -72,6 +72,23 @@ def grouped_distributions(errors: pd.DataFrame) -> list[tuple[dict[str, object],
     return [(group, cumulative_distributions(errors.iloc[members])) for group, members in grouped(settings)]
 
 
+def corners(distributions: pd.DataFrame) -> tuple[tuple[float, float], dict[str, tuple[list[float], list[float]]]]:
+    """What is drawn of distributions: the range of errors with a margin, and each strategy's steps (x, y) across it.
+
+    Infinite errors (Random makes none) are beyond the range: such a curve stays below 1.
+    """
+    errors = distributions["normalised_error"]
+    finite = [1.0, *errors[np.isfinite(errors)]]
+    margin = 0.05 * (max(finite) - min(finite)) or 0.05
+    left, right = min(finite) - margin, max(finite) + margin
+    steps = {}
+    for strategy in dict.fromkeys(distributions["strategy"]):
+        drawn = distributions[(distributions["strategy"] == strategy) & np.isfinite(errors)]
+        shares = [0.0, *drawn["share"]]
+        steps[strategy] = ([left, *drawn["normalised_error"], right], [*shares, shares[-1]])
+    return (left, right), steps
+
+
 def _ratio(error: float, of_random: float) -> float:
     if of_random == 0:
         return 1.0 if error == 0 else np.inf

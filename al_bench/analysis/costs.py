@@ -28,9 +28,8 @@ def seconds(rounds: pd.DataFrame) -> pd.DataFrame:
     of_runs = counted.groupby([*GROUP, "seed"], sort=True)
     sums = of_runs[["fit_seconds", "query_seconds"]].sum(min_count=1)
     sums["to_labels"] = of_runs["to_labels"].first()
-    is_whole = (timed.groupby([*GROUP, "seed"])["num_labelled"].max() >= sums["to_labels"]) & sums[
-        "fit_seconds"
-    ].notna()
+    ends = timed.groupby([*GROUP, "seed"])["num_labelled"].max()
+    is_whole = (ends >= sums["to_labels"]) & sums["fit_seconds"].notna()
     means = sums[is_whole].groupby(GROUP)
     is_query = counted["query_seconds"] > 0
     table = timed.groupby(GROUP, sort=True).agg(

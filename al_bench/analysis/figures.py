@@ -12,12 +12,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from al_bench.analysis.cdf import corners
+from al_bench.analysis.paired import LEVEL
 from al_bench.analysis.penalty import PenaltyMatrix
-from al_bench.analysis.ranks import LEVEL, Ranks
+from al_bench.analysis.ranks import Ranks
 from al_bench.analysis.settings import BASELINE, group_name, ordered, setting_names
 from al_bench.analysis.style import Look, looks
 
 FORMATS = ("png", "pdf")
+QUICK_PNG = {"pil_kwargs": {"compress_level": 1}}  # in half the time, a little larger
 BESIDE: Any = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "frameon": False, "fontsize": 9, "handlelength": 3.5}
 MAX_MARKERS = 12  # on a curve
 COLOURS = "Blues"
@@ -122,24 +125,16 @@ def draw_distributions(
     looks_of: Mapping[str, Look] | None = None,
 ) -> list[Path]:
     """Cumulative distributions, as `al_bench.analysis.cdf.cumulative_distributions` gives them."""
-    strategies = list(dict.fromkeys(distributions["strategy"]))
-    errors = distributions["normalised_error"].replace(np.inf, np.nan)
-    low, high = min(errors.min(), 1.0), max(errors.max(), 1.0)
-    margin = 0.05 * (high - low) or 0.05
+    limits, steps = corners(distributions)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 4.2), layout="constrained")
         axes = figure.subplots()
-        for strategy in strategies:
-            look = (looks_of or looks(strategies))[strategy]
-            of_strategy = distributions[distributions["strategy"] == strategy]
-            x = [low - margin, *of_strategy["normalised_error"], high + margin]
-            y = [0.0, *of_strategy["share"], of_strategy["share"].iloc[-1]]
-            if not np.isfinite(of_strategy["normalised_error"]).all():
-                y[-1] = y[-3] if len(y) > 2 else 0.0
+        for strategy, (x, y) in steps.items():
+            look = (looks_of or looks(list(steps)))[strategy]
             every = slice(1, -1, max(1, -(-len(x) // MAX_MARKERS)))
             line: Any = {"color": look.colour, "linestyle": look.dash, "marker": look.marker, "markersize": 4.5}
             axes.step(x, y, where="post", markevery=every, label=_plain(strategy), **line)
-        axes.set_xlim(low - margin, high + margin)
+        axes.set_xlim(*limits)
         axes.set_xlabel("error / error of Random")
         axes.set_ylabel("share of comparisons")
         axes.set_title(_plain(group_name(group)), fontsize=11)
@@ -270,9 +265,7 @@ def _saved(figure: Figure, path: Path, formats: Sequence[str] = FORMATS) -> list
         partial = path.with_name(f".{path.name}.{suffix}.partial")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a letter that the font lacks
-            fast: Any = (
-                {"pil_kwargs": {"compress_level": 1}} if suffix == "png" else {}
-            )  # in less time, a little larger
-            figure.savefig(partial, dpi=120, format=suffix, **fast)
+            options: Any = QUICK_PNG if suffix == "png" else {}
+            figure.savefig(partial, dpi=120, format=suffix, **options)
         saved.append(partial.replace(path.with_name(f"{path.name}.{suffix}")))
     return saved

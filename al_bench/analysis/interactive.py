@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from al_bench.analysis.cdf import corners
 from al_bench.analysis.settings import BASELINE, ordered, setting_names
 from al_bench.analysis.style import Look, looks
 
@@ -77,23 +78,19 @@ def curves_figure(
 def distributions_figure(distributions: pd.DataFrame, looks_of: Mapping[str, Look] | None = None) -> go.Figure:
     """Cumulative distributions, as `al_bench.analysis.cdf.cumulative_distributions` gives them."""
     figure = go.Figure()
-    errors = distributions["normalised_error"].replace(np.inf, np.nan).round(DIGITS)
-    low, high = min(errors.min(), 1.0), max(errors.max(), 1.0)
-    margin = 0.05 * (high - low) or 0.05
-    for strategy in dict.fromkeys(distributions["strategy"]):
-        look = (looks_of or looks(distributions["strategy"]))[strategy]
-        of_strategy = distributions[(distributions["strategy"] == strategy) & errors.notna()].round(DIGITS)
-        share = of_strategy["share"].tolist()
+    (low, high), steps = corners(distributions)
+    for strategy, (x, y) in steps.items():
+        look = (looks_of or looks(list(steps)))[strategy]
         figure.add_scatter(
-            x=[low - margin, *of_strategy["normalised_error"], high + margin],
-            y=[0, *share, share[-1] if share else 0],
+            x=np.round(x, DIGITS).tolist(),
+            y=np.round(y, DIGITS).tolist(),
             name=strategy,
             mode="lines+markers",
             line={"color": look.colour, "dash": look.plotly_dash, "shape": "hv", "width": 2},
             marker={"symbol": look.plotly_marker, "size": 7, "maxdisplayed": MAX_MARKERS},
             hovertemplate=f"<b>{strategy}</b><br>%{{y:.0%}} at most %{{x:.3f}} x Random's error<extra></extra>",
         )
-    x_axis = AXIS | {"title": {"text": "error / error of Random"}, "range": [low - margin, high + margin]}
+    x_axis = AXIS | {"title": {"text": "error / error of Random"}, "range": [low, high]}
     figure.update_layout(**LAYOUT, xaxis=x_axis, yaxis=AXIS | {"title": {"text": "share of comparisons"}})
     return figure
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from al_bench.analysis.budgets import Compared, Definition, compared_settings
+from al_bench.analysis.budgets import Compared, Definition, Missing, compared_settings
 from al_bench.analysis.paired import LEVEL, paired_tests
 from al_bench.analysis.settings import Floats, file_name, grouped, ordered, setting_name
 
@@ -25,7 +25,7 @@ class PenaltyMatrix:
         group: which settings: values of the columns it is grouped by.
         settings: those with budgets.
         without_budgets: those that add nothing, as a rule because Random is soon as good as with all labels.
-        missing: a line for each run that is missing or too short; pairs are compared on the seeds that both have.
+        missing: the runs that are missing or too short, as `Compared`; pairs are compared on the seeds that both have.
         definition: of the budgets, with what p-values are adjusted by.
     """
 
@@ -33,7 +33,7 @@ class PenaltyMatrix:
     group: Mapping[str, object]
     settings: tuple[str, ...]
     without_budgets: tuple[str, ...]
-    missing: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
     definition: str = "paper"
 
     @property
@@ -64,7 +64,7 @@ class SettingWins:
     setting: Mapping[str, object]
     budgets: tuple[int, ...]
     share_KK: Floats
-    missing: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
 
     @property
     def name(self) -> str:
@@ -132,6 +132,6 @@ def _summed(
         group=group,
         settings=tuple(member.name for member in members if member.budgets),
         without_budgets=tuple(member.name for member in members if not member.budgets),
-        missing=tuple(line for member in members for line in member.missing),
+        missing=tuple(run for member in members for run in member.missing),
         definition=definition,
     )

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy import stats
 
+from al_bench.analysis.paired import LEVEL
 from al_bench.analysis.results import SETTING, listed
 from al_bench.analysis.settings import ordered, setting_name
 from al_bench.errors import ResultsError
-
-LEVEL = 0.05
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from al_bench.analysis.everything import Everything
 from al_bench.analysis.figures import draw_ranks
 from al_bench.analysis.interactive import curves_figure, distributions_figure, gains_figure
 from al_bench.analysis.penalty import PenaltyMatrix
-from al_bench.analysis.settings import group_name, rows_of
+from al_bench.analysis.settings import group_name, rows_of, with_seeds
 
 
 def report(everything: Everything, command: Sequence[str]) -> str:
@@ -89,7 +89,7 @@ def _comparison(everything: Everything, plots: Plots) -> dict[str, object]:
         (group_name(group), plots.add(distributions_figure(each, everything.looks)))
         for group, each in comparison.distributions
     ]
-    missing = [line for setting in comparison.settings for line in setting.missing]
+    missing = with_seeds(run for setting in comparison.settings for run in setting.missing)
     return {"refusal": "", "missing": missing, "groups": groups, "distributions": distributions}
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from al_bench.analysis.curves import compared_part
 from al_bench.analysis.everything import Comparison, Everything
-from al_bench.analysis.ranks import LEVEL
+from al_bench.analysis.paired import LEVEL
 from al_bench.analysis.settings import BASELINE, Curves, ordered, rows_of, setting_names
 
 POINTS = 100  # percentage points

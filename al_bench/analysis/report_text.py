@@ -8,7 +8,8 @@ from typing import Any
 
 from al_bench.analysis.areas import common_range
 from al_bench.analysis.everything import Comparison, Everything
-from al_bench.analysis.ranks import LEVEL, Ranks
+from al_bench.analysis.paired import LEVEL
+from al_bench.analysis.ranks import Ranks
 from al_bench.analysis.runs import Run, State, described
 from al_bench.analysis.settings import BASELINE, setting_names
 

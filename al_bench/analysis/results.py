@@ -13,21 +13,12 @@ from typing import Any
 
 import pandas as pd
 
+from al_bench.columns import REAL, WHOLE
 from al_bench.errors import ResultsError
 from al_bench.status import SCHEMA_VERSION
 
 SETTING = ["dataset", "model", "batch_size", "variant"]
 IDENTITY = [*SETTING, "strategy", "seed"]
-WHOLE = ("batch_size", "seed", "round", "num_labelled", "num_epochs", "num_validation")
-REAL = (
-    "train_accuracy",
-    "test_accuracy",
-    "test_balanced_accuracy",
-    "test_loss",
-    "fit_seconds",
-    "query_seconds",
-    "unlabelled_entropy",
-)
 REQUIRED = (*IDENTITY, "round", "num_labelled", "test_accuracy")
 USUAL = ("test_balanced_accuracy", "epoch_limit_hit", "fit_seconds", "query_seconds", "class_counts")
 MARKS = {".lock", "rounds.csv", "environment.json", "error.json", "done.json"}
@@ -165,11 +156,11 @@ def run_name(identity: Mapping[str, object]) -> str:
     return " · ".join(map(str, filter(None, (*parts, identity["variant"], f"seed {identity['seed']}"))))
 
 
-def listed(lines: Iterable[str]) -> str:
-    """Indented lines for the end of a message; the first of them if they are many."""
+def listed(lines: Iterable[str], most: int | None = MAX_LISTED) -> str:
+    """Indented lines for the end of a message; the first of them if they are more than `most`."""
     lines = list(lines)
-    more = [f"... and {len(lines) - MAX_LISTED} more"] if len(lines) > MAX_LISTED else []
-    return "".join(f"\n  {line}" for line in [*lines[:MAX_LISTED], *more])
+    more = [f"... and {len(lines) - most} more"] if most is not None and len(lines) > most else []
+    return "".join(f"\n  {line}" for line in [*lines[:most], *more])
 
 
 def _read(path: Path) -> tuple[Columns, str]:

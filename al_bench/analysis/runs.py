@@ -19,7 +19,7 @@ from al_bench.analysis.results import (
     run_directories,
     run_name,
 )
-from al_bench.analysis.settings import setting_name
+from al_bench.analysis.settings import setting_name, with_seeds
 from al_bench.errors import ResultsError
 from al_bench.files import is_locked
 
@@ -94,16 +94,8 @@ def runs_table(runs: list[Run]) -> pd.DataFrame:
 
 def described(runs: Sequence[Run]) -> list[str]:
     """A line per setting, strategy and message, with its seeds: `digits · mlp · badge · b100 · seeds 0, 2`."""
-    seeds: dict[tuple[str, str], list[str]] = {}
-    for run in runs:
-        name, _, seed = run.name.rpartition(" · seed ") if run.identity else (run.name, "", "")
-        seeds.setdefault((name, run.message), []).extend([seed] if run.identity else [])
-    return [
-        name
-        + (f" · seed{'s' * (len(known) > 1)} {', '.join(known)}" if known else "")
-        + (f": {message}" if message else "")
-        for (name, message), known in seeds.items()
-    ]
+    named = [run.name.rpartition(" · seed ") if run.identity else (run.name, "", "") for run in runs]
+    return with_seeds((name, seed, run.message) for (name, _, seed), run in zip(named, runs, strict=True))
 
 
 def _run(path: Path, names: Set[str], file: RoundsFile | None) -> Run:

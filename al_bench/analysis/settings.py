@@ -1,7 +1,7 @@
 """What is compared: the errors of all strategies and seeds in one setting (data set, model, batch size, variant)."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +64,19 @@ class Curves:
                 is_there_L = ~np.isnan(error_L)
                 if is_there_L.any():
                     yield strategy, seed, labels_L[is_there_L], 1 - error_L[is_there_L]
+
+
+def with_seeds(problems: Iterable[tuple[str, object, str]]) -> list[str]:
+    """A line for each name and message, with its seeds: `digits · mlp · b100 · badge · seeds 0, 2: no such run`."""
+    seeds: dict[tuple[str, str], list[str]] = {}
+    for name, seed, message in problems:
+        seeds.setdefault((name, message), []).extend([str(seed)] if seed != "" else [])
+    return [
+        name
+        + (f" · seed{'s' * (len(known) > 1)} {', '.join(known)}" if known else "")
+        + (f": {message}" if message else "")
+        for (name, message), known in seeds.items()
+    ]
 
 
 def setting_curves(rounds: pd.DataFrame, value: str = "test_accuracy") -> list[Curves]:
