@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from al_bench.console import duration
-from al_bench.files import is_newer
+from al_bench.files import is_locked, is_newer
 
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_BETWEEN_LINES = 10.0
@@ -17,7 +17,7 @@ log = logging.getLogger("al_bench.sweep")
 
 
 class Progress:
-    """While it is entered, a line whenever runs have ended: how many are done and failed, and the time left.
+    """While it is entered, a line when runs have begun or ended: how many are done, running, failed, and the time left.
 
     Args:
         paths: run directories of the jobs to come; what lies in them from before does not count.
@@ -26,7 +26,8 @@ class Progress:
     """
 
     def __init__(self, paths: Sequence[Path], num_skipped: int, num_runs: int) -> None:
-        self.paths = paths
+        self._left = list(paths)
+        self._ended = {"done.json": 0, "error.json": 0}
         self.num_skipped = num_skipped
         self.num_runs = num_runs
         self._is_over = threading.Event()
@@ -44,20 +45,30 @@ class Progress:
         self._thread.join()
 
     def line(self) -> str:
-        """`12 of 60 runs done, 1 failed, about 34 min left`."""
-        done, failed = (
-            sum(is_newer(path / name, self._start) for path in self.paths) for name in ("done.json", "error.json")
-        )
-        num_left = len(self.paths) - done - failed
-        seconds_left = (time.perf_counter() - self._clock) / max(done + failed, 1) * num_left
+        """`12 of 60 runs done, 2 running, 1 failed, about 34 min left`."""
+        left, num_running = [], 0
+        for path in self._left:
+            if ended := next((name for name in self._ended if is_newer(path / name, self._start)), None):
+                self._ended[ended] += 1
+            else:
+                left.append(path)
+                num_running += is_newer(path / "environment.json", self._start) and is_locked(path / ".lock")
+        self._left = left
+        done, failed = self._ended.values()
+        seconds_left = (time.perf_counter() - self._clock) / max(done + failed, 1) * len(left)
         return f"{self.num_skipped + done} of {self.num_runs} runs done" + "".join(
-            [f", {failed} failed" * bool(failed), f", about {duration(seconds_left)} left" * bool(done and num_left)]
+            [
+                f", {num_running} running" * bool(num_running),
+                f", {failed} failed" * bool(failed),
+                f", about {duration(seconds_left)} left" * bool(done and left),
+            ]
         )
 
     def _watch(self) -> None:
-        told, last = self.line(), -SECONDS_BETWEEN_LINES
-        while not self._is_over.wait(SECONDS_BETWEEN_LOOKS):
+        told, last, wait = self.line(), -SECONDS_BETWEEN_LINES, SECONDS_BETWEEN_LOOKS
+        while not self._is_over.wait(wait):
             now, line = time.perf_counter(), self.line()
+            wait = max(SECONDS_BETWEEN_LOOKS, 10 * (time.perf_counter() - now))  # a thousand runs on a slow disk
             if line.partition(", about")[0] != told.partition(", about")[0] and now - last >= SECONDS_BETWEEN_LINES:
                 log.info("sweep: %s", line)
                 told, last = line, now
