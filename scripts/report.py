@@ -53,7 +53,10 @@ def main() -> None:
         if arguments.wandb:
             from al_bench.wandb_report import log_report  # wandb, a second
 
-            log_report(found, out / "report.html", arguments.project, arguments.wandb)
+            try:
+                log_report(found, out / "report.html", arguments.project, arguments.wandb)
+            except Exception as error:  # whatever wandb raises: the files are written
+                sys.exit(f"report: wandb: {type(error).__name__}: {error}")
             print(f"report of {arguments.folder} in project {arguments.project}, {arguments.wandb}")
     except (UserError, OSError) as error:
         sys.exit(f"report: {error}")

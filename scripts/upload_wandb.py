@@ -12,6 +12,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 from rich.progress import track
+from wandb.errors import UsageError
 
 from al_bench import wandb_runs
 from al_bench.analysis.runs import Run, State, runs_in
@@ -36,7 +37,9 @@ def main() -> None:
     for run in track(runs, description="uploading"):
         try:
             upload(run, arguments.folder, arguments.project, arguments.mode)
-        except Exception as error:  # whatever wandb raises: the others are uploaded
+        except UsageError as error:  # no key: so it is for all of them
+            sys.exit(f"upload_wandb: {error}")
+        except Exception as error:  # whatever else wandb raises: the others are uploaded
             failed += 1
             print(f"upload_wandb: {run.name}: {type(error).__name__}: {error}", file=sys.stderr)
     print(f"{len(runs) - failed} of {len(runs)} runs in project {arguments.project}, {arguments.mode}")

@@ -39,11 +39,11 @@ def main() -> None:
     except (UserError, OSError) as error:
         sys.exit(f"wandb_dashboard: {error}")
     for view in dashboard(settings, arguments.folder.resolve().name, arguments.entity, arguments.project):
-        num_panels = sum(len(section.panels) for section in view.sections)
-        if arguments.dry_run:
-            print(f"{view.name}: {num_panels} panels")
-        else:
-            print(f"{view.name}: {num_panels} panels, {view.save().url}")
+        try:
+            where = "not saved" if arguments.dry_run else view.save().url
+        except Exception as error:  # whatever wandb raises
+            sys.exit(f"wandb_dashboard: {view.name}: {type(error).__name__}: {error}")
+        print(f"{view.name}: {sum(len(section.panels) for section in view.sections)} panels, {where}")
 
 
 def dashboard(settings: Sequence[Curves], name: str, entity: str, project: str) -> Iterator[views.Workspace]:

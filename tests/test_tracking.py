@@ -1,6 +1,7 @@
 """wandb watches; it is never needed."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -319,3 +320,24 @@ def test_the_sweep_of_an_agent_of_wandb(tmp_path):
     assert found.run["run_id"] == "drawn1"
     assert found.run["job_type"] == "random"
     assert next(tmp_path.rglob("wandb_id")).read_text().strip() == "drawn1"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("upload_wandb.py",), ("report.py", "--wandb", "online"), ("wandb_dashboard.py", "--entity", "me")],
+    ids=lambda command: command[0],
+)
+def test_without_a_key_wandb_is_one_message(tmp_path, command):
+    made(tmp_path / "mine")
+    script, *options = command
+    finished = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / script), str(tmp_path / "mine"), *options],
+        env={**os.environ, "HOME": str(tmp_path), "WANDB_API_KEY": ""},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 1
+    assert finished.stderr.count("No API key") == 1
+    assert "Traceback" not in finished.stderr
