@@ -66,8 +66,10 @@ class RootConfig:
     tracker: Any = MISSING
 
 
-def _num_workers() -> int:
-    """One per GPU; one per core (-1, to joblib) where there is none."""
+def _num_workers(device: str) -> int:
+    """One per GPU; one per core (-1, to joblib) where there is none, or none is wanted."""
+    if device == "cpu":
+        return -1
     import torch
 
     return torch.cuda.device_count() or -1

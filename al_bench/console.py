@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,8 @@ def log_to_stdout(is_sweep: bool) -> None:
     logger = logging.getLogger("al_bench")
     if any(handler.get_name() == "al_bench" for handler in logger.handlers):
         return
+    with suppress(AttributeError):  # of a stream that is none of Python's own
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # an error may say anything
     handler: logging.Handler
     if console.is_terminal and not is_sweep:
         handler = RichHandler(logging.WARNING, console, show_time=False, show_path=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ from al_bench.analysis.settings import setting_name
 from al_bench.console import duration
 from al_bench.errors import ResultsError
 from al_bench.identity import Identity
+from al_bench.wandb_runs import ID_FILE
 
 # What a run without a measured twin is taken for, from the nearest kin to the farthest.
 KIN = ([*SETTING, "strategy"], [*SETTING], ["dataset", "model"])
@@ -42,30 +44,40 @@ def estimates(identities: Sequence[Identity], folder: Path) -> list[Estimate | N
     return found
 
 
-def show(to_do: Sequence[Identity], num_finished: int, folder: Path, console: Console) -> None:
-    """A row per setting and strategy of the runs to do, and the sum."""
-    known = estimates(to_do, folder)
-    rows: dict[tuple[str, str], list[Estimate | None]] = {}
-    for identity, estimate in zip(to_do, known, strict=True):
-        rows.setdefault((setting_name(identity.as_dict()), identity.strategy), []).append(estimate)
-    table = Table(box=box.SIMPLE_HEAD, title=f"{len(to_do) + num_finished} runs, {num_finished} of them finished")
-    for name in ("setting", "strategy", "to do", "time", "disk"):
-        table.add_column(name, justify="left" if name in ("setting", "strategy") else "right")
-    for (setting, strategy), of_row in rows.items():
-        table.add_row(setting, strategy, str(len(of_row)), *_cost(of_row))
+def show(to_do: Sequence[Identity], finished: Sequence[Identity], folder: Path, console: Console) -> None:
+    """A row per setting and strategy, with the seeds that are finished and to do, and the sum."""
+    known = dict(zip(to_do, estimates(to_do, folder), strict=True))
+    title = f"{len(to_do) + len(finished)} runs, {len(finished)} of them finished"
+    table = Table(box=box.SIMPLE_HEAD, title=title)
+    for name in ("setting", "strategy", "finished: seeds", "to do: seeds", "time", "disk"):
+        table.add_column(name, justify="right" if name in ("time", "disk") else "left")
+    rows: dict[tuple[str, str], tuple[list[Identity], list[Identity]]] = {}
+    for place, identities in enumerate((finished, to_do)):
+        for identity in identities:
+            rows.setdefault((setting_name(identity.as_dict()), identity.strategy), ([], []))[place].append(identity)
+    for (setting, strategy), (done, others) in sorted(rows.items()):
+        cost = _cost([known[identity] for identity in others])
+        table.add_row(setting, strategy, _seeds(done), _seeds(others), *cost)
     console.print(table)
-    time, disk = _cost(known)
-    unknown = known.count(None)
+    time, disk = _cost(list(known.values()))
+    unknown = list(known.values()).count(None)
     if to_do:
         console.print(f"{len(to_do)} runs to do: {time} one after another, {disk}")
     if unknown:
         console.print(f"of {unknown} runs nothing is known: finish one of their data set and model for an estimate")
 
 
+def _seeds(identities: Sequence[Identity]) -> str:
+    """`0-4, 7`."""
+    seeds = sorted({identity.seed for identity in identities})
+    runs = [[seed for _, seed in run] for _, run in groupby(enumerate(seeds), key=lambda pair: pair[1] - pair[0])]
+    return ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
 def _cost(estimates: Sequence[Estimate | None]) -> tuple[str, str]:
     known = [estimate for estimate in estimates if estimate is not None]
     if not known:
-        return "?", "?"
+        return ("?", "?") if estimates else ("", "")
     more = "+" if len(known) < len(estimates) else ""
     num_bytes = sum(estimate.num_bytes for estimate in known)
     return f"{duration(sum(e.seconds for e in known))}{more}", f"{num_bytes / MEGABYTE:.1f} MB{more}"
@@ -82,8 +94,12 @@ def _measured(folder: Path) -> pd.DataFrame:
     keys = [*SETTING, "strategy", "seed"]
     runs: pd.DataFrame = rounds.groupby(keys)["seconds"].sum().reset_index()
     identities = [Identity(**dict(zip(keys, row, strict=True))) for row in runs[keys].itertuples(index=False)]
-    sizes = [
-        sum(file.stat().st_size for file in (folder / identity.path).glob("*") if file.is_file())
-        for identity in identities
-    ]
-    return runs.assign(num_bytes=sizes)
+    return runs.assign(num_bytes=[_num_bytes(folder, folder / identity.path) for identity in identities])
+
+
+def _num_bytes(folder: Path, path: Path) -> int:
+    """Of a run directory, and of what wandb keeps of the run."""
+    files = list(path.glob("*"))
+    if (path / ID_FILE).exists():
+        files += folder.parent.glob(f"wandb/offline-run-*-{(path / ID_FILE).read_text().strip()}/**/*")
+    return sum(file.stat().st_size for file in files if file.is_file())

@@ -34,8 +34,9 @@ def describe(device: str) -> dict[str, object]:
 
 def _slurm_task() -> dict[str, object]:
     """As Slurm's commands and the names of its logs call it."""
-    array = os.environ.get("SLURM_ARRAY_JOB_ID")
-    return {"slurm_task": f"{array}_{os.environ.get('SLURM_ARRAY_TASK_ID')}"} if array else {}
+    if array := os.environ.get("SLURM_ARRAY_JOB_ID"):
+        return {"slurm_task": f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"}
+    return {"slurm_task": os.environ["SLURM_JOB_ID"]} if "SLURM_JOB_ID" in os.environ else {}
 
 
 @cache

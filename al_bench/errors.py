@@ -47,6 +47,19 @@ class ResultsError(UserError):
     """A folder of results cannot be analysed as asked."""
 
 
+def described(error: BaseException) -> str:
+    """`TypeError: its message`, of any error."""
+    return f"{type(error).__name__}: {message_of(error)}"
+
+
+def message_of(error: BaseException) -> str:
+    """What an error says, whatever it is made of."""
+    try:
+        return str(error)
+    except Exception as of_str:
+        return f"(its message cannot be shown: {type(of_str).__name__})"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The second half of a message about an unknown name: the nearest known one, or all of them."""
     known = sorted(known)

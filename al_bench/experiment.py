@@ -114,11 +114,11 @@ def run(
         exit_code = 1
         try:
             num_labelled = _recorded(rounds, directory, parts.tracker, display)
+            directory.finish(num_labelled or num_done, len(dataset.train))
             exit_code = 0
         finally:
             parts.tracker.finish(exit_code)
             display.stop()
-        directory.finish(num_labelled or num_done, len(dataset.train))
 
 
 def _recorded(
@@ -216,7 +216,10 @@ def checked_model(node: Any) -> tuple[Callable[..., Network], Training]:
 def _device(name: str) -> str:
     if name == "auto" and torch.cuda.is_available():
         num_gpus = torch.cuda.device_count()
-        return f"cuda:{own_gpu(num_gpus)}" if num_gpus > 1 and is_child() else "cuda"
+        if num_gpus == 1 or not is_child():
+            return "cuda"
+        names = tuple(str(torch.cuda.get_device_properties(gpu).uuid) for gpu in range(num_gpus))
+        return f"cuda:{own_gpu(names)}"
     if name == "auto":
         return "cpu"
     device = torch.device(name)

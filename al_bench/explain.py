@@ -16,7 +16,7 @@ from al_bench.config import CONF
 from al_bench.errors import UserError, nearest
 from al_bench.identity import flattened
 
-EXTRAS = ("joblib", "ray", "slurm")  # packages of launchers
+EXTRAS = ("joblib", "ray", "slurm", "optuna")  # packages of launchers and sweepers
 
 
 def explained(error: Exception, arguments: Sequence[str]) -> str | None:
@@ -36,7 +36,8 @@ def explained(error: Exception, arguments: Sequence[str]) -> str | None:
         pattern = rf"\+?{re.escape(group)}(@[^=]*)?=(.*,)?{re.escape(option)}(,|$)"
         typed = [argument for argument in arguments if re.match(pattern, argument)]
         key = typed[0].partition("=")[0] if typed else group
-        return f"{key}={option}: there is no such option; {nearest(option, error.options)}"
+        extra = f"; or pip install 'al-bench[{option}]'" * (option in EXTRAS)
+        return f"{key}={option}: there is no such option; {nearest(option, error.options)}{extra}"
     if isinstance(error, ValueError) and "Config group override" in str(error):
         return _not_an_option(arguments)
     if isinstance(error, OverrideParseException):
@@ -50,6 +51,8 @@ def explained(error: Exception, arguments: Sequence[str]) -> str | None:
 
 
 def _as_it_says(error: Exception) -> str | None:
+    if "No trials are completed yet" in str(error):
+        return "no run of the search has ended well; the reasons are above"
     if isinstance(error, OmegaConfBaseException):
         return f"{error.full_key}: {_first_line(error)}" if error.full_key else _first_line(error)
     if isinstance(error, OSError):

@@ -38,15 +38,19 @@ def append_lines(path: Path, text: str) -> None:
 
 
 def whole_lines(path: Path) -> list[str]:
-    """The lines of a file, with their newlines; a last line without one was interrupted and is cut off the file."""
+    """The lines of a file, with their newlines; not a last one without, which was interrupted or is being written."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return []
-    end = content.rfind(b"\n") + 1
-    if end < len(content):
-        os.truncate(path, end)
-    return [f"{line}\n" for line in content[:end].decode().split("\n")[:-1]]
+    return [f"{line}\n" for line in content[: content.rfind(b"\n") + 1].decode().split("\n")[:-1]]
+
+
+def mended_lines(path: Path) -> list[str]:
+    """The whole lines of a file that this process alone writes; an interrupted last one is cut off the file."""
+    lines = whole_lines(path)
+    keep_lines(path, lines)
+    return lines
 
 
 def keep_lines(path: Path, lines: list[str]) -> None:

@@ -21,8 +21,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from al_bench.columns import IDENTITY_COLUMNS, ROUND_COLUMNS
-from al_bench.errors import BusyError, DataError, RunDirectoryError, StrategyError
-from al_bench.files import append_lines, keep_lines, replace_text, whole_lines
+from al_bench.errors import BusyError, DataError, RunDirectoryError, StrategyError, message_of
+from al_bench.files import append_lines, keep_lines, mended_lines, replace_text
 from al_bench.identity import Identity
 from al_bench.interfaces import RoundRecord
 from al_bench.loop import Committed
@@ -133,7 +133,7 @@ class RunDirectory:
                 f"{self.path}: queries.csv does not hold the labels that rounds.csv counts; the folder was changed "
                 "by something else: delete it to start again, or give the run another name"
             )
-        states = [line for line in whole_lines(self._states) if json.loads(line)["round"] < len(rounds)]
+        states = [line for line in mended_lines(self._states) if json.loads(line)["round"] < len(rounds)]
         keep_lines(self._states, states)
         self.committed = Committed(batches, [json.loads(line)["state"] for line in states])
         self._queries.keep(self.committed.num_labelled)
@@ -165,7 +165,7 @@ class RunDirectory:
         replace_text(self.path / "environment.json", json.dumps(starts, indent=1) + "\n")
 
     def _record_error(self, error: BaseException) -> None:
-        entry = {"time": _now(), "type": type(error).__name__, "message": str(error)}
+        entry = {"time": _now(), "type": type(error).__name__, "message": message_of(error)}
         entry["traceback"] = "".join(traceback.format_exception(error))
         with suppress(OSError):  # a full disk must not hide the error
             replace_text(self.path / "error.json", json.dumps(entry, indent=1) + "\n")

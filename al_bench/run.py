@@ -3,20 +3,22 @@
 import logging
 import os
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import hydra
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from al_bench.config import CONF, check_hydra_overrides, model_nodes, task_overrides
 from al_bench.console import console, display_for, draw_curve, log_to_stdout
-from al_bench.errors import BusyError, UserError
+from al_bench.errors import BusyError, UserError, described
 from al_bench.explain import explained
 from al_bench.outcome import Outcome, Status
-from al_bench.planning import planned
-from al_bench.workers import end_with_parent
+from al_bench.planning import Planned, planned
+from al_bench.workers import end_with_parent, is_child
 
 log = logging.getLogger(__name__)
 
@@ -49,41 +51,59 @@ def job(cfg: DictConfig) -> Outcome:
     """One run. A single one exits with 1 on an error; in a sweep nothing is raised, so a failure stops nothing."""
     hydra_config = HydraConfig.get()
     is_sweep = hydra_config.mode == RunMode.MULTIRUN
-    run_name = " ".join(task_overrides())
     log_to_stdout(is_sweep)
-    if is_sweep:
-        end_with_parent()
+    if not is_sweep:
+        try:
+            check_hydra_overrides()
+            return _done(planned(cfg, hydra_config), is_sweep=False)
+        except UserError as error:
+            sys.exit(f"al-bench: {error}")
+    if cfg.dry_run and not str(hydra_config.sweeper._target_).startswith("hydra_plugins.al_bench"):
+        sys.exit("al-bench: dry_run=true: this sweeper chooses its runs as it goes, so there is no list of them")
+    end_with_parent()
+    with chdir("."):  # whatever a run of a user's part does, the next one is back here
+        return _job_of_sweep(cfg, hydra_config)
+
+
+def _job_of_sweep(cfg: DictConfig, hydra_config: HydraConf) -> Outcome:
+    name = " ".join(task_overrides())
     try:
         check_hydra_overrides()
         run = planned(cfg, hydra_config)
-        run_name = run.identity.title
-        display = display_for(is_sweep)
-        if run.config["dry_run"]:
-            from al_bench import dry_run  # pandas
-
-            to_do = [] if run.is_finished() else [run.identity]
-            dry_run.show(to_do, 1 - len(to_do), run.folder, console)
-            return Outcome(run_name, Status.SKIPPED)
-        if run.is_finished():
-            display.skip(run.identity, run.path, None if is_sweep else draw_curve(run.path))
-            return Outcome(run_name, Status.SKIPPED, path=run.path)
-        from al_bench import experiment  # torch, a second that skipping and --help need not wait
-
-        parts = experiment.Parts.checked(run.config)
-        experiment.run(run.config, run.identity, run.path, parts, display, model_nodes)
-        display.finish(None if is_sweep else draw_curve(run.path))
+        name = run.identity.title
+        return _done(run, is_sweep=True)
+    except BusyError as error:
+        return Outcome(name, Status.BUSY, str(error))
     except UserError as error:
-        if not is_sweep:
-            sys.exit(f"al-bench: {error}")
-        return Outcome(run_name, Status.BUSY if isinstance(error, BusyError) else Status.FAILED, str(error))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # SystemExit, too: whatever a part of the user's raises
-        if not is_sweep:
+        return Outcome(name, Status.FAILED, str(error))
+    except KeyboardInterrupt as error:
+        if not is_child():  # in a worker, Ctrl-C is for the command to see to
             raise
-        log.exception("%s: failed", run_name)
-        return Outcome(run_name, Status.FAILED, f"{type(error).__name__}: {error}")
-    return Outcome(run_name, Status.FINISHED, path=run.path)
+        return Outcome(name, Status.FAILED, described(error))
+    except BaseException as error:  # SystemExit, too: whatever a part of the user's raises
+        log.exception("%s: failed", name)
+        return Outcome(name, Status.FAILED, described(error))
+
+
+def _done(run: Planned, is_sweep: bool) -> Outcome:
+    """Run, unless that is done or not wanted."""
+    display = display_for(is_sweep)
+    identity, path = run.identity, run.path
+    if run.config["dry_run"]:
+        from al_bench import dry_run  # pandas
+
+        finished, to_do = ([identity], []) if run.is_finished() else ([], [identity])
+        dry_run.show(to_do, finished, run.folder, console)
+        return Outcome(identity.title, Status.SKIPPED)
+    if run.is_finished():
+        display.skip(identity, path, None if is_sweep else draw_curve(path))
+        return Outcome(identity.title, Status.SKIPPED, path=path)
+    from al_bench import experiment  # torch, a second that skipping and --help need not wait
+
+    parts = experiment.Parts.checked(run.config)
+    experiment.run(run.config, identity, path, parts, display, model_nodes)
+    display.finish(None if is_sweep else draw_curve(path))
+    return Outcome(identity.title, Status.FINISHED, path=path)
 
 
 if __name__ == "__main__":

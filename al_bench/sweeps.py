@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from textwrap import shorten
 from typing import Any
 
-from hydra.core.utils import JobReturn
+from hydra.core.utils import JobReturn, JobStatus
 
-from al_bench.errors import LaunchError
+from al_bench.errors import LaunchError, described
 from al_bench.files import is_locked, is_newer
 from al_bench.outcome import Outcome, Status
 from al_bench.planning import Planned
@@ -39,12 +39,16 @@ class Job:
         """Whether a process is doing it now."""
         return self.run is not None and is_locked(self.run.path / ".lock")
 
+    def was_finished(self) -> bool:
+        """Whether it is finished by now, though it was not at first."""
+        return self.run is not None and self.run.is_finished()
+
     def ended(self, since: float) -> Outcome | None:
         """How it ended after a time, as its run directory tells."""
         if self.run is None:
             return None
-        if self.run.is_finished():
-            return Outcome(self.name, Status.FINISHED)
+        if self.was_finished():
+            return Outcome(self.name, Status.FINISHED, path=self.run.path)
         file = self.run.path / "error.json"
         if not is_newer(file, since):
             return None
@@ -62,7 +66,10 @@ def done(jobs: Sequence[Job], launch: Launch) -> list[Outcome]:
         log.info("waiting for %d runs that other processes are doing, such as %s", len(busy), jobs[busy[0]].name)
         while not (free := [number for number in busy if not jobs[number].is_busy()]):
             time.sleep(SECONDS_BETWEEN_LOOKS)
-        for number, outcome in zip(free, launched([jobs[number] for number in free], launch), strict=True):
+        left = [number for number in free if not jobs[number].was_finished()]
+        for number in free:
+            outcomes[number] = Outcome(jobs[number].name, Status.SKIPPED)
+        for number, outcome in zip(left, launched([jobs[number] for number in left], launch), strict=True):
             outcomes[number] = outcome
     return outcomes
 
@@ -84,10 +91,14 @@ def launched(jobs: Sequence[Job], launch: Launch) -> list[Outcome]:
         began = time.time()
         try:
             returned = launch([jobs[number] for number in group]) if group else []
-            outcomes |= {number: _outcome(jobs[number], each) for number, each in zip(group, returned, strict=True)}
+            outcomes |= {
+                number: _outcome(jobs[number], each, began) for number, each in zip(group, returned, strict=True)
+            }
             continue
+        except LaunchError:
+            raise
         except Exception as error:  # whatever a launcher raises
-            told = shorten(f"{type(error).__name__}: {error}", MAX_TOLD, placeholder=" ...")
+            told = _told(error)
             begun = {number for number in group if jobs[number].has_begun(began)}
             if is_first and not begun:
                 raise LaunchError(f"the launcher failed before a run had begun: {told}") from error
@@ -103,12 +114,16 @@ def launched(jobs: Sequence[Job], launch: Launch) -> list[Outcome]:
     return [outcomes[number] for number in range(len(jobs))]
 
 
-def _outcome(job: Job, returned: JobReturn) -> Outcome:
+def _told(error: BaseException) -> str:
+    """On a line; launchers may tell pages."""
+    return shorten(described(error), MAX_TOLD, placeholder=" ...")
+
+
+def _outcome(job: Job, returned: JobReturn, began: float) -> Outcome:
     """What a job returned; a launcher may bring an error instead, of a job that never started or was killed."""
-    try:
-        outcome: Any = returned.return_value
-    except Exception as error:
-        return Outcome(job.name, Status.FAILED, f"{type(error).__name__}: {error}")
+    outcome: Any = returned._return_value
+    if returned.status is JobStatus.FAILED:  # though it may have ended before it could say so
+        return job.ended(began) or Outcome(job.name, Status.FAILED, _told(outcome))
     if not isinstance(outcome, Outcome):
         return Outcome(job.name, Status.FAILED, f"the job returned {outcome!r}")
     return outcome

@@ -11,7 +11,7 @@ import numpy as np
 
 from al_bench.columns import IDENTITY_COLUMNS
 from al_bench.errors import RunDirectoryError
-from al_bench.files import append_lines, keep_lines, whole_lines
+from al_bench.files import append_lines, keep_lines, mended_lines
 from al_bench.identity import Identity
 from al_bench.interfaces import Batch, PoolMetrics, RoundRecord
 
@@ -34,7 +34,7 @@ class Table:
 
     def read(self) -> list[dict[str, str]]:
         """All whole rows; an interrupted last one is cut off the file. RunDirectoryError if they are not ours."""
-        lines = whole_lines(self.path)
+        lines = mended_lines(self.path)
         header, *rows = csv.reader(lines) if lines else [list(self.columns)]
         if tuple(header) != tuple(self.columns) or any(len(row) != len(header) for row in rows):
             raise RunDirectoryError(
@@ -45,7 +45,7 @@ class Table:
 
     def keep(self, num_rows: int) -> None:
         """Cut the file after this many rows."""
-        keep_lines(self.path, whole_lines(self.path)[: num_rows + 1])
+        keep_lines(self.path, mended_lines(self.path)[: num_rows + 1])
 
 
 def round_row(identity: Identity, record: RoundRecord) -> list[object]:

@@ -4,8 +4,9 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
+from al_bench.errors import message_of
 from al_bench.identity import Identity
 
 if TYPE_CHECKING:  # it imports torch, and a tracker is checked before a run is skipped
@@ -45,8 +46,11 @@ class WandbTracker:
 
     Args:
         project: where the runs go.
-        mode: `offline` writes files that `wandb sync` uploads later; `online` needs a key.
+        mode: `offline` writes files that `wandb sync` uploads later; `online` needs a key. Where wandb does not answer
+            once, all later runs of the process are offline.
     """
+
+    _is_out_of_reach: ClassVar[bool] = False
 
     def __init__(self, project: str, mode: Literal["online", "offline"] = "offline") -> None:
         self.project = project
@@ -58,7 +62,15 @@ class WandbTracker:
         from al_bench import wandb_runs
 
         self._identity = identity
-        self._run = wandb_runs.begun(identity, config, path, Path(config["output_dir"]), self.project, self.mode)
+        mode: Literal["online", "offline"] = "offline" if WandbTracker._is_out_of_reach else self.mode
+        try:
+            self._run = wandb_runs.begun(identity, config, path, Path(config["output_dir"]), self.project, mode)
+        except Exception as error:
+            if mode == "offline":
+                raise
+            WandbTracker._is_out_of_reach = True
+            log.warning("wandb is out of reach, so runs are tracked offline from now on: %s", message_of(error))
+            self.start(identity, config, path)
 
     def log(self, record: "RoundRecord") -> None:
         """See `Tracker`."""
@@ -95,7 +107,9 @@ class SafeTracker:
         try:
             call()
         except Exception as error:  # whatever a tracker raises
-            log.warning("%s failed and is off for the rest of this run: %s", type(self.tracker).__name__, error)
+            log.warning(
+                "%s failed and is off for the rest of this run: %s", type(self.tracker).__name__, message_of(error)
+            )
             failed, self.tracker = self.tracker, NullTracker()
             with suppress(Exception):
                 failed.finish(1)  # or the next run in this process would be logged into this one

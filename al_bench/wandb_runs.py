@@ -22,6 +22,7 @@ from al_bench.identity import Identity
 Mode = Literal["online", "offline"]
 ID_FILE = "wandb_id"
 MAX_NAME, MAX_TAG = 128, 64  # of wandb
+INIT_TIMEOUT = 30  # seconds to wait for wandb's server
 
 
 def begun(identity: Identity, config: Mapping[str, Any], path: Path, folder: Path, project: str, mode: Mode) -> Any:
@@ -47,7 +48,7 @@ def begun(identity: Identity, config: Mapping[str, Any], path: Path, folder: Pat
         job_type=identity.strategy[:MAX_TAG],
         tags=[tag[:MAX_TAG] for tag in dict.fromkeys([*setting, identity.strategy])],
         config=dict(config) | {"run_directory": str(path), "identity": identity.as_dict()},
-        settings=wandb.Settings(silent=True, console="off"),
+        settings=wandb.Settings(silent=True, console="off", init_timeout=INIT_TIMEOUT),
     )
     if run.id != run_id:  # an agent of a wandb sweep has drawn it
         replace_text(path / ID_FILE, f"{run.id}\n")
@@ -99,7 +100,7 @@ def _id(path: Path) -> str:
     """Drawn once, and kept in the run directory."""
     file = path / ID_FILE
     known = file.read_text().strip() if file.exists() else ""
-    if re.fullmatch(r"[0-9a-f]{8}", known):
+    if re.fullmatch(r"[\w-]{1,64}", known):
         return known
     drawn = secrets.token_hex(4)
     replace_text(file, f"{drawn}\n")

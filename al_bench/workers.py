@@ -7,11 +7,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+from al_bench.errors import ConfigError
 
 SECONDS_BETWEEN_LOOKS = 0.5
 OF_THE_COMMAND = ("AL_BENCH_", "WANDB_")  # variables that a job has as the command has them
@@ -24,13 +26,13 @@ def is_child() -> bool:
 
 @cache
 def end_with_parent() -> None:
-    """From now on, this process ends when the one whose child it is is gone, in whatever way that was killed."""
-    if not is_child():
+    """From now on, a child process ends when its parent is gone, in whatever way that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
         return
-    parent = os.getppid()
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent.pid:
             time.sleep(SECONDS_BETWEEN_LOOKS)
         os._exit(1)  # in the middle of whatever it does: a run goes on from its last round
 
@@ -38,22 +40,27 @@ def end_with_parent() -> None:
 
 
 @cache
-def own_gpu(num_gpus: int) -> int:
-    """A GPU of this machine for as long as the process lives: one of those that the fewest processes have.
+def own_gpu(names: Sequence[str]) -> int:
+    """The place in `names` (of physical GPUs) of one for as long as this process lives: among those that fewest have.
 
     Held by a lock on a file of the user's, which the system gives back however the process ends.
+
+    Raises:
+        ConfigError: if the folder of these files is another user's.
     """
     folder = Path(tempfile.gettempdir(), f"al_bench_gpus_{os.getuid()}")
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise ConfigError(f"{folder} is not yours, so GPUs cannot be shared out by it; device=cuda:<number> names one")
     for place in count():
-        for gpu in range(num_gpus):
-            lock = os.open(folder / f"{gpu}_{place}", os.O_RDWR | os.O_CREAT, 0o600)
+        for position, name in enumerate(names):
+            lock = os.open(folder / f"{name}_{place}", os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 os.close(lock)
             else:
-                return gpu  # the lock stays open
+                return position  # the lock stays open
     raise AssertionError("unreachable")
 
 

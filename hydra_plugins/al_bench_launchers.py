@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -17,12 +18,13 @@ from functools import partial
 from itertools import repeat
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from omegaconf import open_dict
 
+from al_bench.errors import LaunchError
 from al_bench.workers import run_in, variables_of_the_command
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -34,7 +36,7 @@ log = logging.getLogger("al_bench.sweep")
 
 
 class Stopped(KeyboardInterrupt):
-    """Slurm has queued a task again: what it is doing ends now, and is no failure."""
+    """Slurm stops a task: what it is doing ends now, and is no failure. Its cause says what becomes of the task."""
 
 
 def _failed(error: Exception) -> JobReturn:
@@ -50,16 +52,15 @@ with suppress(ImportError):
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
             """See `hydra.plugins.launcher.Launcher`."""
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-            import ray
             from hydra_plugins.hydra_ray_launcher import _launcher_util as util
 
             setup_globals()
             assert self.config is not None
             assert self.hydra_context is not None
             assert self.task_function is not None
+            _check_address(self.ray_cfg.init.get("address"))
             util.start_ray(self.ray_cfg.init)
-            if ray.cluster_resources().get("GPU") and not self.ray_cfg.remote.get("num_gpus"):
-                log.warning("the cluster's GPUs are not used; hydra.launcher.ray.remote.num_gpus=1 gives a run one")
+            _check_gpus(self.ray_cfg)
             task = partial(run_in, str(Path.cwd()), variables_of_the_command(), self.task_function)
             tasks = []
             for number, overrides in enumerate(job_overrides, initial_job_idx):
@@ -84,6 +85,30 @@ with suppress(ImportError):
             return returned
 
 
+def _check_address(address: str | None) -> None:
+    """LaunchError for a host and port where nobody answers; Ray would wait for minutes."""
+    if address is None or not (found := re.fullmatch(r"(?:ray://)?([^:/]+):(\d+)", address)):
+        return
+    try:
+        socket.create_connection((found[1], int(found[2])), timeout=10).close()
+    except OSError as error:
+        raise LaunchError(f"hydra.launcher.ray.init.address={address}: nobody answers there ({error})") from error
+
+
+def _check_gpus(ray_cfg: Any) -> None:
+    """LaunchError for more GPUs a run than any node of a cluster of this machine has; it would wait for ever."""
+    import ray
+
+    wanted = ray_cfg.remote.get("num_gpus") or 0
+    most = max((node["Resources"].get("GPU", 0) for node in ray.nodes()), default=0)
+    if most and not wanted:
+        log.warning("the cluster's GPUs are not used; hydra.launcher.ray.remote.num_gpus=1 gives a run one")
+    if wanted > most and ray_cfg.init.get("address") is None:
+        raise LaunchError(f"hydra.launcher.ray.remote.num_gpus={wanted}: this machine has {most:.0f}")
+    if wanted > most:
+        log.warning("no node of the cluster has %s GPUs yet: runs wait for one that has", wanted)
+
+
 with suppress(ImportError):
     from hydra_plugins.hydra_submitit_launcher import submitit_launcher
     from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
@@ -96,19 +121,18 @@ with suppress(ImportError):
             signal_of_slurm = getattr(signal, f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}")
             queue_again: Any = signal.getsignal(signal_of_slurm)
 
-            def stop(number: int, frame: FrameType | None) -> NoReturn:
+            def stop(number: int, frame: FrameType | None) -> None:
                 try:
                     queue_again(number, frame)
-                except SystemExit:
-                    raise Stopped from None
-                raise AssertionError("unreachable")
+                except BaseException as error:  # SystemExit; or that it was queued too often, or cannot be
+                    raise Stopped from error
 
             if callable(queue_again):
                 signal.signal(signal_of_slurm, stop)
             try:
                 returned: JobReturn = super().__call__(*arguments)
-            except Stopped:
-                raise SystemExit(-1) from None
+            except Stopped as stopped:
+                raise stopped.__cause__ or SystemExit(-1) from None
             return returned
 
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
@@ -144,7 +168,7 @@ with suppress(ImportError):
                 repeat(Singleton.get_state()),
             )
             array = jobs[0].job_id.partition("_")[0]
-            log.info("Slurm array %s; its logs are in %s_*", array, jobs[0].paths.folder.with_name(array))
+            log.info("Slurm array %s; its logs are in %s*", array, jobs[0].paths.folder.with_name(array))
             try:
                 return _waited_for(jobs, array)
             except KeyboardInterrupt:
@@ -160,7 +184,7 @@ def _waited_for(jobs: Sequence[Any], array: str) -> list[JobReturn]:
     while len(returned) < len(jobs):
         left = [job for job in jobs if job.job_id not in returned]
         for job in left:
-            if job.paths.result_pickle.exists():
+            if job.paths.result_pickle in job.paths.folder.iterdir():  # which asks a network's disk anew
                 returned[job.job_id] = _result(job)
         if time.monotonic() - looked >= SECONDS_BETWEEN_QUEUES:
             gone = {job.job_id for job in left} - returned.keys() - _queued(array, of=left)
@@ -182,7 +206,8 @@ def _result(job: Any) -> JobReturn:
 def _queued(array: str, of: Sequence[Any]) -> set[str]:
     """Which tasks of an array wait or run; all of them while Slurm does not answer."""
     command = ["squeue", "--noheader", "--array", "--jobs", array, "--format", "%i"]
-    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("SQUEUE_")}
+    told = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     is_answer = told.returncode == 0 or "Invalid job id" in told.stderr  # it forgets a job after minutes
     return set(told.stdout.split()) if is_answer else {job.job_id for job in of}
 
@@ -194,4 +219,4 @@ def _max_array_size() -> int:
     except OSError:  # no Slurm here, as submitit will tell
         told = ""
     found = re.search(r"MaxArraySize\s*=\s*(\d+)", told)
-    return int(found[1]) if found else USUAL_MAX_ARRAY_SIZE
+    return max(1, int(found[1])) if found else USUAL_MAX_ARRAY_SIZE

@@ -86,8 +86,11 @@ class Sweeper(BasicSweeper):
 
         assert self.config is not None
         folder = Path(self.config.output_dir, self.config.name)
-        to_do = [job.run.identity for job in jobs if job.run is not None and not job.is_finished]
-        dry_run.show(to_do, sum(job.is_finished for job in jobs), folder, console)
+        to_do, finished = (
+            [job.run.identity for job in jobs if job.run is not None and job.is_finished is is_finished]
+            for is_finished in (False, True)
+        )
+        dry_run.show(to_do, finished, folder, console)
         for job in jobs:
             if job.error:
                 log.error("would fail: %s: %s", job.name, job.error)

@@ -30,9 +30,12 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     try:
-        runs = [run for run in runs_in(arguments.folder) if run.file is not None and run.file.columns is not None]
+        known = [run for run in runs_in(arguments.folder) if run.file is not None and run.file.columns is not None]
     except (UserError, OSError) as error:
         sys.exit(f"upload_wandb: {error}")
+    runs = [run for run in known if run.state is not State.RUNNING]
+    if len(runs) < len(known):
+        print(f"upload_wandb: {len(known) - len(runs)} runs are going on and are left out", file=sys.stderr)
     failed = 0
     for run in track(runs, description="uploading"):
         try:
@@ -43,7 +46,7 @@ def main() -> None:
             failed += 1
             print(f"upload_wandb: {run.name}: {type(error).__name__}: {error}", file=sys.stderr)
     print(f"{len(runs) - failed} of {len(runs)} runs in project {arguments.project}, {arguments.mode}")
-    sys.exit(failed > 0)
+    sys.exit(int(failed > 0))
 
 
 def upload(run: Run, folder: Path, project: str, mode: wandb_runs.Mode) -> None:

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.conftest import assert_same_results
+from tests.conftest import assert_same_results, untracked
 
-QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=80", "tracker=none")
+QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=80")
 SWEEP = ("-m", "--config-dir", "conf", "strategy=random,middle,badge", "seed=0,1", *QUICK)
 PARTS = '''
 import os
@@ -61,7 +61,8 @@ def run_sweep(folder: Path, *arguments: str, **environment: str) -> subprocess.C
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "al_bench.run", *SWEEP, *arguments]
+    """Of the sweep, with these arguments; without a tracker, unless one is named."""
+    return [sys.executable, "-m", "al_bench.run", *untracked([*SWEEP, *arguments])]
 
 
 def killed(
@@ -115,7 +116,7 @@ def processes_in(folder: Path) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            is_there = (path / "cwd").readlink() == folder and b"al_bench" in (path / "cmdline").read_bytes()
+            is_there = (path / "cwd").readlink() == folder and "Z" not in (path / "stat").read_text().split()[2]
         except OSError:
             continue
         if is_there:

@@ -23,8 +23,8 @@ def test_done_running_failed_and_what_is_from_before(tmp_path, monkeypatch):
     monkeypatch.setattr(progress.time, "perf_counter", iter([0.0, *range(60, 1000, 60)]).__next__)
     monkeypatch.setattr(Progress, "_watch", lambda self: None)
     paths = [tmp_path / str(number) for number in range(8)]
-    write(paths[0], "error.json", age=100)  # of an earlier sweep
-    write(paths[1], "environment.json", age=100)
+    write(paths[0], "error.json", age=20)  # of an earlier sweep
+    write(paths[1], "environment.json", age=20)
     with Progress(paths, 4, 12) as told:
         assert told.line() == "4 of 12 runs done"
         write(paths[0], "environment.json")

@@ -11,7 +11,7 @@ import pytest
 
 from al_bench.columns import ROUND_COLUMNS
 from al_bench.errors import ConfigError, DataError, RunDirectoryError, StrategyError
-from al_bench.files import append_lines, replace_text, whole_lines
+from al_bench.files import append_lines, mended_lines, replace_text, whole_lines
 from al_bench.identity import Identity
 from al_bench.interfaces import Batch, Metrics, RoundRecord
 from al_bench.records import RunDirectory
@@ -278,11 +278,14 @@ def test_a_replaced_file_is_never_partial(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_whole_lines_cuts_the_file_after_its_last_newline(tmp_path):
+def test_a_last_line_that_is_torn_is_left_out_and_cut_off_by_its_writer(tmp_path):
     file = tmp_path / "file"
     append_lines(file, "a\x0bb\n")
     append_lines(file, "ü\n")
     with file.open("ab") as torn:
         torn.write("ü".encode()[:1])
+    size = file.stat().st_size
     assert whole_lines(file) == ["a\x0bb\n", "ü\n"]
+    assert file.stat().st_size == size, "a reader changes nothing: the rest may be on its way"
+    assert mended_lines(file) == ["a\x0bb\n", "ü\n"]
     assert file.read_bytes() == "a\x0bb\nü\n".encode()

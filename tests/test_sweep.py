@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -166,6 +168,81 @@ def test_skipping_does_not_hide_a_mistake_in_the_tracker(cli):
     assert "tracker.mode=onlin" in result.out
 
 
+def test_batches_of_jobs(cli, monkeypatch):
+    launched = []
+    instantiate = Plugins.instantiate_launcher
+
+    def counting(self: Plugins, **arguments: object) -> object:
+        launcher = instantiate(self, **arguments)
+        launch = launcher.launch
+
+        def counted(jobs: list[list[str]], initial_job_idx: int) -> object:
+            launched.append((initial_job_idx, len(jobs)))
+            return launch(jobs, initial_job_idx=initial_job_idx)
+
+        launcher.launch = counted
+        return launcher
+
+    monkeypatch.setattr(Plugins, "instantiate_launcher", counting)
+    assert "5 runs: 5 finished" in cli("-m", "seed=range(5)", "hydra.sweeper.max_batch_size=2", *QUICK).out
+    assert launched == [(0, 2), (2, 2), (4, 1)]
+
+
+def test_a_seed_that_is_computed(cli, tmp_path):
+    assert (
+        "2 runs: 2 finished"
+        in cli("-m", "seed='${batch_size.size}'", "batch_size.size=20,30", *QUICK[:3], QUICK[4]).out
+    )
+    assert sorted(path.split("/")[-1] for path in paths(tmp_path)) == ["s20", "s30"]
+
+
+ODD = """
+import os
+from al_bench.strategies.random import Random
+
+class Unprintable(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+class Odd(Random):
+    def __init__(self, how):
+        self.how = how
+    def query(self, context, batch_size, rng):
+        if self.how == "unprintable":
+            raise Unprintable
+        if self.how == "surrogate":
+            raise ValueError("a file called \\ud800")
+        if self.how == "elsewhere":
+            os.chdir("/")
+            raise ValueError("far away")
+        if self.how == "interrupt":
+            raise KeyboardInterrupt
+        return super().query(context, batch_size, rng)
+"""
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_odd_errors_fail_their_runs_alone(tmp_path, launcher):
+    (tmp_path / "odd.py").write_text(ODD)
+    (tmp_path / "conf" / "strategy").mkdir(parents=True)
+    (tmp_path / "conf" / "strategy" / "odd.yaml").write_text("_target_: odd.Odd\nhow: ''\n")
+    kinds = ["unprintable", "surrogate", "elsewhere", *(["interrupt"] if launcher == "joblib" else [])]
+    sweep = ("--config-dir", "conf", "-m", "strategy=odd", f"strategy.how={','.join(kinds)},not")
+    workers = (f"hydra/launcher={launcher}", *(["hydra.launcher.n_jobs=2"] if launcher == "joblib" else []))
+    result = run_command(*sweep, *workers, *QUICK, cwd=tmp_path)
+    assert result.code == 1, result.err
+    assert f"{len(kinds) + 1} runs: 1 finished, 0 skipped (finished before), {len(kinds)} failed" in result.out
+    told = [line.partition(": digits")[2] for line in result.out.splitlines() if " failed: digits" in line]
+    messages = ["its message cannot be shown", "a file called", "far away", "KeyboardInterrupt"]
+    for line, message in zip(told, messages[: len(kinds)], strict=True):
+        assert message in line
+    assert len(list((tmp_path / "outputs").rglob("done.json"))) == 1
+    status = [sys.executable, str(CONF.parent / "scripts" / "status.py"), str(tmp_path / "outputs")]
+    told = subprocess.run(status, capture_output=True, text=True, check=True).stdout
+    assert "Unprintable: (its message cannot be shown" in told
+    assert "a file called" in told
+
+
 def test_seeds_that_others_keys_depend_on_are_told_apart(cli, tmp_path):
     """The sweep is composed once for all seeds; a key that is computed from the seed must follow it."""
     sweep = ("-m", "seed=5,6", "model.width='${seed}'", *QUICK[1:])
@@ -194,10 +271,10 @@ def test_no_workers_are_too_few(cli, tmp_path):
 
 
 def test_as_many_workers_as_gpus_or_cores(monkeypatch):
-    for num_gpus, num_workers in ((0, -1), (4, 4)):
+    for num_gpus, device, num_workers in ((0, "auto", -1), (4, "auto", 4), (4, "cpu", -1)):
         monkeypatch.setattr(torch.cuda, "device_count", lambda num_gpus=num_gpus: num_gpus)
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            composed = compose("config", ["hydra/launcher=joblib"], return_hydra_config=True)
+            composed = compose("config", ["hydra/launcher=joblib", f"device={device}"], return_hydra_config=True)
         assert composed.hydra.launcher.n_jobs == num_workers
 
 
@@ -244,6 +321,8 @@ def test_hyperparameters_are_searched_on_validation_examples(tmp_path):
     without = run_command(*search, "num_validation=0", cwd=tmp_path)
     assert without.code == 1
     assert "num_validation=0: hyperparameters are chosen on validation examples" in without.err
+    assert "al-bench: no run of the search has ended well; the reasons are above" in without.err
+    assert "Traceback" not in without.err
 
 
 def test_a_part_that_ends_the_process_fails_alone(cli, tmp_path):
@@ -272,10 +351,30 @@ class TestDryRun:
         assert cli("strategy=random", "seed=0", *QUICK).code == 0
         known = cli(*self.SWEEP, "dry_run=true")
         assert "6 runs, 1 of them finished" in known.out
-        assert re.search(r"random +2 +0 s +0\.\d MB", known.out)
-        assert re.search(r"margin +3 +0 s +0\.\d MB", known.out)
+        assert re.search(r"random +0 +1-2 +0 s +0\.\d MB", known.out)
+        assert re.search(r"margin +0-2 +0 s +0\.\d MB", known.out)
         assert "nothing is known" not in known.out
         assert len(list(tmp_path.rglob("rounds.csv"))) == 1
+
+    def test_queries_and_the_files_of_wandb_count(self, tmp_path):
+        identity = Identity("digits", "mlp", "badge", 10, "", 0)
+        write_run(tmp_path / "default", identity, {10: 0.5, 20: 0.6}, fit_seconds=1.0, query_seconds=2.0)
+        path = tmp_path / "default" / identity.path
+        (path / "wandb_id").write_text("abc\n")
+        for name, size in (("abc", 100_000), ("other", 7_000_000)):
+            files = tmp_path / "wandb" / f"offline-run-20260101-{name}" / "files"
+            files.mkdir(parents=True)
+            (files / "media").write_bytes(b"x" * size)
+        (estimate,) = estimates([identity], tmp_path / "default")
+        own = sum(file.stat().st_size for file in path.iterdir())
+        assert (estimate.seconds, estimate.num_bytes) == (6, 100_000 + own)
+
+    def test_a_search_is_no_list_of_runs(self, cli, tmp_path):
+        pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+        result = run_command("experiment=tune", "dry_run=true", cwd=tmp_path)
+        assert result.code == 1
+        assert "al-bench: dry_run=true: this sweeper chooses its runs as it goes" in result.err
+        assert "Traceback" not in result.err
 
     def test_what_would_fail_is_told(self, cli):
         result = cli("-m", "budget=60,5", *QUICK[:-1], "dry_run=true")

@@ -94,31 +94,61 @@ def test_a_launcher_that_begins_nothing_is_an_error_of_the_sweep(tmp_path):
         sweeps.done(Launcher(tmp_path).jobs("ends", "ends"), launch)
 
 
-def test_what_other_processes_do_is_waited_for_and_then_asked_again(tmp_path, monkeypatch):
+def test_what_other_processes_do_is_waited_for_and_done_if_they_leave_it(tmp_path, monkeypatch):
     monkeypatch.setattr(sweeps, "SECONDS_BETWEEN_LOOKS", 0)
     launcher = Launcher(tmp_path)
     jobs, looks = launcher.jobs("ends", "ends", "ends"), []
-    monkeypatch.setattr(Job, "is_busy", lambda job: looks.append(job.name) or len(looks) < 6)
+
+    def is_busy(job: Job) -> bool:
+        looks.append(job.name)
+        if len(looks) == 6 and job.name == "ends2":  # the other process has done it
+            (job.run.path / "done.json").write_text("{}")
+        return len(looks) < 5
+
+    monkeypatch.setattr(Job, "is_busy", is_busy)
 
     def launch(jobs: Sequence[Job]) -> list[JobReturn]:
         if launcher.calls:
             return launcher(jobs)
-        returned = launcher(jobs)
-        busy = Outcome(jobs[1].name, Status.BUSY, "in use")
-        returned[1] = JobReturn(_return_value=busy, status=JobStatus.COMPLETED)
-        return returned
+        busy = [JobReturn(_return_value=Outcome(job.name, Status.BUSY), status=JobStatus.COMPLETED) for job in jobs[1:]]
+        return [*launcher(jobs[:1]), *busy]
 
-    assert told(sweeps.done(jobs, launch)) == [FINISHED] * 3
-    assert launcher.calls == [["ends0", "ends1", "ends2"], ["ends1"]]
-    assert looks == ["ends1"] * 6
+    assert told(sweeps.done(jobs, launch)) == [FINISHED, FINISHED, ("SKIPPED", "")]
+    assert launcher.calls == [["ends0"], ["ends1"]], "what is finished by now is not launched"
+    assert looks == ["ends1", "ends2"] * 3
+
+
+def test_a_job_that_was_lost_at_its_very_end_is_told_by_its_directory(tmp_path):
+    launcher = Launcher(tmp_path)
+    jobs = launcher.jobs("ends", "fails", "ends")
+
+    def launch(jobs: Sequence[Job]) -> list[JobReturn]:
+        launcher(jobs[:2])
+        return [JobReturn(_return_value=OSError("no answer"), status=JobStatus.FAILED) for _ in jobs]
+
+    assert told(sweeps.done(jobs, launch)) == [FINISHED, FAILED, ("FAILED", "OSError: no answer")]
+
+
+def test_a_launcher_that_begins_nothing_any_more_fails_what_is_left(tmp_path):
+    launcher = Launcher(tmp_path)
+
+    def launch(jobs: Sequence[Job]) -> list[JobReturn]:
+        if launcher.calls:
+            raise OSError("the cluster is gone")
+        return launcher(jobs)
+
+    gone = ("FAILED", "OSError: the cluster is gone")
+    assert (
+        told(sweeps.done(launcher.jobs("ends", "ends", "kills", "ends", "ends"), launch)) == [FINISHED] * 2 + [gone] * 3
+    )
 
 
 def test_a_run_of_an_earlier_sweep_has_not_begun_in_this_one(tmp_path):
     (job,) = Launcher(tmp_path).jobs("ends")
     (job.run.path / "environment.json").write_text("[]")
     (job.run.path / "error.json").write_text(json.dumps({"type": "ValueError", "message": "no luck"}))
-    later = time.time() + 100
-    assert job.has_begun(later - 200)
-    assert job.ended(later - 200) == Outcome("ends0", Status.FAILED, "ValueError: no luck")
+    later = time.time() + 20
+    assert job.has_begun(later - 30)
+    assert job.ended(later - 30) == Outcome("ends0", Status.FAILED, "ValueError: no luck")
     assert not job.has_begun(later)
     assert job.ended(later) is None

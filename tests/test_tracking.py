@@ -1,23 +1,26 @@
 """wandb watches; it is never needed."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import wandb
 import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from al_bench import wandb_runs
 from al_bench.config import CONF
 from al_bench.identity import Identity
 from al_bench.parts import called, checked_part
-from al_bench.tracking import NullTracker, SafeTracker
+from al_bench.tracking import NullTracker, SafeTracker, WandbTracker
 from tests.conftest import assert_same_results, run_command
 from tests.made_results import write_run
 
@@ -33,6 +36,14 @@ def test_every_tracker_is_built_from_its_yaml(option):
         assert callable(getattr(tracker, method))
 
 
+def records(folder: Path, kind: str) -> list[dict[str, Any]]:
+    """Those of a type in an offline run."""
+    command = [Path(sys.executable).parent / "wandb", "leet", "inspect", "--json", str(folder)]
+    read = subprocess.run(command, capture_output=True, text=True, check=True)
+    known = [json.loads(line) for line in read.stdout.splitlines()]
+    return [record[kind] for record in known if record["type"] == kind]
+
+
 @dataclass(frozen=True)
 class Tracked:
     """What wandb's own reader finds in an offline run."""
@@ -43,15 +54,9 @@ class Tracked:
 
     @classmethod
     def read(cls, folder: Path) -> "Tracked":
-        command = [Path(sys.executable).parent / "wandb", "leet", "inspect", "--json", str(folder)]
-        read = subprocess.run(command, capture_output=True, text=True, check=True)
-        records = [json.loads(line) for line in read.stdout.splitlines()]
-        of_type = {
-            kind: [record[kind] for record in records if record["type"] == kind] for kind in ("run", "history", "exit")
-        }
-        exits = of_type["exit"]
-        history = [record["item"] for record in of_type["history"]]
-        return cls(of_type["run"][0], history, exits[0].get("exit_code", 0) if exits else None)
+        exits = records(folder, "exit")
+        history = [record["item"] for record in records(folder, "history")]
+        return cls(records(folder, "run")[0], history, exits[0].get("exit_code", 0) if exits else None)
 
     @property
     def rounds(self) -> list[tuple[int, int]]:
@@ -237,6 +242,74 @@ def test_a_failure_of_wandb_is_one_warning_and_costs_nothing(cli, tmp_path, monk
     assert len(list(tmp_path.rglob("done.json"))) == 1
 
 
+def test_without_an_answer_of_wandb_later_runs_are_offline(cli, tmp_path, monkeypatch):
+    init, modes = wandb.init, []
+
+    def unreachable(**options: object) -> object:
+        modes.append(options["mode"])
+        if options["mode"] == "online":
+            raise TimeoutError("no answer")
+        return init(**options)
+
+    monkeypatch.setattr("wandb.init", unreachable)
+    monkeypatch.setattr(WandbTracker, "_is_out_of_reach", False)
+    try:
+        result = cli("-m", "seed=0,1,2", *QUICK, "tracker.mode=online", "tracker=wandb")
+    finally:
+        wandb.teardown()  # or the processes of later tests would use the service of this one
+    assert result.code == 0
+    assert result.out.count("wandb is out of reach, so runs are tracked offline from now on: no answer") == 1
+    assert modes == ["online", "offline", "offline", "offline"]
+    assert [each.rounds for each in tracked(tmp_path)] == [[(0, 20), (1, 40), (2, 60)]] * 3
+
+
+@dataclass
+class Online:
+    """A run of wandb's server that has some rounds already."""
+
+    id: str
+    step: int
+    logged: list[int] = field(default_factory=list)
+    metrics: dict[str, object] = field(default_factory=dict)
+
+    def define_metric(self, name: str, **options: object) -> None:
+        self.metrics[name] = options
+
+    def log(self, values: dict[str, object], step: int) -> None:
+        self.logged.append(step)
+
+
+def test_online_a_resumed_run_is_sent_only_what_is_new(tmp_path, monkeypatch):
+    identity = Identity("digits", "mlp", "badge", 10, "", 0)
+    path = tmp_path / identity.path
+    write_run(tmp_path, identity, {10: 0.5, 20: 0.6, 30: 0.7})
+    (path / "wandb_id").write_text("k3x9q2ab\n")  # as an agent of wandb drew it
+    known: list[dict[str, Any]] = []
+    run = Online("k3x9q2ab", step=2)
+    monkeypatch.setattr("wandb.init", lambda **options: known.append(options) or run)
+    assert wandb_runs.begun(identity, {"seed": 0}, path, tmp_path, "mine", "online") is run
+    assert run.logged == [2]
+    assert run.metrics == {"num_labelled": {}, "*": {"step_metric": "num_labelled"}}
+    (options,) = known
+    assert (options["id"], options["resume"], options["mode"]) == ("k3x9q2ab", "allow", "online")
+    assert options["config"] == {"seed": 0, "run_directory": str(path), "identity": identity.as_dict()}
+    assert options["settings"].init_timeout < 60
+
+
+def test_runs_that_are_going_on_are_not_uploaded(tmp_path):
+    identities = [Identity("digits", "mlp", "badge", 10, "", seed) for seed in (0, 1)]
+    for identity in identities:
+        write_run(tmp_path, identity, {10: 0.5, 20: 0.6})
+    with (tmp_path / identities[0].path / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        finished = upload(tmp_path)
+    assert finished.returncode == 0
+    assert "1 runs are going on and are left out" in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert "1 of 1 runs in project mine" in finished.stdout
+    assert [each.run["config"]["update"]["identity"]["seed"] for each in tracked(tmp_path)] == [1]
+
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -262,6 +335,8 @@ def test_a_report_is_a_run_with_images_and_tables(tmp_path):
     told = json.loads(table.read_text())
     assert "badge" in told["columns"]
     assert len(list(tmp_path.rglob("*figures/curves_*.png"))) == 1
+    artifacts = records(next(tmp_path.rglob("offline-run-*")), "artifact")
+    assert ["report.html"] in [[each["path"] for each in artifact["manifest"]["contents"]] for artifact in artifacts]
 
 
 def test_the_dashboard_is_of_what_is_tracked(tmp_path):
@@ -279,6 +354,7 @@ def test_the_dashboard_is_of_what_is_tracked(tmp_path):
     filters = [each["filters"]["filters"] for each in of_setting["run_sets"]]
     assert [(each["key"]["name"], each["value"]) for each in filters[0]] == [("group", run.run["run_group"])]
     assert [each["name"] for each in of_setting["run_sets"][0]["grouping"]] == ["jobType"]
+    assert of_setting["settings"]["x_axis"] == "num_labelled"
     panels = [panel["config"] for section in of_setting["panel_bank_config"]["sections"] for panel in section["panels"]]
     assert len(panels) == 6
     for panel in panels:

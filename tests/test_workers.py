@@ -6,36 +6,41 @@ import sys
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from al_bench import experiment, workers
+from al_bench.errors import ConfigError
 
 PROCESSES = multiprocessing.get_context("spawn")
 
 
-def claim(folder: str, num_gpus: int, connection: Connection) -> None:
+def claim(folder: str, names: tuple[str, ...], connection: Connection) -> None:
     os.environ["TMPDIR"] = folder
-    connection.send(workers.own_gpu(num_gpus))
+    workers.own_gpu(names)
+    connection.send(workers.own_gpu(names))  # the same as before
     connection.recv()
 
 
-def claimed(folder: Path, num_gpus: int) -> tuple[int, BaseProcess, Connection]:
+def claimed(folder: Path, *names: str) -> tuple[int, BaseProcess, Connection]:
     """The GPU of a process that lives as long as the connection."""
     ours, theirs = PROCESSES.Pipe()
-    process = PROCESSES.Process(target=claim, args=(str(folder), num_gpus, theirs), daemon=True)
+    process = PROCESSES.Process(target=claim, args=(str(folder), names, theirs), daemon=True)
     process.start()
     return ours.recv(), process, ours
 
 
 def test_processes_have_a_gpu_each_and_share_them_evenly(tmp_path):
-    known = [claimed(tmp_path, 2) for _ in range(3)]
+    known = [claimed(tmp_path, "a", "b") for _ in range(3)]
     assert [gpu for gpu, *_ in known] == [0, 1, 0]
     known[1][1].kill()  # however a process ends, its GPU is free
     known[1][1].join()
-    known += [claimed(tmp_path, 2) for _ in range(2)]
+    known += [claimed(tmp_path, "a", "b") for _ in range(2)]
     assert [gpu for gpu, *_ in known[3:]] == [1, 1]
+    known += [claimed(tmp_path, *names) for names in ("bc", "ca", "cba")]  # other processes may see others of the GPUs
+    assert [gpu for gpu, *_ in known[5:]] == [1, 0, 0]
     for _, process, _ in known:
         process.kill()
 
@@ -47,7 +52,8 @@ def test_the_device_of_a_worker(monkeypatch, num_gpus, is_child, device):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: num_gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: num_gpus)
     monkeypatch.setattr(experiment, "is_child", lambda: is_child)
-    monkeypatch.setattr(experiment, "own_gpu", lambda num_gpus: num_gpus - 1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda gpu: SimpleNamespace(uuid=f"GPU-{gpu}"))
+    monkeypatch.setattr(experiment, "own_gpu", lambda names: names.index("GPU-3"))
     assert experiment._device("auto") == device
 
 
@@ -68,3 +74,11 @@ def test_a_job_elsewhere_has_the_folder_and_the_variables_of_the_command(tmp_pat
 
     there = str(tmp_path / "there")
     assert workers.run_in(there, variables, job, 7) == (7, there, "/data", True)
+
+
+def test_a_folder_of_another_user_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(workers.tempfile, "gettempdir", lambda: str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / f"al_bench_gpus_{os.getuid()}").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="is not yours"):
+        workers.own_gpu(("a", "b"))

@@ -115,7 +115,8 @@ def _run(path: Path, names: Set[str], file: RoundsFile | None) -> Run:
         state, message = State.FAILED, f"{told.get('type', 'unknown error')}: {told.get('message', '')}"
     elif is_finished(path):
         state, message = State.FINISHED, ""
-    return Run(identity, state, " ".join(message.split()), path, num_labelled, known, file)
+    message = " ".join(message.encode(errors="backslashreplace").decode().split())
+    return Run(identity, state, message, path, num_labelled, known, file)
 
 
 def _without_duplicates(runs: Sequence[Run]) -> list[Run]:
