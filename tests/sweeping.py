@@ -136,3 +136,11 @@ def assert_same_sweep(folder: Path, undisturbed: Path) -> None:
         assert (path / "done.json").exists(), name
         assert not (path / "error.json").exists(), name
         assert_same_results(path, expected[name])
+
+
+def assert_ends_undisturbed(folder: Path, undisturbed: Path, *arguments: str) -> None:
+    """Repeating the command does what is left, and all is as if nothing had happened."""
+    behave(folder, "")
+    again = run_sweep(folder, *arguments)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert_same_sweep(folder, undisturbed)

@@ -390,3 +390,19 @@ def test_a_file_that_cannot_be_read_is_one_line(cli, tmp_path):
     result = cli("dataset=openml", "dataset.id=7", f"data_dir={tmp_path}")
     assert (result.code, result.out) == (1, "")
     assert result.err == f"al-bench: dataset: {tmp_path}/openml/7.arff cannot be read: Is a directory\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("strategy=ba", "strategy=badge"),
+        ("model.optimizer.l", "model.optimizer.lr="),
+        ("experiment=tu", "experiment=tune"),
+    ],
+)
+def test_tab_completes_choices_and_keys(tmp_path, typed, completed):
+    line = f"al-bench {typed}"
+    command = [Path(sys.executable).parent / "al-bench", "-sc", "query=bash"]
+    environment = os.environ | {"COMP_LINE": line, "COMP_POINT": str(len(line))}
+    told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == [completed]

@@ -12,8 +12,8 @@ from tests.sweeping import (
     DIE,
     FAIL,
     LAST,
+    assert_ends_undisturbed,
     assert_same_sweep,
-    behave,
     command,
     in_the_middle,
     killed,
@@ -31,13 +31,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = prepared(tmp_path_factory.mktemp("undisturbed"))
     assert "6 runs: 6 finished" in run_sweep(folder).stdout
     return folder
-
-
-def assert_ends_undisturbed(folder: Path, undisturbed: Path, *arguments: str) -> None:
-    behave(folder, "")
-    again = run_sweep(folder, *arguments)
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert_same_sweep(folder, undisturbed)
 
 
 def worker(parent: int) -> int:

@@ -4,6 +4,7 @@ import os
 import platform
 import secrets
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -31,7 +32,15 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     key.chmod(0o400)
     told = (Path(__file__).parent / "slurm.conf").read_text()
     configuration = folder / "slurm.conf"
-    configuration.write_text(told.replace("HOST", platform.node()).replace("FOLDER", str(folder)))
+    ports = _free_ports()
+    for name, value in (
+        ("CONTROL_PORT", ports[0]),
+        ("NODE_PORT", ports[1]),
+        ("HOST", platform.node()),
+        ("FOLDER", folder),
+    ):
+        told = told.replace(name, str(value))
+    configuration.write_text(told)
     (folder / "gres.conf").write_text(f"NodeName={platform.node()} Name=gpu File=/dev/tty[0-1]\n")  # pretended
     environment = os.environ | {"SLURM_CONF": str(configuration), "PATH": _path()}
     munge = {name: folder / "munge" / name for name in ("key-file", "socket", "pid-file", "log-file", "seed-file")}
@@ -46,7 +55,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for command in commands:
             with (folder / f"{command[0]}.out").open("w") as out:
                 daemons.append(subprocess.Popen(command, env=environment, stdout=out, stderr=out))
-            _wait(environment, command[0], folder)
+            _wait(environment, daemons[-1], command[0], folder)
         yield configuration
     finally:
         subprocess.run(["scancel", "--user=root"], env=environment, check=False)
@@ -55,25 +64,32 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             daemon.wait(30)
 
 
+def _free_ports() -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
 def _path() -> str:
     return f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
 
-def _wait(environment: dict[str, str], daemon: str, folder: Path) -> None:
+def _wait(environment: dict[str, str], process: subprocess.Popen[bytes], name: str, folder: Path) -> None:
     """Until the daemon works."""
-    ready = {
+    is_ready = {
         "munged": lambda: (folder / "munge" / "socket").exists(),
-        "slurmctld": lambda: (
-            _told(environment, "scontrol", "ping").startswith("Slurmctld(primary) at")
-            and "UP" in _told(environment, "scontrol", "ping")
-        ),
+        "slurmctld": lambda: "is UP" in _told(environment, "scontrol", "ping"),
         "slurmd": lambda: "idle" in _told(environment, "sinfo", "--noheader", "--format=%T"),
-    }[daemon]
+    }[name]
     for _ in range(240):
-        if ready():
+        if is_ready():
             return
+        if process.poll() is not None:
+            break
         time.sleep(0.5)
-    pytest.fail(f"{daemon} does not answer: {(folder / f'{daemon}.out').read_text()}")
+    pytest.fail(f"{name} does not work: {(folder / f'{name}.out').read_text()}")
 
 
 def _told(environment: dict[str, str], *command: str) -> str:

@@ -14,6 +14,7 @@ from tests.sweeping import (
     DIE,
     FAIL,
     LAST,
+    assert_ends_undisturbed,
     assert_same_sweep,
     behave,
     command,
@@ -56,13 +57,6 @@ def launcher(request: pytest.FixtureRequest) -> tuple[str, ...]:
 
 def told(*arguments: str) -> str:
     return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
-
-
-def assert_ends_undisturbed(folder: Path, undisturbed: Path, *arguments: str) -> None:
-    behave(folder, "")
-    again = run_sweep(folder, *arguments)
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert_same_sweep(folder, undisturbed)
 
 
 def test_the_same_results_and_a_failing_run_fails_alone(launcher, undisturbed, tmp_path):
