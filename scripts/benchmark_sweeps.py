@@ -51,7 +51,7 @@ def _measured(*arguments: str) -> tuple[float, float, float]:
             command = [sys.executable, "-m", "al_bench.run", "-m", f"seed=range({number})", f"name=of{number}"]
             for measured in (seconds, skipped):
                 start = time.perf_counter()
-                subprocess.run([*command, *SMALL, *arguments], cwd=folder, stdout=subprocess.DEVNULL, check=True)
+                subprocess.run([*command, *SMALL, *arguments], cwd=folder, capture_output=True, check=True)
                 measured[number] = time.perf_counter() - start
         rounds = pd.concat(pd.read_csv(path) for path in Path(folder, "outputs", f"of{MANY}").rglob("rounds.csv"))
     of_rounds = (rounds["fit_seconds"] + rounds["query_seconds"]).sum() / MANY
