@@ -47,17 +47,19 @@ def estimates(identities: Sequence[Identity], folder: Path) -> list[Estimate | N
 def show(to_do: Sequence[Identity], finished: Sequence[Identity], folder: Path, console: Console) -> None:
     """A row per setting and strategy, with the seeds that are finished and to do, and the sum."""
     known = dict(zip(to_do, estimates(to_do, folder), strict=True))
-    title = f"{len(to_do) + len(finished)} runs, {len(finished)} of them finished"
+    title = f"{len(to_do) + len(finished)} runs, {len(finished)} of them finished: by seeds"
     table = Table(box=box.SIMPLE_HEAD, title=title)
-    for name in ("setting", "strategy", "finished: seeds", "to do: seeds", "time", "disk"):
+    for name in ("setting", "strategy", "finished", "to do", "time", "disk"):
         table.add_column(name, justify="right" if name in ("time", "disk") else "left")
     rows: dict[tuple[str, str], tuple[list[Identity], list[Identity]]] = {}
     for place, identities in enumerate((finished, to_do)):
         for identity in identities:
             rows.setdefault((setting_name(identity.as_dict()), identity.strategy), ([], []))[place].append(identity)
+    shown = ""
     for (setting, strategy), (done, others) in sorted(rows.items()):
         cost = _cost([known[identity] for identity in others])
-        table.add_row(setting, strategy, _seeds(done), _seeds(others), *cost)
+        table.add_row("" if setting == shown else setting, strategy, _seeds(done), _seeds(others), *cost)
+        shown = setting
     console.print(table)
     time, disk = _cost(list(known.values()))
     unknown = list(known.values()).count(None)

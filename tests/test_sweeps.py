@@ -138,9 +138,8 @@ def test_a_launcher_that_begins_nothing_any_more_fails_what_is_left(tmp_path):
         return launcher(jobs)
 
     gone = ("FAILED", "OSError: the cluster is gone")
-    assert (
-        told(sweeps.done(launcher.jobs("ends", "ends", "kills", "ends", "ends"), launch)) == [FINISHED] * 2 + [gone] * 3
-    )
+    jobs = launcher.jobs("ends", "ends", "kills", "ends", "ends", "ends")
+    assert told(sweeps.done(jobs, launch)) == [FINISHED] * 2 + [gone] * 4
 
 
 def test_a_run_of_an_earlier_sweep_has_not_begun_in_this_one(tmp_path):
