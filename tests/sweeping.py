@@ -27,7 +27,7 @@ class Middle(Random):
         if told.startswith("once "):
             Path("middle").unlink()
             told = told.removeprefix("once ")
-        exec(told)
+        exec(compile(told, "middle", "exec"))  # of a string, it would leave a mark of Ctrl-C that ends the process
         return super().query(context, batch_size, rng)
 '''
 FAIL = "raise RuntimeError('no luck')"

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,10 @@ def worker(parent: int) -> int:
     raise AssertionError("no worker does a run")
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize(
+    ("launcher", "name"),
+    [*product(["basic", "joblib"], ["SIGINT", "SIGTERM", "SIGKILL"]), ("joblib, tracked", "SIGKILL")],
+)
 def test_the_command_is_killed(launcher, name, undisturbed, tmp_path):
     prepared(tmp_path, LAST)
     code, out = killed(
