@@ -35,6 +35,7 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         self._start, self._clock = time.time(), time.perf_counter()
+        self._told = self.line()
         self._thread.start()
         return self
 
@@ -65,7 +66,7 @@ class Progress:
         )
 
     def _watch(self) -> None:
-        told, last, wait = self.line(), -SECONDS_BETWEEN_LINES, SECONDS_BETWEEN_LOOKS
+        told, last, wait = self._told, -SECONDS_BETWEEN_LINES, SECONDS_BETWEEN_LOOKS
         while not self._is_over.wait(wait):
             now, line = time.perf_counter(), self.line()
             wait = max(SECONDS_BETWEEN_LOOKS, 10 * (time.perf_counter() - now))  # a thousand runs on a slow disk

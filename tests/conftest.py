@@ -20,6 +20,8 @@ from al_bench.models.mlp import MLP
 from al_bench.training import Training
 
 torch.set_num_threads(1)
+# A process inherits its parent's peak memory: a small one in between, and what is measured is the last one's alone.
+BETWEEN = "import subprocess, sys; subprocess.run(sys.argv[1:], check=True)"
 
 
 @dataclass(frozen=True)

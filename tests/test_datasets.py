@@ -35,7 +35,7 @@ from al_bench.errors import DataError
 from al_bench.interfaces import Dataset, Examples
 from al_bench.parts import called, checked_part
 from al_bench.seeding import Stream, generator
-from tests.conftest import blobs, real_data
+from tests.conftest import BETWEEN, blobs, real_data
 from tests.image_files import expect, made, write
 
 README = (CONF.parent / "README.md").read_text()
@@ -609,6 +609,7 @@ assert (len(dataset.train), len(dataset.test), dataset.num_classes) == (50_000, 
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
     for start in ("first", "second"):
-        completed = subprocess.run([sys.executable, "-c", code, start], capture_output=True, text=True, check=False)
+        command = [sys.executable, "-c", BETWEEN, sys.executable, "-c", code, start]
+        completed = subprocess.run(command, capture_output=True, text=True, check=False)
         assert completed.returncode == 0, completed.stderr
         assert int(completed.stdout) < 2e9

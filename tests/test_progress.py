@@ -35,7 +35,7 @@ def test_done_running_failed_and_what_is_from_before(tmp_path, monkeypatch):
             write(paths[3], "error.json")
             assert told.line() == "4 of 12 runs done, 1 running, 1 failed"
             write(paths[4], "done.json")
-            assert told.line() == "5 of 12 runs done, 1 running, 1 failed, about 12 min left"
+            assert told.line() == "5 of 12 runs done, 1 running, 1 failed, about 15 min left"
         for path in (paths[0], paths[1], paths[2], *paths[5:]):
             write(path, "done.json")
         assert told.line() == "11 of 12 runs done, 1 failed"

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-# A process inherits its parent's peak memory: a small one in between measures the query alone.
-BETWEEN = "import subprocess, sys; subprocess.run(sys.argv[1:], check=True)"
+from tests.conftest import BETWEEN
+
 NUM_UNLABELLED, NUM_CLASSES, NUM_DIMENSIONS = 200_000, 10, 64
 
 MEASURED = f"""
