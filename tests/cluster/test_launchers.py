@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -101,7 +102,16 @@ class TestRay:
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
         environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
-        start = ["ray", "start", "--head", "--num-cpus=2", "--num-gpus=2", "--port=0", "--include-dashboard=false"]
+        ray_command = str(Path(sys.executable).parent / "ray")
+        start = [
+            ray_command,
+            "start",
+            "--head",
+            "--num-cpus=2",
+            "--num-gpus=2",
+            "--port=0",
+            "--include-dashboard=false",
+        ]
         started = subprocess.run(start, cwd=elsewhere, env=environment, capture_output=True, text=True, check=False)
         assert started.returncode == 0, started.stdout + started.stderr
         try:
@@ -115,7 +125,7 @@ class TestRay:
             assert {path.read_text() for path in (tmp_path / "here").glob("gpu_*")} <= {"0", "1"}
             assert "GPUs are not used" in run_sweep(tmp_path / "here", *address, "seed=7").stdout
         finally:
-            subprocess.run(["ray", "stop", "--force"], env=environment, capture_output=True, check=False)
+            subprocess.run([ray_command, "stop", "--force"], env=environment, capture_output=True, check=False)
 
 
 def _raylet(command: int) -> int:
