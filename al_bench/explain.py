@@ -16,7 +16,7 @@ from al_bench.config import CONF
 from al_bench.errors import UserError, nearest
 from al_bench.identity import flattened
 
-EXTRAS = ("joblib", "ray", "slurm", "optuna")  # packages of launchers and sweepers
+EXTRAS = ("joblib", "ray", "slurm")  # packages of launchers
 
 
 def explained(error: Exception, arguments: Sequence[str]) -> str | None:
@@ -36,7 +36,7 @@ def explained(error: Exception, arguments: Sequence[str]) -> str | None:
         pattern = rf"\+?{re.escape(group)}(@[^=]*)?=(.*,)?{re.escape(option)}(,|$)"
         typed = [argument for argument in arguments if re.match(pattern, argument)]
         key = typed[0].partition("=")[0] if typed else group
-        extra = f"; or pip install 'al-bench[{option}]'" * (option in EXTRAS)
+        extra = f"; or pip install 'al-bench[{option}]'" * (str(error.missing_cfg_file) == "hydra/sweeper/optuna")
         return f"{key}={option}: there is no such option; {nearest(option, error.options)}{extra}"
     if isinstance(error, ValueError) and "Config group override" in str(error):
         return _not_an_option(arguments)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import MissingConfigException
 from omegaconf import OmegaConf
 
 from al_bench import explain
@@ -91,6 +92,16 @@ def test_a_task_is_lost_if_it_is_twice_in_no_queue(tmp_path, monkeypatch):
 def test_what_to_install_for_a_launcher(plugin, extra):
     error = RuntimeError(f"Unknown plugin class : 'hydra_plugins.{plugin}'")
     assert f"pip install 'al-bench[{extra}]'" in explain.explained(error, [])
+
+
+@pytest.mark.parametrize(
+    ("missing", "is_to_install"), [("hydra/sweeper/optuna", True), ("hydra/launcher/slurm", False)]
+)
+def test_what_to_install_for_an_option_that_is_not_there(missing, is_to_install):
+    error = MissingConfigException("", missing, options=["basic", "submitit_slurm"])
+    told = explain.explained(error, [])
+    assert "there is no such option" in told
+    assert ("pip install 'al-bench[optuna]'" in told) == ("pip install" in told) == is_to_install
 
 
 def test_an_address_where_nobody_answers():
