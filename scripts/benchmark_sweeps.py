@@ -18,7 +18,6 @@ FEW, MANY, REPEATS = 5, 25, 3
 SMALL = ("strategy=random", "budget=300", "model.max_epochs=5")
 LAUNCHERS = {
     "basic": (),
-    "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=1"),
     "ray": ("hydra/launcher=ray", "hydra.launcher.ray.init.num_cpus=1"),
 }
 
