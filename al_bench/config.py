@@ -25,6 +25,7 @@ from al_bench.ranges import NonNegativeInt, NumThreads, PositiveFloat, PositiveI
 CONF = next(
     folder for folder in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if folder.is_dir()
 )
+RANDOM = "al_bench.strategies.random.Random"
 NESTED = re.compile(rf"[\w/]+@({'|'.join(GROUPS)})\..+")  # the key of a choice inside a part: strategy@strategy.query
 
 
@@ -76,7 +77,15 @@ def _num_workers(device: str) -> int:
 
 
 ConfigStore.instance().store(name="schema", node=RootConfig)
+
+
+def _budget(of_random: int | None, of_others: int, *, _root_: DictConfig) -> int | None:
+    """Random's curve decides at which budgets strategies are compared; the others need not go further."""
+    return of_random if _root_.strategy._target_ == RANDOM else of_others
+
+
 OmegaConf.register_new_resolver("al_bench_workers", _num_workers)
+OmegaConf.register_new_resolver("al_bench_budget", _budget)
 # conf/hydra/launcher/joblib.yaml and others are checked against the schema of Hydra's plugin of that name: as we want
 warnings.filterwarnings("ignore", r"\n'hydra/\w+/\w+' is validated against ConfigStore schema")
 

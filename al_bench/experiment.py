@@ -191,6 +191,7 @@ def set_up_torch(num_threads: int, device: str) -> None:
     """The same numbers at every start: the thread count and deterministic algorithms are ours to set."""
     torch.set_num_threads(num_threads)
     threadpool_limits(num_threads)
+    torch.set_flush_denormal(True)  # certain networks have gradients below 1e-38, on which a CPU takes its time
     if device != "cpu":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)

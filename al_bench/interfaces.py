@@ -56,7 +56,7 @@ class Examples:
 
     def take(self, indices: Tensor) -> "Examples":
         """The examples at these positions, in this order."""
-        return Examples(self.inputs[indices], self.targets[indices])
+        return Examples(self.inputs.index_select(0, indices), self.targets[indices])
 
     def to(self, device: str) -> "Examples":
         """The same examples on a device."""

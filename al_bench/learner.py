@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from itertools import repeat
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -18,7 +18,9 @@ from al_bench.batch_norm import batch_norm_layers, recompute_statistics, to_trai
 from al_bench.errors import DIVERGED, ConfigError, InputsError, TrainingError
 from al_bench.interfaces import Examples, Needs, Network, Normalisation, Objective
 from al_bench.minibatches import Minibatches, minibatch_sizes
+from al_bench.models.mlp import MLP
 from al_bench.seeding import Stream, generator, torch_seeded
+from al_bench.steps import AutogradStep, MLPStep, Step
 from al_bench.stopping import StoppingRule, TrainAccuracy, ValidationLoss
 from al_bench.trained import Preparation, Trained, loss_of, outputs_of
 from al_bench.training import Training
@@ -66,7 +68,7 @@ class Learner:
         rule = self._stopping_rule(labelled, validation)
         network = self._new_network(seed, round)
         minibatches = self._minibatches(labelled, network, seed, round)
-        added_terms: Iterator[Iterator[Term] | None] = repeat(None)
+        added_terms = None
         if unlabelled is not None:
             added_terms = self._unlabelled_steps(unlabelled, seed, round).terms(network, len(minibatches.sizes))
         with torch_seeded(seed, Stream.LAYERS, round, self.device):
@@ -120,56 +122,36 @@ class Learner:
         minibatches: Minibatches,
         objective: Objective,
         rule: StoppingRule,
-        added_terms: Iterator[Iterator[Term] | None],
+        added_terms: Iterator[Iterator[Term]] | None,
     ) -> tuple[float, int, bool]:
         """Running accuracy of the last epoch, number of epochs, and whether the epoch limit ended them."""
         training = self.training
         optimizer = training.optimizer(network.parameters())
         schedule = training.lr_schedule(optimizer) if training.lr_schedule is not None else None
-        for epoch, terms in zip(range(1, training.max_epochs + 1), added_terms, strict=False):
+        step = self._step(network, objective, optimizer, max(minibatches.sizes), has_terms=added_terms is not None)
+        no_terms: Iterator[Term | None] = repeat(None)
+        all_terms = added_terms if added_terms is not None else repeat(no_terms)
+        for epoch, terms in zip(range(1, training.max_epochs + 1), all_terms, strict=False):
             to_training_mode(network, is_single=minibatches.sizes[0] == 1)
-            accuracy, loss = self._epoch(network, optimizer, objective, minibatches.epoch(), terms)
+            accuracy, loss = _epoch(step, minibatches.epoch(), terms)
             if not math.isfinite(loss):
                 raise TrainingError(f"epoch {epoch}: the training loss is {loss}; {DIVERGED}")
             is_met = rule.is_met(network, accuracy)
             if is_met:
                 break
             if schedule is not None and epoch < training.max_epochs:
-                _step(schedule, epoch)
+                _change_lr(schedule, epoch)
         rule.finish(network)
         return accuracy, epoch, not is_met and rule.can_be_met
 
-    def _epoch(
-        self,
-        network: Network,
-        optimizer: Optimizer,
-        objective: Objective,
-        minibatches: Iterator[tuple[Tensor, Tensor]],
-        terms: Iterator[Term] | None,
-    ) -> tuple[float, float]:
-        """One pass: running accuracy and the sum of the losses, fetched from the device together, at its end.
-
-        In each step the next of `terms` adds its gradient, and its value to the sum.
-        """
+    def _step(
+        self, network: Network, objective: Objective, optimizer: Optimizer, size: int, *, has_terms: bool
+    ) -> Step:
         clamp = self.training.gradient_clamp
-        losses, predictions, all_targets = [], [], []
-        for inputs, targets in minibatches:
-            optimizer.zero_grad(set_to_none=True)
-            with self._precision():
-                logits_NC = network(inputs)
-            loss = objective(logits_NC.float(), targets)
-            loss.backward()
-            if terms is not None:
-                losses.append(next(terms)(inputs))
-            if clamp is not None:
-                nn.utils.clip_grad_value_(network.parameters(), clamp)
-            optimizer.step()
-            losses.append(loss.detach())
-            predictions.append(logits_NC.detach().argmax(dim=1))
-            all_targets.append(targets)
-        is_right_N = torch.cat(predictions).eq(torch.cat(all_targets))
-        num_right, loss_sum = torch.stack([is_right_N.sum(), torch.stack(losses).sum()]).tolist()
-        return num_right / len(is_right_N), loss_sum
+        if has_terms or not MLPStep.is_for(network, objective, optimizer, self.training):
+            return AutogradStep(network, objective, optimizer, clamp, self._precision)
+        assert isinstance(network, MLP)
+        return MLPStep(network, optimizer, clamp, size)
 
     def _precision(self) -> AbstractContextManager[object]:
         if self.training.precision == "float32":
@@ -227,7 +209,22 @@ class Learner:
         recompute_statistics(network, (self._prepare.inputs(labelled.inputs[part]) for part in parts))
 
 
-def _step(schedule: LRScheduler, epoch: int) -> None:
+def _epoch(
+    step: Step, minibatches: Iterator[tuple[Tensor, Tensor]], terms: Iterator[Term | None]
+) -> tuple[float, float]:
+    """One pass: running accuracy and the sum of the losses, fetched from the device together, at its end."""
+    losses, predictions, all_targets = [], [], []
+    for (inputs, targets), term in zip(minibatches, terms, strict=False):
+        logits_NC, loss = step(inputs, targets, term)
+        losses.append(loss)
+        predictions.append(logits_NC.argmax(dim=1))
+        all_targets.append(targets)
+    is_right_N = torch.cat(predictions).eq(torch.cat(all_targets))
+    num_right, loss_sum = torch.stack([is_right_N.sum(), torch.stack(losses).sum()]).tolist()
+    return num_right / len(is_right_N), loss_sum
+
+
+def _change_lr(schedule: LRScheduler, epoch: int) -> None:
     try:
         schedule.step()
     except ValueError as error:

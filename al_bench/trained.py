@@ -41,7 +41,7 @@ class Preparation:
         if self.channels_last and inputs.dim() == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         if inputs.dtype == torch.uint8:
-            return torch.addcmul(self.shift, inputs.to(torch.float32), self.scale)
+            return inputs.to(torch.float32).mul_(self.scale).add_(self.shift)
         return inputs
 
 
@@ -85,7 +85,7 @@ def outputs_of(network: Network, prepare: Preparation, inputs: Tensor, rows: Ten
     if not needs & (Needs.LOGITS | Needs.EMBEDDING):
         return Outputs()
     for chunk in rows.split(FORWARD_SIZE[torch.device(prepare.device).type]):
-        embedding_ND = network.embed(prepare.inputs(inputs[chunk]))
+        embedding_ND = network.embed(prepare.inputs(inputs.index_select(0, chunk)))
         if Needs.EMBEDDING in needs:
             kept["embedding"].append(embedding_ND)
         if Needs.LOGITS in needs:
