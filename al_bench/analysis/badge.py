@@ -1,0 +1,183 @@
+"""What Ash et al. (2020) report, beside what a folder of results of their seven strategies says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import sem, spearmanr
+
+from al_bench.analysis.penalty import PenaltyMatrix, SettingWins
+from al_bench.analysis.settings import PAPER_ORDER, Floats, setting_names
+
+NUM_SETTINGS = 33  # of the paper
+FIGURE_4 = pd.DataFrame(  # read off the figure; every printed column mean is the sum of the column / 7
+    [
+        [0, 9.18, 10.97, 12.56, 3.88, 13.16, 10.04],
+        [0.34, 0, 5.18, 3.15, 0.31, 6.81, 4.95],
+        [1.65, 2.02, 0, 6.55, 3.08, 8.13, 6.56],
+        [0.54, 2.78, 7.61, 0, 0.33, 5.96, 6.08],
+        [0.96, 7.14, 10.87, 9.34, 0, 11.33, 9.34],
+        [0.31, 1.79, 6.05, 1.25, 0.35, 0, 5.12],
+        [0.84, 5.63, 7.61, 8.67, 2.98, 10.65, 0],
+    ],
+    index=list(PAPER_ORDER),
+    columns=list(PAPER_ORDER),
+)
+UNCERTAINTY = ("confidence", "margin", "entropy")
+CLAIM_COLUMNS = ["the paper says", "we measured", "holds"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the paper says, what was measured, and whether that agrees; None where it was not measured."""
+
+    paper: str
+    measured: str
+    holds: bool | None
+
+
+def paper_matrix() -> PenaltyMatrix:
+    """Figure 4: all settings of the paper."""
+    settings = tuple(f"setting {number}" for number in range(1, NUM_SETTINGS + 1))
+    return PenaltyMatrix(FIGURE_4, {}, settings, (), definition="Ash et al. (2020), Figure 4")
+
+
+def penalties_by_setting(wins: Sequence[SettingWins]) -> pd.DataFrame:
+    """The penalty of each strategy in each setting, on average, and in Figure 4: a row each.
+
+    Figure 4's are divided by its settings, so all are between 0 and 1; `rank correlation` is Spearman's with Figure 4.
+    """
+    rows = {each.name: _summed([each]) for each in wins if each.budgets}
+    rows["mean"] = _summed(wins) / len(rows)
+    rows["Figure 4 / 33"] = FIGURE_4 / NUM_SETTINGS
+    table = pd.DataFrame({name: matrix.mean(axis=0) for name, matrix in rows.items()}).T
+    table["rank correlation"] = [_rank_correlation(row, table.to_numpy()[-1]) for row in table.to_numpy()]
+    return table
+
+
+def claims(wins: Sequence[SettingWins], errors: pd.DataFrame, samplers: pd.DataFrame | None = None) -> list[Claim]:
+    """Claim by claim.
+
+    Args:
+        wins: of the paper's seven strategies, by setting.
+        errors: as `al_bench.analysis.cdf.normalised_errors` gives them.
+        samplers: as `scripts/batch_diversity.py` writes them.
+    """
+    penalties = _summed(wins).mean(axis=0).sort_values(kind="stable")
+    wins_of = _summed(wins)
+    num_settings = sum(bool(each.budgets) for each in wins)
+    order = ", ".join(f"{name} {value:.2f}" for name, value in penalties.items())
+    first, second, *_, last = penalties.index
+    against_random = {
+        name: (_entry(wins_of, name, "random"), _entry(wins_of, "random", name)) for name in PAPER_ORDER[:-1]
+    }
+    better = [name for name, (won, lost) in against_random.items() if won > lost]
+    beaten_by = [name for name in PAPER_ORDER[1:] if _entry(wins_of, name, "badge") > _entry(wins_of, "badge", name)]
+    return [
+        Claim(
+            "BADGE has the lowest penalty overall, Margin the second lowest (Figure 4)",
+            f"mean over {num_settings} settings: {order}",
+            (first, second) == ("badge", "margin"),
+        ),
+        Claim("Entropy has the highest penalty overall (Figure 4)", f"{last} has", last == "entropy"),
+        Claim(
+            "no strategy beats BADGE more often than BADGE beats it (Figure 4)",
+            f"so does {', '.join(beaten_by)}" if beaten_by else "none does",
+            not beaten_by,
+        ),
+        Claim(
+            "BADGE and Margin alone beat Random more often than Random beats them (Figure 4)",
+            "beats and is beaten: " + ", ".join(f"{name} {w:.2f}, {b:.2f}" for name, (w, b) in against_random.items()),
+            better == ["badge", "margin"],
+        ),
+        _best_two(wins),
+        _large_batches(wins),
+        _early_and_late(errors),
+        _coreset_on_tables(wins),
+        _k_dpp(samplers),
+    ]
+
+
+def claims_table(made: Sequence[Claim]) -> pd.DataFrame:
+    """As a table to read."""
+    said = {True: "yes", False: "**no**", None: "not measured"}
+    return pd.DataFrame([(each.paper, each.measured, said[each.holds]) for each in made], columns=CLAIM_COLUMNS)
+
+
+def _best_two(wins: Sequence[SettingWins]) -> Claim:
+    members = [each for each in wins if each.setting["batch_size"] in (100, 1000) or each.setting["model"] == "mlp"]
+    best = _summed(members).mean(axis=0).sort_values(kind="stable").index[:2]
+    return Claim(
+        "with batches of 100 or 1,000, or an MLP, BADGE and Margin are best",
+        f"of {sum(bool(each.budgets) for each in members)} such settings: {best[0]} and {best[1]}",
+        set(best) == {"badge", "margin"},
+    )
+
+
+def _large_batches(wins: Sequence[SettingWins]) -> Claim:
+    """Margin against BADGE where batches are of 10,000."""
+    members = [each for each in wins if each.setting["batch_size"] == 10_000 and each.budgets]
+    paper = "with batches of 10,000 Margin degrades"
+    if not members:
+        return Claim(paper, "no setting with such batches has budgets here", None)
+    summed = _summed(members)
+    won, lost = _entry(summed, "badge", "margin"), _entry(summed, "margin", "badge")
+    return Claim(paper, f"BADGE beats Margin {won:.2f}, is beaten {lost:.2f}", bool(won > lost))
+
+
+def _early_and_late(errors: pd.DataFrame) -> Claim:
+    """Coreset, which asks for diversity alone, against the mean of the strategies that ask for uncertainty alone."""
+    table = errors.assign(setting=setting_names(errors))
+    wide = table.pivot_table(index=["setting", "num_labelled"], columns="strategy", values="normalised_error")
+    lead = (wide[list(UNCERTAINTY)].mean(axis=1) - wide["coreset"]).groupby("setting")
+    first, last = lead.first().mean(), lead.last().mean()
+    return Claim(
+        "diversity helps early, uncertainty late",
+        "Coreset's error is below that of Confidence, Margin and Entropy, relative to Random's, by "
+        f"{first:+.3f} at the first budget and {last:+.3f} at the last",
+        bool(first > 0 > last),
+    )
+
+
+def _coreset_on_tables(wins: Sequence[SettingWins]) -> Claim:
+    members = [each for each in wins if str(each.setting["dataset"]).startswith("openml") and each.budgets]
+    paper = "Coreset with an MLP on OpenML data is often worse than Random"
+    if not members:
+        return Claim(paper, "no such setting has budgets here", None)
+    summed = _summed(members)
+    worse, better = _entry(summed, "random", "coreset"), _entry(summed, "coreset", "random")
+    measured = f"of {len(members)} settings Random beats Coreset in {worse:.2f}, is beaten in {better:.2f}"
+    return Claim(paper, measured, bool(worse > better))
+
+
+def _k_dpp(samplers: pd.DataFrame | None) -> Claim:
+    paper = "k-means++ gives the curves of a k-DPP, far cheaper"
+    if samplers is None:
+        return Claim(paper, "nothing", None)
+    accuracy = samplers.pivot_table(index="seed", columns="strategy", values="test_accuracy")
+    badge_S, kdpp_S, random_S = (accuracy[name].to_numpy(dtype=float) for name in ("badge", "kdpp", "random"))
+    difference_S, lead_S = 100 * (badge_S - kdpp_S), 100 * (badge_S - random_S)
+    seconds = samplers.groupby("strategy")["seconds"].median()
+    ratio = float(seconds["kdpp"]) / float(seconds["badge"])
+    return Claim(
+        paper,
+        f"mean accuracy {difference_S.mean():+.2f} ± {sem(difference_S):.2f} points from that of a k-DPP "
+        f"({lead_S.mean():+.2f} from Random's), in 1/{ratio:.0f} of the time",
+        bool(abs(difference_S.mean()) < abs(lead_S.mean()) and ratio > 1),  # nearer to each other than to Random
+    )
+
+
+def _summed(wins: Sequence[SettingWins]) -> pd.DataFrame:
+    shares = [each.share_KK for each in wins if each.budgets]
+    total = np.sum(shares, axis=0) if shares else np.zeros((len(PAPER_ORDER), len(PAPER_ORDER)))
+    return pd.DataFrame(total, index=list(PAPER_ORDER), columns=list(PAPER_ORDER))
+
+
+def _entry(matrix: pd.DataFrame, row: str, column: str) -> float:
+    return float(matrix[column].to_dict()[row])
+
+
+def _rank_correlation(row: Floats, other: Floats) -> float:
+    """NaN where all strategies tie."""
+    return float("nan") if np.ptp(row) == 0 else float(spearmanr(row, other).statistic)
