@@ -1,7 +1,7 @@
 """How fast al_bench is here, as tables: training against a bare PyTorch loop, queries, rounds, start-up,
 sweeps, analysis.
 
-    python scripts/benchmark.py [steps] [training] [strategies] [rounds] [startup] [sweeps] [analysis] [--device cuda]
+    python scripts/benchmark.py [TABLE ...] [--device cuda]
 
 Timings are medians; what is compared alternates within one run. Rounds of letter need <data_dir>/openml/6.arff, those
 of MNIST <data_dir>/MNIST (the environment variable AL_BENCH_DATA, else `data`), and are left out without them.
@@ -26,6 +26,7 @@ from typing import Literal
 import numpy as np
 import torch
 from benchmark_analysis import analysis
+from benchmark_profile import late_rounds
 from benchmark_strategies import strategies
 from benchmark_sweeps import sweeps
 from rich.console import Console
@@ -43,7 +44,7 @@ from al_bench.models.vgg import VGG
 from al_bench.seeding import Stream, generator, torch_seeded
 from al_bench.training import Training
 
-TABLES = ("steps", "training", "strategies", "rounds", "startup", "sweeps", "analysis")
+TABLES = ("steps", "late_rounds", "training", "strategies", "rounds", "startup", "sweeps", "analysis")
 REPEATS = 15
 EPOCHS = 100
 ADAM = partial(torch.optim.Adam, lr=1e-3, fused=True)
@@ -278,6 +279,7 @@ def main() -> None:
     arguments = parser.parse_args()
     tables: dict[str, Callable[[], Table]] = {
         "steps": steps,
+        "late_rounds": late_rounds,
         "training": partial(training, arguments.device),
         "strategies": partial(strategies, DATA_DIR, arguments.device),
         "rounds": rounds,

@@ -110,6 +110,7 @@ def draw_curves(
             for strategy in strategies:
                 _draw_curve(axes, shown[shown["strategy"] == strategy], strategy, looks_of[strategy])
             axes.set_xlabel("labelled examples")
+            axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6))
             axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
             axes.set_title(title, fontsize=10)
         figure.axes[0].set_ylabel(name)

@@ -1,0 +1,220 @@
+"""The page of the results on real data: what the paper says beside what the runs say, made again from the archive."""
+
+import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import spearmanr
+
+from al_bench.analysis.archive import pack, restore
+from al_bench.analysis.badge import FIGURE_4, claims, penalties_by_setting
+from al_bench.analysis.penalty import SettingWins, penalty_matrices, setting_wins
+from al_bench.analysis.results import load_results
+from al_bench.analysis.settings import PAPER_ORDER
+from tests.made_results import noisy, write_sweep
+
+ROOT = Path(__file__).parents[1]
+PUBLISHED = ROOT / "docs" / "results" / "badge"
+NUMBER = {name: position for position, name in enumerate(PAPER_ORDER)}
+
+
+def script(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ROOT / "scripts" / name, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+
+
+def wins(beats: dict[tuple[str, str], float], **setting: object) -> SettingWins:
+    """A setting in which the first of each pair beats the second at that share of the budgets."""
+    share_KK = np.zeros((7, 7))
+    for (first, second), share in beats.items():
+        share_KK[NUMBER[first], NUMBER[second]] = share
+    return SettingWins(
+        {"dataset": "mnist", "model": "mlp", "batch_size": 100, "variant": ""} | setting, (200, 300), share_KK
+    )
+
+
+def errors(first: dict[str, float], last: dict[str, float]) -> pd.DataFrame:
+    """Errors relative to Random's at two budgets of a setting; those not named are 1."""
+    rows = [
+        {"dataset": "mnist", "model": "mlp", "batch_size": 100, "variant": "", "num_labelled": budget}
+        | {"strategy": name, "normalised_error": told.get(name, 1.0)}
+        for budget, told in ((200, first), (300, last))
+        for name in PAPER_ORDER
+    ]
+    return pd.DataFrame(rows)
+
+
+EVEN = errors({}, {})
+AS_IN_THE_PAPER = [
+    wins({(row, column): FIGURE_4[column][row] / 33 for row in PAPER_ORDER for column in PAPER_ORDER}, **setting)
+    for setting in ({}, {"dataset": "openml_6", "batch_size": 1000}, {"model": "vgg", "batch_size": 10_000})
+]
+
+
+def holds(
+    made: list[SettingWins], told: pd.DataFrame = EVEN, samplers: pd.DataFrame | None = None
+) -> dict[str, bool | None]:
+    """By the beginnings of the claims."""
+    found = claims(made, told, samplers)
+    keys = ("lowest", "highest", "badge", "random", "small", "large", "early", "coreset", "kdpp")
+    return {key: claim.holds for key, claim in zip(keys, found, strict=True)}
+
+
+def test_the_means_of_figure_4_are_those_printed():
+    assert FIGURE_4.mean(axis=0).round(2).tolist() == [0.66, 4.08, 6.90, 5.93, 1.56, 8.01, 6.01]
+
+
+def test_the_papers_own_matrix_holds_its_claims():
+    made = holds(AS_IN_THE_PAPER)
+    assert {key for key, value in made.items() if value} == {
+        "lowest",
+        "highest",
+        "badge",
+        "random",
+        "small",
+        "large",
+        "coreset",
+    }
+    table = penalties_by_setting(AS_IN_THE_PAPER)
+    assert np.allclose(table["rank correlation"], 1)
+    assert np.allclose(table.iloc[:, :-1], table.iloc[-1, :-1])
+
+
+@pytest.mark.parametrize(
+    ("key", "beats"),
+    [
+        ("lowest", {("margin", "badge"): 0.9}),
+        (
+            "highest",
+            {("badge", "random"): 1.0, ("margin", "random"): 1.0, ("albl", "random"): 1.0, ("badge", "entropy"): 0.1},
+        ),
+        ("badge", {("coreset", "badge"): 0.5, ("badge", "coreset"): 0.4}),
+        ("random", {("albl", "random"): 0.9}),
+        ("small", {("badge", "margin"): 1.0, ("entropy", "margin"): 1.0}),
+        ("large", {("margin", "badge"): 0.5, ("badge", "margin"): 0.4}),
+        ("coreset", {("random", "coreset"): 0.1, ("coreset", "random"): 0.2}),
+    ],
+)
+def test_a_claim_that_does_not_hold(key, beats):
+    changed = [
+        wins(
+            {(r, c): each.share_KK[NUMBER[r], NUMBER[c]] for r in PAPER_ORDER for c in PAPER_ORDER} | beats,
+            **each.setting,
+        )
+        for each in AS_IN_THE_PAPER
+    ]
+    assert holds(changed)[key] is False
+
+
+def test_claims_that_were_not_measured():
+    made = holds([wins({("badge", "random"): 1.0})])
+    assert (made["large"], made["coreset"], made["kdpp"]) == (None, None, None)
+    without_budgets = SettingWins(
+        {"dataset": "openml_6", "model": "mlp", "batch_size": 10_000, "variant": ""}, (), np.zeros((7, 7))
+    )
+    made = holds([wins({("badge", "random"): 1.0}), without_budgets])
+    assert (made["large"], made["coreset"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "is_held"),
+    [
+        ({"coreset": 0.8}, {"coreset": 1.2}, True),
+        ({"confidence": 1.2}, {"margin": 0.7}, True),
+        ({"coreset": 0.8}, {"coreset": 0.9}, False),
+        ({"coreset": 1.1}, {"coreset": 1.2}, False),
+    ],
+)
+def test_early_and_late(first, last, is_held):
+    assert holds(AS_IN_THE_PAPER, errors(first, last))["early"] is is_held
+
+
+@pytest.mark.parametrize(("accuracy", "seconds", "is_held"), [(0.8, 9.0, True), (0.6, 9.0, False), (0.8, 0.9, False)])
+def test_k_dpp(accuracy, seconds, is_held):
+    told = {"badge": (0.81, 1.0), "kdpp": (accuracy, seconds), "random": (0.7, 0.0)}
+    rows = [
+        {"strategy": name, "seed": seed, "test_accuracy": mean + 0.001 * seed, "seconds": cost}
+        for name, (mean, cost) in told.items()
+        for seed in range(3)
+    ]
+    assert holds(AS_IN_THE_PAPER, samplers=pd.DataFrame(rows))["kdpp"] is is_held
+
+
+def test_penalties_of_settings_are_the_column_means_of_their_matrices(tmp_path):
+    write_sweep(tmp_path, noisy)
+    rounds = load_results(tmp_path).rounds
+    table = penalties_by_setting(setting_wins(rounds))
+    overall, *groups = penalty_matrices(rounds)
+    assert np.allclose(table.loc["mean"].iloc[:-1], overall.penalties / len(overall.settings))
+    for penalty in groups:
+        if len(penalty.settings) == 1:
+            assert np.allclose(table.loc[penalty.settings[0]].iloc[:-1], penalty.penalties)
+    assert not any(name.startswith("svhn") for name in table.index)
+    expected = spearmanr(overall.penalties, FIGURE_4.mean(axis=0)).statistic
+    assert math.isclose(table.loc["mean", "rank correlation"], expected)
+
+
+def test_the_page_of_made_runs(tmp_path):
+    """One setting lacks a run, and one has more seeds than the others."""
+    runs, folder = tmp_path / "runs", tmp_path / "page"
+    write_sweep(runs, noisy)
+    write_sweep(runs, noisy, settings=[("digits", "mlp", 100, 12)], num_seeds=7)
+    shutil.rmtree(runs / "cifar10" / "vgg" / "entropy" / "b1000" / "s3")
+    pack(runs, folder / "runs.tar.xz")
+    (folder / "discussion.md").write_text("## Where we disagree\n\nNowhere.\n")
+    made = script("badge.py", folder)
+    assert made.stdout == f"{folder / 'README.md'}\n", made.stderr
+    text = (folder / "README.md").read_text()
+    assert "not complete, so left out: cifar10 · vgg · b1000." in text
+    assert "| digits · mlp · b100 | 7 | 100 to 1,200 |" in text
+    assert text.endswith("## Where we disagree\n\nNowhere.\n")
+    shown = {line.split("](")[1].rstrip(") |") for line in text.splitlines() if line.startswith("![")}
+    assert len(shown) == 7  # curves of six settings, and the distribution
+    for name in (
+        *shown,
+        "penalty_overall.png",
+        "penalty_paper.png",
+        "penalty_batch_size_100.png",
+        "penalty_model_vgg.png",
+    ):
+        assert (folder / name).stat().st_size > 10_000, name
+    assert len(pd.read_csv(folder / "penalty_overall.csv")) == 8
+
+
+def test_the_published_page_is_that_of_the_archive(tmp_path):
+    """One setting of the real runs: its curves and penalties are made again, number by number."""
+    everything, folder = tmp_path / "everything", tmp_path / "page"
+    restore(PUBLISHED / "runs.tar.xz", everything)
+    setting = {"dataset": "mnist", "model": "mlp", "batch_size": 1000}
+    for path in [
+        path for path in everything.glob("*/*/*/*") if path.parts[-4:-2] != ("mnist", "mlp") or path.name != "b1000"
+    ]:
+        shutil.rmtree(path)
+    pack(everything, folder / "runs.tar.xz")
+    made = script("badge.py", folder)
+    assert made.returncode == 0, made.stderr
+    published, again = (pd.read_csv(where / "curves.csv") for where in (PUBLISHED, folder))
+    published = published[(published[list(setting)] == pd.Series(setting)).all(axis=1)].reset_index(drop=True)
+    assert len(again) > 100
+    pd.testing.assert_frame_equal(again, published)
+    row = next(
+        line
+        for line in (folder / "README.md").read_text().splitlines()
+        if line.startswith("| mnist · mlp · b1000 | 0.")
+    )
+    assert row in (PUBLISHED / "README.md").read_text().splitlines()
+    name = "curves_dataset_mnist_model_mlp_batch_size_1000.png"
+    assert f"]({name})" in (PUBLISHED / "README.md").read_text()
+    assert (folder / name).exists()
+    assert (PUBLISHED / name).exists()
+
+
+def test_an_archive_that_is_not_there(tmp_path):
+    refused = script("badge.py", tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"badge: {tmp_path / 'runs.tar.xz'}: cannot be read: ")
