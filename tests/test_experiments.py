@@ -38,8 +38,24 @@ def test_a_setting_is_the_papers(dataset, model, width, lr, minibatch_size, budg
     assert composed.model.stop_at_train_accuracy == 0.99
 
 
-def test_there_are_eleven_settings():
-    names = {path.stem for path in (CONF / "setting").glob("*.yaml")}
+@pytest.mark.parametrize(("dataset", "model", "width", "lr", "minibatch_size", "budget"), PAIRS)
+def test_a_setting_of_the_published_code(dataset, model, width, lr, minibatch_size, budget):
+    """Narrower or deeper, with its learning rate and clamp; the rest is the paper's."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        paper = compose("config", [f"setting={dataset}_{model}"])
+        code = compose("config", [f"setting=reference/{dataset}_{model}"], return_hydra_config=True)
+    assert code.hydra.runtime.choices["training@model"] == "reference"
+    changed = {"mlp": {"width": 128}, "resnet": {"width": 16}, "vgg": {"depth": 16}}[model]
+    changed |= {"gradient_clamp": 0.1, "recompute_batch_norm": False}
+    changed["optimizer"] = {**paper.model.optimizer, "lr": 1e-4}
+    assert dict(code.model) == {**paper.model, **changed}
+    assert (code.dataset, code.budget, code.num_initial) == (paper.dataset, budget, 100)
+    assert code.model.minibatch_size == minibatch_size
+
+
+@pytest.mark.parametrize("folder", ["", "reference"])
+def test_there_are_eleven_settings(folder):
+    names = {path.stem for path in (CONF / "setting" / folder).glob("*.yaml")}
     assert names == {f"{dataset}_{model}" for dataset, model, *_ in PAIRS}
 
 
@@ -55,3 +71,37 @@ def test_the_grid_of_the_paper_and_a_part_of_it(cli):
     assert "8 runs, 0 of them finished" in told
     assert "openml_6 · mlp · b1000" in told
     assert "svhn · vgg · b1000" in told
+
+
+def test_the_grid_of_the_published_code(cli):
+    assert f"{11 * 3 * 7 * 5} runs, 0 of them finished" in cli("experiment=badge/reference", "dry_run=true").out
+    told = cli("experiment=badge/reference", "batch_size=b100", "seed=3", "strategy=badge", "dry_run=true").out
+    assert "11 runs, 0 of them finished" in told
+
+
+@pytest.mark.parametrize("path", sorted((CONF / "setting" / "small").glob("*.yaml")), ids=lambda path: path.stem)
+def test_small_settings_let_random_go_on_and_the_others_stop_where_they_are_compared(path):
+    def composed(strategy: str):
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return compose("config", [f"setting=small/{path.stem}", f"strategy={strategy}"])
+
+    random, badge, joint = map(composed, ("random", "badge", "joint"))
+    assert random.budget == (50_000 if random.dataset._target_.endswith("mnist") else None)
+    assert badge.budget == joint.budget
+    num_batches = (badge.budget - badge.num_initial) / badge.batch_size.size
+    assert num_batches in (2, 4, 8, 16, 32, 64)
+    assert path.stem.endswith(f"_b{badge.batch_size.size}")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        paper = compose("config", [f"setting={path.stem.rpartition('_')[0]}_mlp"])
+    assert (badge.dataset, badge.model, badge.num_initial) == (paper.dataset, paper.model, paper.num_initial)
+
+
+def test_an_afternoon_on_a_cpu(cli):
+    """No product: each setting has its batch size. Another budget is the command line's to choose."""
+    told = cli("experiment=badge/small", "dry_run=true").out
+    for setting in ("mnist · mlp · b100", "mnist · mlp · b1000", "openml_6 · mlp · b1000", "openml_156 · mlp · b1000"):
+        assert f" {setting} " in told
+    part = cli("experiment=badge/small", "setting=small/openml_184_b1000", "strategy=random,badge", "dry_run=true")
+    assert "10 runs, 0 of them finished" in part.out
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        assert compose("config", ["setting=small/mnist_b100", "strategy=random", "budget=300"]).budget == 300
