@@ -17,30 +17,38 @@ from al_bench.errors import ResultsError
 from al_bench.identity import Identity
 from al_bench.wandb_runs import ID_FILE
 
-# What a run without a measured twin is taken for, from the nearest kin to the farthest.
-KIN = ([*SETTING, "strategy"], [*SETTING], ["dataset", "model"])
+TWIN = [*SETTING, "strategy"]
+KIN = (TWIN, [*SETTING], ["dataset", "model"])  # what a run is taken for, from the nearest kin to the farthest
+PUBLISHED = Path(__file__).parents[1] / "docs" / "results"  # in a source checkout
 MEGABYTE = 1e6
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Mean seconds and bytes of the finished runs that are most like one."""
+    """Mean seconds and bytes of the finished runs that are most like one; `device` if they were published."""
 
     seconds: float
     num_bytes: float
+    device: str = ""
 
 
 def estimates(identities: Sequence[Identity], folder: Path) -> list[Estimate | None]:
     """Of each run, from the finished runs below a folder: of its setting and strategy if there are any, else of its
-    setting, else of its data set and model; None without such runs.
+    setting, else of its data set and model; else from published runs of its setting and strategy; None without such
+    runs.
     """
-    measured = _measured(folder)
+    measured, published = _measured(folder), _published()
     found: list[Estimate | None] = []
     for identity in identities:
         own = identity.as_dict()
         alike = (measured[(measured[keys] == [own[key] for key in keys]).all(axis=1)] for keys in KIN)
-        rows = next((rows for rows in alike if len(rows)), None)
-        found.append(None if rows is None else Estimate(rows["seconds"].mean(), rows["num_bytes"].mean()))
+        twins = published[(published[TWIN] == [own[key] for key in TWIN]).all(axis=1)]
+        rows = next((rows for rows in (*alike, twins) if len(rows)), None)
+        if rows is None:
+            found.append(None)
+        else:
+            device = ", ".join(twins["device"].unique()) if rows is twins else ""
+            found.append(Estimate(rows["seconds"].mean(), rows["num_bytes"].mean(), device))
     return found
 
 
@@ -65,6 +73,8 @@ def show(to_do: Sequence[Identity], finished: Sequence[Identity], folder: Path, 
     unknown = list(known.values()).count(None)
     if to_do:
         console.print(f"{len(to_do)} runs to do: {time} one after another, {disk}")
+    if devices := sorted({estimate.device for estimate in known.values() if estimate and estimate.device}):
+        console.print(f"~ as in docs/results: measured on {', '.join(devices)}, not here")
     if unknown:
         console.print(f"of {unknown} runs nothing is known: finish one of their data set and model for an estimate")
 
@@ -81,8 +91,9 @@ def _cost(estimates: Sequence[Estimate | None]) -> tuple[str, str]:
     if not known:
         return ("?", "?") if estimates else ("", "")
     more = "+" if len(known) < len(estimates) else ""
+    about = "~" if any(estimate.device for estimate in known) else ""
     num_bytes = sum(estimate.num_bytes for estimate in known)
-    return f"{duration(sum(e.seconds for e in known))}{more}", f"{num_bytes / MEGABYTE:.1f} MB{more}"
+    return f"{about}{duration(sum(e.seconds for e in known))}{more}", f"{num_bytes / MEGABYTE:.1f} MB{more}"
 
 
 def _measured(folder: Path) -> pd.DataFrame:
@@ -97,6 +108,12 @@ def _measured(folder: Path) -> pd.DataFrame:
     runs: pd.DataFrame = rounds.groupby(keys)["seconds"].sum().reset_index()
     identities = [Identity(**dict(zip(keys, row, strict=True))) for row in runs[keys].itertuples(index=False)]
     return runs.assign(num_bytes=[_num_bytes(folder, folder / identity.path) for identity in identities])
+
+
+def _published() -> pd.DataFrame:
+    """As `_measured`, with the device, of the runs whose cost is published with the source."""
+    tables = [pd.read_csv(path, keep_default_na=False) for path in sorted(PUBLISHED.glob("*/cost.csv"))]
+    return pd.concat([pd.DataFrame(columns=[*TWIN, "seed", "seconds", "num_bytes", "device"]), *tables])
 
 
 def _num_bytes(folder: Path, path: Path) -> int:

@@ -28,6 +28,7 @@ from al_bench.analysis.drawing import Drawing, drawn
 from al_bench.analysis.everything import Comparison, Everything, everything
 from al_bench.analysis.figures import STYLE, draw_curves, draw_distributions, draw_penalty_matrix
 from al_bench.analysis.penalty import PenaltyMatrix, setting_wins
+from al_bench.analysis.results import IDENTITY
 from al_bench.analysis.runs import State, runs_in
 from al_bench.analysis.settings import PAPER_ORDER, file_name, group_name, rows_of, setting_names
 from al_bench.analysis.style import looks
@@ -55,12 +56,11 @@ def main() -> None:
             runs = Path(scratch) / "runs"
             restore(folder / "runs.tar.xz", runs)
             incomplete = without_incomplete(runs)
-            found = everything(runs)
-        out.mkdir(parents=True, exist_ok=True)
-        batches = pd.read_csv(folder / "batches.csv") if (folder / "batches.csv").exists() else None
-        discussion = folder / "discussion.md"
-        text = discussion.read_text() if discussion.exists() else ""
-        write(found, incomplete, batches, text, out)
+            batches = pd.read_csv(folder / "batches.csv") if (folder / "batches.csv").exists() else None
+            discussion = folder / "discussion.md"
+            text = discussion.read_text() if discussion.exists() else ""
+            out.mkdir(parents=True, exist_ok=True)
+            write(everything(runs), incomplete, batches, text, out)
     except (UserError, OSError) as error:
         sys.exit(f"badge: {error}")
     print(out / "README.md")
@@ -85,6 +85,7 @@ def write(found: Everything, incomplete: Sequence[str], batches: pd.DataFrame | 
         raise ResultsError(found.comparison)
     for name in ("curves", "areas", "seconds"):
         found.tables()[name].to_csv(out / f"{name}.csv", index=False)
+    cost_of_runs(found).to_csv(out / "cost.csv", index=False)
     for penalty in shown_matrices(found.comparison):
         penalty.as_table().to_csv(out / f"{penalty.file_name}.csv", index=False)
     drawn(list(drawings(found, found.comparison, batches, out)))
@@ -180,6 +181,21 @@ def settings_table(found: Everything, comparison: Comparison) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def cost_of_runs(found: Everything) -> pd.DataFrame:
+    """A row per run: seconds of training and queries, bytes of its directory, device. For `dry_run=true`."""
+    rounds = found.rounds.assign(seconds=found.rounds["fit_seconds"] + found.rounds["query_seconds"])
+    known = pd.DataFrame(
+        {
+            **run.identity,
+            "num_bytes": sum(file.stat().st_size for file in run.path.iterdir()),
+            "device": run.starts[-1]["device_name"],
+        }
+        for run in found.runs
+        if run.path is not None
+    )
+    return rounds.groupby(IDENTITY)["seconds"].sum().round(1).reset_index().merge(known, on=IDENTITY)
 
 
 def batches_table(batches: pd.DataFrame) -> pd.DataFrame:

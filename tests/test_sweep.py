@@ -13,6 +13,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.plugins import Plugins
 
+from al_bench import dry_run
 from al_bench.config import CONF
 from al_bench.dry_run import estimates
 from al_bench.identity import Identity
@@ -368,6 +369,24 @@ class TestDryRun:
         (estimate,) = estimates([identity], tmp_path / "default")
         own = sum(file.stat().st_size for file in path.iterdir())
         assert (estimate.seconds, estimate.num_bytes) == (6, 100_000 + own)
+
+    def test_where_nothing_was_measured_the_published_cost_counts(self, cli, tmp_path, monkeypatch):
+        published = tmp_path / "results" / "paper" / "cost.csv"
+        published.parent.mkdir(parents=True)
+        published.write_text(
+            "dataset,model,batch_size,variant,strategy,seed,seconds,num_bytes,device\n"
+            'digits,"mlp,max_epochs=3,width=8",20,num_initial=20,margin,0,3000,1000000,Some CPU\n'
+            'digits,"mlp,max_epochs=3,width=8",20,num_initial=20,margin,1,4200,3000000,Some CPU\n'
+            "digits,mlp,20,,random,0,9,1000000,Other CPU\n"
+        )
+        monkeypatch.setattr(dry_run, "PUBLISHED", tmp_path / "results")
+        told = cli(*self.SWEEP, "dry_run=true").out
+        assert re.search(r"margin +0-2 +~3\.0 h +6\.0 MB", told)
+        assert re.search(r"random +0-2 +\? +\?", told)
+        assert "~ as in docs/results: measured on Some CPU, not here" in told
+        assert "of 3 runs nothing is known" in told
+        assert cli("strategy=margin", "seed=0", *QUICK).code == 0
+        assert "Some CPU" not in cli(*self.SWEEP, "dry_run=true").out
 
     def test_a_search_is_no_list_of_runs(self, cli, tmp_path):
         pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
