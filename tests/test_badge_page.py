@@ -1,6 +1,7 @@
 """The page of the results on real data: what the paper says beside what the runs say, made again from the archive."""
 
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -218,3 +219,13 @@ def test_an_archive_that_is_not_there(tmp_path):
     refused = script("badge.py", tmp_path)
     assert refused.returncode == 1
     assert refused.stderr.startswith(f"badge: {tmp_path / 'runs.tar.xz'}: cannot be read: ")
+
+
+def test_the_readme_quotes_the_page():
+    page, readme = ((ROOT / name).read_text() for name in ("docs/results/badge/README.md", "README.md"))
+    quoted = re.search(r"ours: (\d+) settings, (\d+) runs, ([\d.]+) hours of one core", readme)
+    assert re.search(r"^(\d+) runs of the seven strategies", page, re.MULTILINE)[1] == quoted[2]
+    assert f"| ours, {quoted[1]} of those settings |" in page
+    assert f"all runs together: {quoted[3]} (" in page
+    correlation = re.search(r"rank correlation of the penalties is (\d\.\d+)", readme)[1]
+    assert re.search(r"^\| mean \|.* (\S+) \|$", page, re.MULTILINE)[1] == correlation
