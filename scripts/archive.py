@@ -24,12 +24,14 @@ def main() -> None:
     arguments = parser.parse_args()
     source, target = arguments.source, arguments.target
     try:
-        if arguments.command == "pack":
-            print(f"{pack(source, target)} runs in {target}, {target.stat().st_size / 1e6:.1f} MB")
-        else:
-            print(f"{restore(source, target)} runs restored in {target}")
+        moved = pack(source, target) if arguments.command == "pack" else restore(source, target)
     except (UserError, OSError) as error:
         sys.exit(f"archive: {error}")
+    except KeyboardInterrupt:
+        sys.exit("archive: interrupted; the same command again goes on")
+    for line in moved.left:
+        print(f"archive: left as it is: {line}", file=sys.stderr)
+    print(f"{target}: {moved.num_added} of {moved.num_runs} runs were added")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ import tarfile
 from io import BytesIO
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from al_bench.analysis.archive import pack, restore
+from al_bench.analysis.archive import Moved, pack, restore
 from al_bench.errors import ResultsError
 from al_bench.files import whole_lines
 from tests.conftest import assert_same_results
@@ -37,11 +38,11 @@ def results(cli, tmp_path):
 
 def test_a_sweep_goes_on_from_what_was_restored(results, cli, tmp_path):
     archive, undisturbed = tmp_path / "docs" / "runs.tar.xz", tmp_path / "undisturbed"
-    assert pack(results, archive) == 4
+    assert pack(results, archive).num_added == 4
     results.rename(undisturbed)
-    assert restore(archive, results) == 4
+    assert restore(archive, results) == Moved(4, 4, ())
     assert contents(results) == contents(undisturbed)
-    assert not list(results.parent.glob(".restored*"))
+    assert not [path for path in results.rglob("*") if path.name.startswith(".")]
     assert "4 runs: 4 finished before" in cli(*SWEEP, "seed=0,1", "budget=140").out
     assert cli(*SWEEP, "seed=range(3)", "budget=180").code == 0
     assert cli(*SWEEP, "seed=range(3)", "budget=180", "name=anew").code == 0
@@ -54,18 +55,18 @@ def test_packing_adds_to_the_archive_and_repeats_to_the_byte(results, cli, tmp_p
     archive = tmp_path / "runs.tar.xz"
     pack(results, archive)
     first = archive.read_bytes()
-    assert pack(results, archive) == 4
+    assert pack(results, archive) == Moved(0, 4, ())
     assert archive.read_bytes() == first
     shutil.rmtree(run_of(results, "random", 0))
     assert cli(*SWEEP, "seed=0,2", "budget=140", "strategy=margin").code == 0
-    assert pack(results, archive) == 5
-    assert restore(archive, tmp_path / "all") == 5
+    assert pack(results, archive) == Moved(1, 5, ())
+    assert restore(archive, tmp_path / "all").num_added == 5
     assert run_of(tmp_path / "all", "random", 0).is_dir()
 
 
 def test_only_finished_runs_are_packed(results, tmp_path):
     (run_of(results, "random", 0) / "done.json").unlink()
-    assert pack(results, tmp_path / "runs.tar.xz") == 3
+    assert pack(results, tmp_path / "runs.tar.xz").num_runs == 3
     shutil.rmtree(results)
     results.mkdir()
     with pytest.raises(ResultsError, match="no finished run"):
@@ -80,7 +81,7 @@ def test_the_longer_of_two_runs_is_kept(results, cli, tmp_path):
     pack(short, archive)
     pack(results, archive)
     pack(short, archive)
-    assert restore(archive, results) == 0
+    assert restore(archive, results).num_added == 0
     assert contents(run_of(results, "margin", 0)) == long
     restore(archive, tmp_path / "anew")
     assert contents(run_of(tmp_path / "anew", "margin", 0)) == long
@@ -96,7 +97,7 @@ def test_an_interrupted_run_is_left_to_the_sweep(results, tmp_path):
     lines = whole_lines(interrupted / "queries.csv")
     (interrupted / "queries.csv").write_text("".join(lines[:-20]))
     before = contents(interrupted)
-    assert restore(archive, results) == 0
+    assert restore(archive, results) == Moved(0, 4, (f"{interrupted}: is there, and not finished",))
     assert contents(interrupted) == before
 
 
@@ -109,13 +110,15 @@ def test_other_results_of_the_same_run_are_refused_and_nothing_changes(results, 
     shutil.rmtree(run_of(results, "margin", 0))
     before = contents(results)
     for call in (lambda: pack(results, archive), lambda: restore(archive, results)):
-        with pytest.raises(ResultsError, match=r"margin/b20/s1 .*different results"):
+        with pytest.raises(ResultsError, match=r"margin/b20/s1 .*different"):
             call()
     assert archive.read_bytes() == packed
     assert contents(results) == before
 
 
-@pytest.mark.parametrize("name", ["/etc/queries.csv", "../out/queries.csv"])
+@pytest.mark.parametrize(
+    "name", ["/etc/queries.csv", "../out/queries.csv", "README", "b20/s1/rounds.csv", "/a/b/c/b20/s1/x"]
+)
 def test_an_archive_cannot_write_elsewhere(name, tmp_path):
     with tarfile.open(tmp_path / "runs.tar.xz", "w:xz") as tar:
         member = tarfile.TarInfo(name)
@@ -131,8 +134,8 @@ def test_the_script(results, tmp_path):
         path = Path(__file__).parents[1] / "scripts" / "archive.py"
         return subprocess.run([sys.executable, path, *arguments], capture_output=True, text=True, check=False)
 
-    assert script("pack", str(results), "runs.tar.xz").stdout.startswith("4 runs in runs.tar.xz, 0.0 MB")
-    assert script("restore", "runs.tar.xz", "again").stdout == "4 runs restored in again\n"
+    assert script("pack", str(results), "runs.tar.xz").stdout == "runs.tar.xz: 4 of 4 runs were added\n"
+    assert script("restore", "runs.tar.xz", "again").stdout == "again: 4 of 4 runs were added\n"
     damaged = tmp_path / "damaged.tar.xz"
     damaged.write_bytes((tmp_path / "runs.tar.xz").read_bytes()[:2000])
     for arguments in (("restore", "none.tar.xz", "there"), ("restore", "damaged.tar.xz", "there")):
@@ -142,3 +145,118 @@ def test_the_script(results, tmp_path):
         assert refused.stderr.count("\n") == 1
     assert not (tmp_path / "there").exists()
     assert "no such folder" in script("pack", "nowhere", "x.tar.xz").stderr
+
+
+def test_any_damage_is_noticed_and_nothing_is_lost(results, tmp_path):
+    archive, damaged = tmp_path / "runs.tar.xz", tmp_path / "damaged.tar.xz"
+    pack(results, archive)
+    content = archive.read_bytes()
+    for position in range(0, len(content), len(content) // 150):
+        flipped = bytearray(content)
+        flipped[position] ^= 1
+        damaged.write_bytes(flipped)
+        for call in (lambda: restore(damaged, tmp_path / "out"), lambda: pack(results, damaged)):
+            with pytest.raises(ResultsError, match=r"damaged.tar.xz: cannot be read"):
+                call()
+        assert damaged.read_bytes() == bytes(flipped)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["pack", "restore"])
+def test_a_kill_at_any_time_leaves_whole_runs_and_a_whole_archive(command, results, tmp_path):
+    """Killed before each of the steps that change the disk; the command again ends as if undisturbed."""
+    archive, other, scratch = tmp_path / "runs.tar.xz", tmp_path / "other", tmp_path / "archive"
+    pack(run_of(results, "random", 0), archive)
+    one = archive.read_bytes()
+    pack(results, archive)
+    whole = archive.read_bytes()
+    script = (
+        "import os, pathlib, sys\nfrom al_bench.analysis.archive import pack, restore\nleft = [int(sys.argv[4])]\n"
+        "def hook(event, arguments):\n"
+        "    if event in ('os.rename', 'os.mkdir') or event == 'open' and 'w' in str(arguments[1]):\n"
+        "        left[0] -= 1\n"
+        "        if left[0] < 0: os._exit(9)\n"
+        "sys.addaudithook(hook)\n"
+        "dict(pack=pack, restore=restore)[sys.argv[1]](pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))"
+    )
+    for kill_at in range(0, 100, 1 if command == "pack" else 5):
+        shutil.rmtree(other, ignore_errors=True)
+        scratch.write_bytes(one)
+        places = (results, scratch) if command == "pack" else (archive, other)
+        killed = subprocess.run([sys.executable, "-c", script, command, *places, str(kill_at)], check=False).returncode
+        if command == "pack":
+            assert scratch.read_bytes() in (one, whole)
+            pack(results, scratch)
+            assert scratch.read_bytes() == whole
+        else:
+            assert all(
+                contents(path) == contents(results / path.relative_to(other)) for path in other.glob("*/*/*/*/*")
+            )
+            restore(archive, other)
+            assert contents(other) == contents(results)
+            assert not list(other.glob(".*"))
+        if killed == 0:
+            break
+    assert kill_at > 0
+    assert killed == 0
+
+
+def test_packing_waits_for_another(results, tmp_path):
+    """Two at once, of different runs: the archive has all."""
+    parts = [run_of(results, strategy, seed) for strategy in ("random", "margin") for seed in (0, 1)]
+    script = "import sys, pathlib; from al_bench.analysis.archive import pack; pack(*map(pathlib.Path, sys.argv[1:]))"
+    archive = tmp_path / "runs.tar.xz"
+    packing = [subprocess.Popen([sys.executable, "-c", script, part, archive]) for part in parts]
+    assert [each.wait() for each in packing] == [0] * 4
+    assert restore(archive, tmp_path / "all").num_added == 4
+
+
+def test_a_change_of_an_accuracy_is_another_result(results, tmp_path):
+    """The queries of Random do not depend on its networks."""
+    archive, rounds = tmp_path / "runs.tar.xz", run_of(results, "random", 1) / "rounds.csv"
+    pack(results, archive)
+    table = pd.read_csv(rounds)
+    table.assign(fit_seconds=9.0).to_csv(rounds, index=False)
+    table["test_accuracy"] += 0.001
+    table.to_csv(rounds, index=False)
+    for call in (lambda: pack(results, archive), lambda: restore(archive, results)):
+        with pytest.raises(ResultsError, match="different results"):
+            call()
+
+
+def test_seconds_are_no_results(results, tmp_path):
+    archive, rounds = tmp_path / "runs.tar.xz", run_of(results, "random", 1) / "rounds.csv"
+    pack(results, archive)
+    packed = archive.read_bytes()
+    table = pd.read_csv(rounds, dtype=str, keep_default_na=False)
+    table.assign(fit_seconds="9.0").to_csv(rounds, index=False)
+    assert pack(results, archive).num_added == 0
+    assert archive.read_bytes() == packed
+
+
+def test_a_damaged_run_is_not_packed_and_told(results, tmp_path):
+    """It can be packed once it is whole."""
+    archive, path = tmp_path / "runs.tar.xz", run_of(results, "random", 1)
+    whole = (path / "rounds.csv").read_text()
+    for damage in ("round,damaged\n1,", None):
+        (path / "rounds.csv").unlink()
+        if damage is not None:
+            (path / "rounds.csv").write_text(damage)
+        moved = pack(results, archive)
+        assert moved.num_runs == 3
+        assert [line.split(":")[0] for line in moved.left] == [str(path)]
+        (path / "rounds.csv").write_text(whole)
+    assert pack(results, archive) == Moved(1, 4, ())
+
+
+def test_which_folder_is_packed_does_not_matter(results, tmp_path):
+    archive = tmp_path / "runs.tar.xz"
+    pack(results, archive)
+    packed = archive.read_bytes()
+    (run_of(results, "random", 1) / "a_folder").mkdir()
+    for folder in (results.parent, results / "digits" / "mlp", run_of(results, "random", 0)):
+        assert pack(folder, archive) == Moved(0, 4, ())
+    assert archive.read_bytes() == packed
+    shutil.copytree(results, results.parent / "copy")
+    with pytest.raises(ResultsError, match="are the same run"):
+        pack(results.parent, tmp_path / "other.tar.xz")

@@ -67,11 +67,11 @@ def run_directories(folder: Path) -> Iterator[tuple[Path, Set[str], RoundsFile |
     """Run directories in order of their paths: which of `MARKS` each holds, and its rounds.csv.
 
     A folder is one if it holds a rounds.csv, or is named as one and holds another of the marks. Nothing below a run
-    is looked at.
+    is looked at, nor in hidden folders.
     """
     seen: set[str] = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         path, names = Path(parent), MARKS.intersection(files)
         if (real := os.path.realpath(path)) in seen:  # two links to one place, or a link to a folder above
             folders.clear()
