@@ -92,7 +92,7 @@ def _done(run: Planned, is_sweep: bool) -> Outcome:
     if run.config["dry_run"]:
         from al_bench import dry_run  # pandas
 
-        finished, to_do = ([identity], []) if run.is_finished() else ([], [identity])
+        finished, to_do = ([run], []) if run.is_finished() else ([], [run])
         dry_run.show(to_do, finished, run.folder, console)
         return Outcome(identity.title, Status.SKIPPED)
     if run.is_finished():

@@ -87,7 +87,7 @@ class Sweeper(BasicSweeper):
         assert self.config is not None
         folder = Path(self.config.output_dir, self.config.name)
         to_do, finished = (
-            [job.run.identity for job in jobs if job.run is not None and job.is_finished is is_finished]
+            [job.run for job in jobs if job.run is not None and job.is_finished is is_finished]
             for is_finished in (False, True)
         )
         dry_run.show(to_do, finished, folder, console)

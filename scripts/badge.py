@@ -28,10 +28,10 @@ from al_bench.analysis.drawing import Drawing, drawn
 from al_bench.analysis.everything import Comparison, Everything, everything
 from al_bench.analysis.figures import STYLE, draw_curves, draw_distributions, draw_penalty_matrix
 from al_bench.analysis.penalty import PenaltyMatrix, setting_wins
-from al_bench.analysis.results import IDENTITY
 from al_bench.analysis.runs import State, runs_in
 from al_bench.analysis.settings import PAPER_ORDER, file_name, group_name, rows_of, setting_names
 from al_bench.analysis.style import looks
+from al_bench.dry_run import COSTS, costs
 from al_bench.errors import ResultsError, UserError
 from al_bench.files import replace_text
 
@@ -184,18 +184,11 @@ def settings_table(found: Everything, comparison: Comparison) -> pd.DataFrame:
 
 
 def cost_of_runs(found: Everything) -> pd.DataFrame:
-    """A row per run: seconds of training and queries, bytes of its directory, device. For `dry_run=true`."""
-    rounds = found.rounds.assign(seconds=found.rounds["fit_seconds"] + found.rounds["query_seconds"])
-    known = pd.DataFrame(
-        {
-            **run.identity,
-            "num_bytes": sum(file.stat().st_size for file in run.path.iterdir()),
-            "device": run.starts[-1]["device_name"],
-        }
-        for run in found.runs
-        if run.path is not None
-    )
-    return rounds.groupby(IDENTITY)["seconds"].sum().round(1).reset_index().merge(known, on=IDENTITY)
+    """Of each setting and strategy, up to each number of labels, means over the seeds that go so far: for `dry_run`."""
+    table = costs(found.rounds, found.folder).assign(seed=0)
+    means = table.groupby(COSTS[:-2], sort=False).mean().reset_index().round({"seconds": 2, "num_bytes": 0})
+    devices = sorted({str(start["device_name"]) for run in found.runs for start in run.starts})
+    return means.assign(device=", ".join(devices))
 
 
 def batches_table(batches: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from al_bench import dry_run
 from al_bench.config import CONF
 from al_bench.dry_run import estimates
 from al_bench.identity import Identity
+from al_bench.planning import Planned
 from tests.conftest import assert_same_results, rounds_without_seconds, run_command
 from tests.made_results import write_run
 
@@ -366,7 +368,7 @@ class TestDryRun:
             files = tmp_path / "wandb" / f"offline-run-20260101-{name}" / "files"
             files.mkdir(parents=True)
             (files / "media").write_bytes(b"x" * size)
-        (estimate,) = estimates([identity], tmp_path / "default")
+        (estimate,) = estimates([Planned({"budget": 20}, identity, tmp_path / "default")], tmp_path / "default")
         own = sum(file.stat().st_size for file in path.iterdir())
         assert (estimate.seconds, estimate.num_bytes) == (6, 100_000 + own)
 
@@ -374,10 +376,11 @@ class TestDryRun:
         published = tmp_path / "results" / "paper" / "cost.csv"
         published.parent.mkdir(parents=True)
         published.write_text(
-            "dataset,model,batch_size,variant,strategy,seed,seconds,num_bytes,device\n"
-            'digits,"mlp,max_epochs=3,width=8",20,num_initial=20,margin,0,3000,1000000,Some CPU\n'
-            'digits,"mlp,max_epochs=3,width=8",20,num_initial=20,margin,1,4200,3000000,Some CPU\n'
-            "digits,mlp,20,,random,0,9,1000000,Other CPU\n"
+            "dataset,model,batch_size,variant,strategy,seed,num_labelled,pool_size,seconds,num_bytes,device\n"
+            'digits,"mlp,max_epochs=3,width=8",20,num_initial=20,margin,0,20,1437,1000,500000,Some CPU\n'
+            'digits,"mlp,max_epochs=3,width=8",20,num_initial=20,margin,0,60,1437,3600,2000000,Some CPU\n'
+            'digits,"mlp,max_epochs=3,width=8",20,num_initial=20,margin,0,80,1437,9000,9000000,Some CPU\n'
+            "digits,mlp,20,,random,0,60,1437,9,1000000,Other CPU\n"
         )
         monkeypatch.setattr(dry_run, "PUBLISHED", tmp_path / "results")
         told = cli(*self.SWEEP, "dry_run=true").out
@@ -385,8 +388,28 @@ class TestDryRun:
         assert re.search(r"random +0-2 +\? +\?", told)
         assert "~ as in docs/results: measured on Some CPU, not here" in told
         assert "of 3 runs nothing is known" in told
+        longer = cli(*self.SWEEP, "strategy=margin", "budget=100", "dry_run=true").out
+        assert re.search(r"margin +0-2 +~7\.5 h\+ +27\.0 MB\+", longer)
+        assert "+ at least: no run that was measured has so many labels" in longer
         assert cli("strategy=margin", "seed=0", *QUICK).code == 0
         assert "Some CPU" not in cli(*self.SWEEP, "dry_run=true").out
+        assert "Some CPU" in cli(*self.SWEEP, "strategy=margin", "budget=80", "dry_run=true").out
+
+    def test_of_a_longer_run_that_was_measured_the_beginning_counts(self, tmp_path):
+        """And a shorter one is no estimate where another goes far enough."""
+        folder = tmp_path / "default"
+        for seed, counts in ((0, (10, 20, 30, 40)), (1, (10, 20, 30, 40)), (2, (10,))):
+            identity = Identity("digits", "mlp", "badge", 10, "", seed)
+            write_run(folder, identity, dict.fromkeys(counts, 0.5), fit_seconds=1.0 + seed, query_seconds=0.0)
+        made = [Planned({"budget": budget}, replace(identity, seed=3), folder) for budget in (10, 25, 40, 50, None)]
+        found = estimates(made, folder)
+        assert [(each.seconds, each.is_least) for each in found] == [
+            (2.0, False),
+            (3.0, False),
+            (6.0, False),
+            (6.0, True),
+            (6.0, False),
+        ]
 
     def test_a_search_is_no_list_of_runs(self, cli, tmp_path):
         pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
@@ -414,6 +437,8 @@ class TestDryRun:
         run("digits", "random", 10, 1.0)
         run("digits", "random", 20, 100.0)
         wanted = [("badge", 10), ("margin", 10), ("margin", 40)]
-        found = estimates([Identity("digits", "mlp", name, size, "", 3) for name, size in wanted], tmp_path)
+        identities = [Identity("digits", "mlp", name, size, "", 3) for name, size in wanted]
+        found = estimates([Planned({"budget": 20}, identity, tmp_path) for identity in identities], tmp_path)
         assert [estimate and estimate.seconds for estimate in found] == [10, 6, pytest.approx((10 + 2 + 200) / 3)]
-        assert estimates([Identity("mnist", "mlp", "badge", 10, "", 0)], tmp_path) == [None]
+        unknown = Planned({"budget": 20}, Identity("digits", "resnet", "badge", 10, "", 0), tmp_path)
+        assert estimates([unknown], tmp_path) == [None]
