@@ -32,12 +32,7 @@ def explained(error: Exception, arguments: Sequence[str]) -> str | None:
         extra = next((extra for extra in EXTRAS if extra in "".join(plugin.groups()).lower()), plugin[1])
         return f"hydra/launcher: {plugin[2]} is not installed; pip install 'al-bench[{extra}]'"
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
-        group, _, option = str(error.missing_cfg_file).rpartition("/")
-        pattern = rf"\+?{re.escape(group)}(@[^=]*)?=(.*,)?{re.escape(option)}(,|$)"
-        typed = [argument for argument in arguments if re.match(pattern, argument)]
-        key = typed[0].partition("=")[0] if typed else group
-        extra = f"; or pip install 'al-bench[{option}]'" * (str(error.missing_cfg_file) == "hydra/sweeper/optuna")
-        return f"{key}={option}: there is no such option; {nearest(option, error.options)}{extra}"
+        return _no_such_option(str(error.missing_cfg_file), error.options, arguments)
     if isinstance(error, ValueError) and "Config group override" in str(error):
         return _not_an_option(arguments)
     if isinstance(error, OverrideParseException):
@@ -60,6 +55,20 @@ def _as_it_says(error: Exception) -> str | None:
     if isinstance(error, MarkedYAMLError):
         return f"a yaml file cannot be read: {' '.join(str(error).split())}"
     return str(error) if isinstance(error, HydraException) else None
+
+
+def _no_such_option(missing: str, options: Sequence[str], arguments: Sequence[str]) -> str:
+    """`setting=small/mnist`: the file `missing` is not there; others of the group are, some of them in folders."""
+    folder, _, name = missing.rpartition("/")
+    key, group, option = folder, folder, name
+    for argument in arguments:
+        typed, _, values = argument.partition("=")
+        for value in values.split(","):
+            if f"{typed.lstrip('+').partition('@')[0]}/{value}" == missing:
+                key, group, option = typed, typed.lstrip("+").partition("@")[0], value
+    nested = {path.relative_to(CONF / group).with_suffix("").as_posix() for path in (CONF / group).rglob("*.yaml")}
+    extra = f"; or pip install 'al-bench[{option}]'" * (missing == "hydra/sweeper/optuna")
+    return f"{key}={option}: there is no such option; {nearest(option, nested.union(options))}{extra}"
 
 
 def _not_an_option(arguments: Sequence[str]) -> str | None:

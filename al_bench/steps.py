@@ -16,6 +16,8 @@ from al_bench.unlabelled import Term
 
 OTHER_OPTIONS = ("amsgrad", "maximize", "capturable", "differentiable", "decoupled_weight_decay")  # of Adam
 
+MEAN, NO_CLASS = 1, -100  # what the operators of the loss call them
+
 aten: Any = torch.ops.aten
 
 Step = Callable[[Tensor, Tensor, Term | None], tuple[Tensor, Tensor]]
@@ -66,10 +68,10 @@ class MLPStep:
         self._clamp = gradient_clamp
         self._parameters = [p.detach() for p in (network.hidden.weight, network.hidden.bias, network.head.weight)]
         self._gradients, self._means, self._mean_squares = (
-            [torch.zeros_like(p) for p in self._parameters] for _ in "123"
+            [torch.zeros_like(parameter) for parameter in self._parameters] for _ in range(3)
         )
         self._num_steps = [torch.zeros(()) for _ in self._parameters]
-        self._hidden, self._hidden_gradient = (torch.empty(size, network.hidden.out_features) for _ in "12")
+        self._hidden, self._hidden_gradient = (torch.empty(size, network.hidden.out_features) for _ in range(2))
 
     @staticmethod
     def is_for(network: Network, objective: Objective, optimizer: Optimizer, training: Training) -> bool:
@@ -91,11 +93,11 @@ class MLPStep:
         torch.addmm(hidden_bias, inputs, hidden_weight.t(), out=hidden).clamp_min_(0)
         logits_NC = hidden.mm(head_weight.t())
         log_probabilities = logits_NC.log_softmax(dim=1)
-        loss, num_targets = aten.nll_loss_forward(
-            log_probabilities, targets, None, 1, -100
-        )  # the mean; no class ignored
+        reduction = (None, MEAN, NO_CLASS)  # weights of the classes, how losses are summed up, the class to ignore
+        loss, num_targets = aten.nll_loss_forward(log_probabilities, targets, *reduction)
 
-        gradient = aten.nll_loss_backward(torch.ones(()), log_probabilities, targets, None, 1, -100, num_targets)
+        one = torch.ones(())
+        gradient = aten.nll_loss_backward(one, log_probabilities, targets, *reduction, num_targets)
         gradient = aten._log_softmax_backward_data(gradient, log_probabilities, 1, torch.float32)
         torch.mm(gradient, head_weight, out=hidden_gradient)
         aten.threshold_backward.grad_input(hidden_gradient, hidden, 0, grad_input=hidden_gradient)

@@ -7,6 +7,7 @@ are there. Settings that lack a run of the paper's seven strategies are left out
 """
 
 import argparse
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,12 +24,14 @@ from matplotlib.figure import Figure
 
 from al_bench.analysis.archive import restore
 from al_bench.analysis.badge import claims, claims_table, paper_matrix, penalties_by_setting
+from al_bench.analysis.budgets import compared_settings
 from al_bench.analysis.curves import compared_part
 from al_bench.analysis.drawing import Drawing, drawn
 from al_bench.analysis.everything import Comparison, Everything, everything
 from al_bench.analysis.figures import STYLE, draw_curves, draw_distributions, draw_penalty_matrix
 from al_bench.analysis.penalty import PenaltyMatrix, setting_wins
-from al_bench.analysis.runs import State, runs_in
+from al_bench.analysis.results import combined
+from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.analysis.settings import PAPER_ORDER, file_name, group_name, rows_of, setting_names
 from al_bench.analysis.style import looks
 from al_bench.dry_run import COSTS, costs
@@ -61,28 +64,47 @@ def main() -> None:
             text = discussion.read_text() if discussion.exists() else ""
             out.mkdir(parents=True, exist_ok=True)
             write(everything(runs), incomplete, batches, text, out)
-    except (UserError, OSError) as error:
-        sys.exit(f"badge: {error}")
+    except (UserError, OSError, pd.errors.EmptyDataError) as error:
+        sys.exit(f"badge: {folder}: {error}")
     print(out / "README.md")
 
 
 def without_incomplete(folder: Path) -> list[str]:
-    """Delete the runs of settings that lack one, and name the settings."""
-    names = []
-    finished = [run for run in runs_in(folder) if run.state is State.FINISHED]
-    for name, members in groupby(finished, key=lambda run: run.setting):
-        paths = {(run.identity["strategy"], run.identity["seed"]): run.path for run in members if run.path}
-        if paths.keys() != set(product(PAPER_ORDER, {seed for _, seed in paths})):
-            names.append(name)
-            for path in paths.values():
-                shutil.rmtree(path)
-    return names
+    """Delete the settings that cannot be compared, and say why; delete what is not of the paper's strategies, too."""
+    lines = []
+    runs = [run for run in runs_in(folder) if run.path is not None]
+    for name, members in groupby(runs, key=lambda run: run.setting):
+        of_setting = list(members)
+        used = [run for run in of_setting if run.state is State.FINISHED and run.identity["strategy"] in PAPER_ORDER]
+        if problem := why_not(used, folder):
+            lines.append(f"{name} ({problem})")
+        for run in of_setting:
+            if run.path is not None and (problem or run not in used):
+                shutil.rmtree(run.path)
+    if len(lines) == len({run.setting for run in runs}):
+        raise ResultsError(f"no setting of the archive can be compared: {'; '.join(lines)}")
+    return lines
+
+
+def why_not(runs: Sequence[Run], folder: Path) -> str:
+    """Why the runs of a setting cannot be compared; empty if they can."""
+    there = {(run.identity["strategy"], run.identity["seed"]) for run in runs}
+    wanted = product(PAPER_ORDER, sorted({seed for _, seed in there}, key=str) or ["any"])
+    if missing := [f"{strategy} · seed {seed}" for strategy, seed in wanted if (strategy, seed) not in there]:
+        return f"{len(missing)} runs are missing, the first {missing[0]}"
+    try:
+        compared_settings(combined([run.file for run in runs if run.file is not None], folder).rounds)
+    except ResultsError as error:
+        return " ".join(str(error).split())
+    return ""
 
 
 def write(found: Everything, incomplete: Sequence[str], batches: pd.DataFrame | None, text: str, out: Path) -> None:
     """Figures as PNG and PDF, numbers as CSV, and README.md."""
     if isinstance(found.comparison, str):
         raise ResultsError(found.comparison)
+    if not found.comparison.distributions:
+        raise ResultsError("no setting of the archive has a number of labels at which strategies are compared")
     for name in ("curves", "areas", "seconds"):
         found.tables()[name].to_csv(out / f"{name}.csv", index=False)
     cost_of_runs(found).to_csv(out / "cost.csv", index=False)
@@ -177,7 +199,7 @@ def settings_table(found: Everything, comparison: Comparison) -> pd.DataFrame:
                 "seeds": len(curves.seeds),
                 "Random's labels": f"{curves.labels[0]:,} to {curves.labels[-1]:,}",
                 "compared at": ", ".join(f"{budget:,}" for budget in budgets[curves.name]) or "nothing",
-                "epoch limit hit": f"{is_limit_hit.mean():.1%} of {len(is_limit_hit):,} rounds",
+                "epoch limit hit": f"in {is_limit_hit.sum():,} of {len(is_limit_hit):,} rounds",
             }
         )
     return pd.DataFrame(rows)
@@ -212,7 +234,7 @@ def provenance(starts: Sequence[dict[str, Any]]) -> dict[str, object]:
         "devices": sorted({f"{start['device_name']} ({start['device']})" for start in starts}),
         "commits": sorted({_commit(start) for start in starts}),
         "versions": sorted({", ".join(f"{name} {number}" for name, number in each.items()) for each in versions}),
-        "commands": sorted({" ".join(["al-bench", *start["command"][1:]]) for start in starts}),
+        "commands": sorted({shlex.join(["al-bench", *start["command"][1:]]) for start in starts}),
     }
 
 

@@ -10,9 +10,11 @@ What the file has is not computed again.
 
 import argparse
 import os
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,9 @@ import torch
 from torch import Tensor
 
 from al_bench.datasets.mnist import mnist
+from al_bench.errors import UserError
 from al_bench.experiment import set_up_torch
+from al_bench.files import replace_text
 from al_bench.interfaces import Dataset, Needs, QueryContext, Strategy
 from al_bench.learner import Learner
 from al_bench.loop import active_learning
@@ -35,7 +39,7 @@ from al_bench.strategies.random import Random
 from al_bench.training import Training
 
 STRATEGIES = {"badge": Badge, "kdpp": KDPP, "kmeans": KMeans, "coreset": Coreset, "random": Random}
-BATCH_SIZE = 100
+NUM_INITIAL = BATCH_SIZE = 100
 DATA_DIR = Path(os.environ.get("AL_BENCH_DATA", "data"))
 
 
@@ -73,7 +77,9 @@ def batches(dataset: Dataset, strategy: Strategy, seed: int, budget: int) -> Ite
         partial(MLP, dataset.input_shape, dataset.num_classes, 256), training, normalisation=dataset.normalisation
     )
     measured = Measured(strategy)
-    records = active_learning(dataset, learner, measured, seed=seed, batch_size=BATCH_SIZE, budget=budget)
+    records = active_learning(
+        dataset, learner, measured, seed=seed, batch_size=BATCH_SIZE, budget=budget, num_initial=NUM_INITIAL
+    )
     before = next(records)
     for record in records:
         yield {
@@ -93,19 +99,29 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)))
     parser.add_argument("--budget", type=int, default=2100, help="labels in all (2100)")
     arguments = parser.parse_args()
+    file, last = arguments.file, arguments.budget - BATCH_SIZE
+    if last < NUM_INITIAL or last % BATCH_SIZE:
+        sys.exit(
+            f"batch_diversity: --budget {arguments.budget}: must be a multiple of {BATCH_SIZE} above {NUM_INITIAL}"
+        )
     set_up_torch(1, "cpu")
-    dataset = mnist(DATA_DIR)
-    table = pd.read_csv(arguments.file) if arguments.file.exists() else pd.DataFrame(columns=["strategy", "seed"])
-    for seed in arguments.seeds:
-        for name, strategy in STRATEGIES.items():
+    try:
+        table = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=["strategy", "seed", "num_labelled"])
+        if len(table) and table["num_labelled"].max() != last:
+            sys.exit(f"batch_diversity: {file} is of --budget {table['num_labelled'].max() + BATCH_SIZE}")
+        dataset = mnist(DATA_DIR)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        for seed, (name, strategy) in product(arguments.seeds, STRATEGIES.items()):
             if ((table["strategy"] == name) & (table["seed"] == seed)).any():
                 continue
             rows = pd.DataFrame(batches(dataset, strategy(), seed, arguments.budget))
             rows.insert(0, "seed", seed)
             rows.insert(0, "strategy", name)
             table = pd.concat([table, rows]) if len(table) else rows
-            table.to_csv(arguments.file, index=False)
+            replace_text(file, table.to_csv(index=False))
             print(f"{name}, seed {seed}: {rows['seconds'].sum():.0f} s of choosing")
+    except (UserError, OSError, ValueError, KeyError) as error:
+        sys.exit(f"batch_diversity: {file}: {error}")
 
 
 if __name__ == "__main__":

@@ -115,11 +115,24 @@ def test_a_claim_that_does_not_hold(key, beats):
 def test_claims_that_were_not_measured():
     made = holds([wins({("badge", "random"): 1.0})])
     assert (made["large"], made["coreset"], made["kdpp"]) == (None, None, None)
+    large = holds([wins({("badge", "random"): 1.0}, model="resnet", batch_size=10_000)])
+    assert large["small"] is None
+    assert holds([wins({("badge", "random"): 1.0}, model="mlp,width=128", batch_size=10_000)])["small"] is False
+    one_seed = pd.DataFrame({"strategy": ["badge", "kdpp", "random"], "seed": 0, "test_accuracy": 0.5, "seconds": 1.0})
+    for samplers in (one_seed, one_seed[:1]):
+        assert holds(AS_IN_THE_PAPER, samplers=samplers)["kdpp"] is None
     without_budgets = SettingWins(
         {"dataset": "openml_6", "model": "mlp", "batch_size": 10_000, "variant": ""}, (), np.zeros((7, 7))
     )
     made = holds([wins({("badge", "random"): 1.0}), without_budgets])
     assert (made["large"], made["coreset"]) == (None, None)
+
+
+def test_ties_decide_nothing():
+    made = holds([wins({("badge", "random"): 1.0, ("badge", "entropy"): 1.0})])
+    assert (made["lowest"], made["highest"], made["small"]) == (False, False, False)
+    told = claims([wins({("badge", "random"): 1.0, ("badge", "entropy"): 1.0})], EVEN)[1]
+    assert told.measured == "entropy and random have"
 
 
 @pytest.mark.parametrize(
@@ -165,17 +178,23 @@ def test_the_page_of_made_runs(tmp_path):
     runs, folder = tmp_path / "runs", tmp_path / "page"
     write_sweep(runs, noisy)
     write_sweep(runs, noisy, settings=[("digits", "mlp", 100, 12)], num_seeds=7)
+    write_sweep(runs, noisy, settings=[("digits", "mlp", 1000, 12)], num_seeds=1)
+    write_sweep(runs, noisy, settings=[("digits", "mlp", 100, 12)], strategies=["kdpp"], num_seeds=2)
     shutil.rmtree(runs / "cifar10" / "vgg" / "entropy" / "b1000" / "s3")
+    short = runs / "mnist" / "mlp" / "margin" / "b100" / "s1" / "rounds.csv"
+    short.write_text("".join(short.read_text().splitlines(keepends=True)[:3]))
     pack(runs, folder / "runs.tar.xz")
     (folder / "discussion.md").write_text("## Where we disagree\n\nNowhere.\n")
     made = script("badge.py", folder)
     assert made.stdout == f"{folder / 'README.md'}\n", made.stderr
     text = (folder / "README.md").read_text()
-    assert "not complete, so left out: cifar10 · vgg · b1000." in text
+    assert "cifar10 · vgg · b1000 (1 runs are missing, the first entropy · seed 3)" in text
+    assert "mnist · mlp · b100 (" in text
+    assert "digits · mlp · b1000 (digits · mlp · b1000: there is one seed only, 0" in text
     assert "| digits · mlp · b100 | 7 | 100 to 1,200 |" in text
     assert text.endswith("## Where we disagree\n\nNowhere.\n")
     shown = {line.split("](")[1].rstrip(") |") for line in text.splitlines() if line.startswith("![")}
-    assert len(shown) == 7  # curves of six settings, and the distribution
+    assert len(shown) == 6  # curves of five settings, and the distribution
     for name in (
         *shown,
         "penalty_overall.png",
@@ -215,17 +234,62 @@ def test_the_published_page_is_that_of_the_archive(tmp_path):
     assert (PUBLISHED / name).exists()
 
 
-def test_an_archive_that_is_not_there(tmp_path):
+def test_the_whole_published_page_is_made_of_the_archive(tmp_path):
+    folder = tmp_path / "page"
+    shutil.copytree(
+        PUBLISHED, folder, ignore=lambda _, names: {name for name in names if name.endswith((".png", ".pdf"))}
+    )
+    tables = {path.name: pd.read_csv(path) for path in folder.glob("*.csv")}
+    for name in tables.keys() - {"batches.csv"}:
+        (folder / name).unlink()
+    made = script("badge.py", folder)
+    assert made.returncode == 0, made.stderr
+    assert (folder / "README.md").read_text() == (PUBLISHED / "README.md").read_text()
+    for name, table in tables.items():
+        pd.testing.assert_frame_equal(pd.read_csv(folder / name), table)
+    assert {path.name for path in folder.glob("*.png")} == {path.name for path in PUBLISHED.glob("*.png")}
+
+
+def test_what_is_published_of_hours_and_limits_is_what_the_runs_took(tmp_path):
+    restore(PUBLISHED / "runs.tar.xz", tmp_path)
+    rounds = pd.concat([pd.read_csv(path) for path in tmp_path.rglob("rounds.csv")])
+    page = (PUBLISHED / "README.md").read_text()
+    hours = (rounds["fit_seconds"] + rounds["query_seconds"]).sum() / 3600
+    assert f"Hours of one core, all runs together: {hours:.1f} (" in page
+    for (dataset, batch_size), of_setting in rounds.groupby(["dataset", "batch_size"]):
+        num_hit = int(of_setting["epoch_limit_hit"].sum())
+        row = next(line for line in page.splitlines() if line.startswith(f"| {dataset} · mlp · b{batch_size} | "))
+        assert row.endswith(f"| in {num_hit} of {len(of_setting):,} rounds |")
+    published = pd.read_csv(PUBLISHED / "cost.csv").groupby(["dataset", "batch_size", "strategy"])["seconds"].max()
+    for key, of_strategy in rounds.groupby(["dataset", "batch_size", "strategy"]):
+        of_runs = of_strategy.groupby("seed")[["fit_seconds", "query_seconds"]].sum().sum(axis=1)
+        assert math.isclose(published[key], of_runs.mean(), rel_tol=1e-3, abs_tol=0.02)
+
+
+def test_an_archive_that_says_nothing(tmp_path):
     refused = script("badge.py", tmp_path)
     assert refused.returncode == 1
-    assert refused.stderr.startswith(f"badge: {tmp_path / 'runs.tar.xz'}: cannot be read: ")
+    assert refused.stderr.startswith(f"badge: {tmp_path}: {tmp_path / 'runs.tar.xz'}: cannot be read: ")
+    write_sweep(tmp_path / "few", noisy, settings=[("digits", "mlp", 100, 12)], strategies=["random", "margin"])
+    pack(tmp_path / "few", tmp_path / "runs.tar.xz")
+    refused = script("badge.py", tmp_path).stderr
+    problem = "no setting of the archive can be compared"
+    lacking = "25 runs are missing, the first badge · seed 0"
+    assert refused == f"badge: {tmp_path}: {problem}: digits · mlp · b100 ({lacking})\n"
+    write_sweep(tmp_path / "soon", noisy, settings=[("svhn", "vgg", 10_000, 2)])
+    pack(tmp_path / "soon", tmp_path / "page" / "runs.tar.xz")
+    refused = script("badge.py", tmp_path / "page")
+    assert refused.stderr.endswith(
+        "no setting of the archive has a number of labels at which strategies are compared\n"
+    )
+    assert [path.name for path in (tmp_path / "page").iterdir()] == ["runs.tar.xz"]
 
 
 def test_the_readme_quotes_the_page():
     page, readme = ((ROOT / name).read_text() for name in ("docs/results/badge/README.md", "README.md"))
     quoted = re.search(r"ours: (\d+) settings, (\d+) runs, ([\d.]+) hours of one core", readme)
     assert re.search(r"^(\d+) runs of the seven strategies", page, re.MULTILINE)[1] == quoted[2]
-    assert f"| ours, {quoted[1]} of those settings |" in page
+    assert f"| ours, {quoted[1]} settings |" in page
     assert f"all runs together: {quoted[3]} (" in page
     correlation = re.search(r"rank correlation of the penalties is (\d\.\d+)", readme)[1]
     assert re.search(r"^\| mean \|.* (\S+) \|$", page, re.MULTILINE)[1] == correlation

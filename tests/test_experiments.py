@@ -4,6 +4,9 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
+from al_bench.analysis.archive import restore
+from al_bench.analysis.budgets import compared_settings
+from al_bench.analysis.results import load_results
 from al_bench.config import CONF
 
 # Ash et al. (2020): data set, model, width, learning rate, mini-batch (of the published code), labels in the end
@@ -96,6 +99,17 @@ def test_small_settings_let_random_go_on_and_the_others_stop_where_they_are_comp
     assert (badge.dataset, badge.model, badge.num_initial) == (paper.dataset, paper.model, paper.num_initial)
 
 
+def test_small_settings_stop_where_the_published_runs_of_random_say(tmp_path):
+    """As the runs of the archive compare them."""
+    restore(CONF.parent / "docs" / "results" / "badge" / "runs.tar.xz", tmp_path)
+    compared = compared_settings(load_results(tmp_path).rounds, is_partial=True)
+    assert len(compared) >= 2
+    for each in compared:
+        setting = "small/{dataset}_b{batch_size}".format(**each.curves.setting)
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            assert compose("config", [f"setting={setting}", "strategy=badge"]).budget == each.budgets[-1]
+
+
 def test_an_afternoon_on_a_cpu(cli):
     """No product: each setting has its batch size. Another budget is the command line's to choose."""
     told = cli("experiment=badge/small", "dry_run=true").out
@@ -105,3 +119,17 @@ def test_an_afternoon_on_a_cpu(cli):
     assert "10 runs, 0 of them finished" in part.out
     with initialize_config_dir(str(CONF), version_base="1.3"):
         assert compose("config", ["setting=small/mnist_b100", "strategy=random", "budget=300"]).budget == 300
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("experiment=badge/smal", "did you mean 'badge/small'? (known: badge/paper, badge/reference, badge/small, "),
+        ("setting=mnist_b1000", "did you mean 'small/mnist_b1000'?"),
+        ("setting=mnist_mpl", "did you mean 'mnist_mlp'?"),
+    ],
+)
+def test_an_option_in_a_folder_is_found(cli, typed, meant):
+    told = cli(typed).err
+    assert told.startswith(f"al-bench: {typed}: there is no such option; {meant}")
+    assert told.count("\n") == 1

@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional
 
 from al_bench import learner as learning
+from al_bench.errors import TrainingError
 from al_bench.interfaces import Examples, Normalisation, cross_entropy
 from al_bench.learner import Learner
 from al_bench.models.mlp import MLP
@@ -86,6 +87,8 @@ class Wider(MLP):
         {"optimizer": partial(torch.optim.Adam, lr=1e-2)},
         {"optimizer": partial(ADAM, amsgrad=True)},
         {"optimizer": partial(ADAM, maximize=True)},
+        {"optimizer": partial(ADAM, capturable=True)},
+        {"optimizer": partial(ADAM, weight_decay=0.1, decoupled_weight_decay=True)},
         {"optimizer": partial(torch.optim.AdamW, lr=1e-2, fused=True)},
         {"precision": "bfloat16"},
         {"lr_schedule": partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=30)},
@@ -101,3 +104,8 @@ def test_what_is_not_written_out_is_left_to_autograd(options, monkeypatch):
     options = {name: options[name] for name in options.keys() - given.keys()}
     fit(Training(**{"optimizer": ADAM, "max_epochs": 1} | options), **given)
     assert used == ["AutogradStep"]
+
+
+def test_a_loss_that_is_not_finite_ends_training():
+    with pytest.raises(TrainingError, match="the training loss is (nan|inf)"):
+        fit(Training(partial(ADAM, lr=1e30), max_epochs=5))
