@@ -140,6 +140,7 @@ def test_ties_decide_nothing():
     [
         ({"coreset": 0.8}, {"coreset": 1.2}, True),
         ({"confidence": 1.2}, {"margin": 0.7}, True),
+        ({"entropy": 1.9}, {"entropy": 0.1}, True),
         ({"coreset": 0.8}, {"coreset": 0.9}, False),
         ({"coreset": 1.1}, {"coreset": 1.2}, False),
     ],
@@ -157,6 +158,15 @@ def test_k_dpp(accuracy, seconds, is_held):
         for seed in range(3)
     ]
     assert holds(AS_IN_THE_PAPER, samplers=pd.DataFrame(rows))["kdpp"] is is_held
+
+
+def test_a_single_slow_choice_of_batches_decides_nothing():
+    rows = [
+        {"strategy": name, "seed": seed, "test_accuracy": 0.8 if name != "random" else 0.5, "seconds": seconds}
+        for name, each in {"badge": (1.0, 1.0, 100.0), "kdpp": (9.0, 9.0, 9.0), "random": (0.0, 0.0, 0.0)}.items()
+        for seed, seconds in enumerate(each)
+    ]
+    assert holds(AS_IN_THE_PAPER, samplers=pd.DataFrame(rows))["kdpp"] is True
 
 
 def test_penalties_of_settings_are_the_column_means_of_their_matrices(tmp_path):

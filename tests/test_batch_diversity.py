@@ -2,6 +2,7 @@
 
 import math
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,12 @@ import pytest
 import torch
 
 from al_bench.interfaces import Dataset
+from al_bench.learner import Learner
 from al_bench.loop import active_learning
+from al_bench.models.mlp import MLP
 from al_bench.strategies.badge import Badge
 from al_bench.strategies.random import Random
+from al_bench.training import Training
 from tests.conftest import blobs, small_learner
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
@@ -54,6 +58,17 @@ def test_a_measured_strategy_chooses_what_it_would_have_chosen(strategy):
     assert math.isfinite(measured.log_det)
     assert measured.mean_norm > 0
     assert measured.seconds > 0
+
+
+def test_the_accuracy_is_that_of_the_network_that_chose():
+    """With the hyperparameters of the paper for MNIST."""
+    training = Training(partial(torch.optim.Adam, lr=1e-3, fused=True), minibatch_size=64)
+    learner = Learner(partial(MLP, DATASET.input_shape, DATASET.num_classes, 256), training)
+    records = list(active_learning(DATASET, learner, Badge(), seed=2, num_initial=100, batch_size=100, budget=400))
+    rows = list(batch_diversity.batches(DATASET, Badge(), 2, 400))
+    assert [row["num_labelled"] for row in rows] == [100, 200, 300]
+    assert [row["test_accuracy"] for row in rows] == [record.test.accuracy for record in records[:-1]]
+    assert len({row["seconds"] for row in rows}) == 3
 
 
 def test_a_row_per_batch_and_what_is_there_is_not_computed_again(tmp_path, monkeypatch, capsys):
