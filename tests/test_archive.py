@@ -147,6 +147,22 @@ def test_the_script(results, tmp_path):
     assert "no such folder" in script("pack", "nowhere", "x.tar.xz").stderr
 
 
+def test_a_folder_in_a_run_is_no_file(tmp_path):
+    with tarfile.open(tmp_path / "runs.tar.xz", "w:xz") as tar:
+        member = tarfile.TarInfo("digits/mlp/badge/b20/s1/folder")
+        member.type = tarfile.DIRTYPE
+        tar.addfile(member)
+    with pytest.raises(ResultsError, match="folder is no file of a run"):
+        restore(tmp_path / "runs.tar.xz", tmp_path / "out")
+
+
+def test_the_order_of_packing_does_not_show(results, tmp_path):
+    for name, strategies in (("there", ("random", "margin")), ("back", ("margin", "random"))):
+        for strategy in strategies:
+            pack(results / "digits" / "mlp" / strategy, tmp_path / f"{name}.tar.xz")
+    assert (tmp_path / "there.tar.xz").read_bytes() == (tmp_path / "back.tar.xz").read_bytes()
+
+
 def test_any_damage_is_noticed_and_nothing_is_lost(results, tmp_path):
     archive, damaged = tmp_path / "runs.tar.xz", tmp_path / "damaged.tar.xz"
     pack(results, archive)
