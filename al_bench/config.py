@@ -81,7 +81,7 @@ ConfigStore.instance().store(name="schema", node=RootConfig)
 
 def _budget(of_random: int | None, of_others: int, *, _root_: DictConfig) -> int | None:
     """Random's curve decides at which budgets strategies are compared; the others need not go further."""
-    return of_random if _root_.strategy._target_ == RANDOM else of_others
+    return of_random if OmegaConf.select(_root_, "strategy._target_") == RANDOM else of_others
 
 
 OmegaConf.register_new_resolver("al_bench_workers", _num_workers)

@@ -43,14 +43,18 @@ def estimates(runs: Sequence[Planned], folder: Path) -> list[Estimate | None]:
     those of its setting, of its data set and model: the first that go as far as it, or the first; None without any.
     """
     measured, published = _measured(folder), _published()
-    sources = [(measured, TWIN), (published, TWIN), *((measured, keys) for keys in KIN)]
-    found: list[Estimate | None] = []
+    sources = [
+        (keys, dict(iter(table.groupby(keys))))
+        for table, keys in ((measured, TWIN), (published, TWIN), *((measured, keys) for keys in KIN))
+    ]
+    known: dict[tuple[object, ...], Estimate | None] = {}
     for run in runs:
-        own = run.identity.as_dict()
-        alike = (table[(table[keys] == [own[key] for key in keys]).all(axis=1)] for table, keys in sources)
-        made = [_estimate(rows, run.config["budget"]) for rows in alike if len(rows)]
-        found.append(next((each for each in made if not each.is_least), made[0] if made else None))
-    return found
+        if (key := _wanted(run)) not in known:
+            own = run.identity.as_dict()
+            alike = [rows.get(tuple(own[name] for name in keys)) for keys, rows in sources]
+            made = [_estimate(rows, run.config["budget"]) for rows in alike if rows is not None]
+            known[key] = next((each for each in made if not each.is_least), made[0] if made else None)
+    return [known[_wanted(run)] for run in runs]
 
 
 def costs(rounds: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -117,6 +121,12 @@ def _seeds(known: Sequence[int]) -> str:
     seeds = sorted(set(known))
     runs = [[seed for _, seed in run] for _, run in groupby(enumerate(seeds), key=lambda pair: pair[1] - pair[0])]
     return ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def _wanted(run: Planned) -> tuple[object, ...]:
+    """What an estimate depends on: all but the seed."""
+    own = run.identity.as_dict()
+    return *(own[name] for name in TWIN), run.config["budget"]
 
 
 def _estimate(rows: pd.DataFrame, budget: int | None) -> Estimate:

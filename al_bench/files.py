@@ -8,14 +8,19 @@ from pathlib import Path
 
 def replace_text(path: Path, text: str) -> None:
     """Write a whole file in one step: afterwards it is the old one or the new one, never a part."""
+    replace_bytes(path, text.encode())
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """See `replace_text`."""
     partial = path.with_name(f".{path.name}.partial")  # of one writer: a run directory is locked
     try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with partial.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except OSError:
+    except BaseException:  # Ctrl-C, too
         partial.unlink(missing_ok=True)
         raise
 

@@ -18,15 +18,15 @@ from al_bench.training import Training
 REPEATS = 5
 EPOCHS = 5
 SHARES = {  # of PyTorch's operators, by what they are for
-    "matrix products": ("aten::mm", "aten::addmm"),
+    "products": ("aten::mm", "aten::addmm"),
     "Adam": ("aten::_fused_adam_", "aten::_foreach_add_"),
-    "mini-batches": ("aten::index_select", "aten::index", "aten::copy_", "aten::_to_copy", "aten::mul_", "aten::add_"),
+    "gathering": ("aten::index_select", "aten::index", "aten::copy_", "aten::_to_copy", "aten::mul_", "aten::add_"),
     "ReLU": ("aten::clamp_min_", "aten::threshold_backward", "aten::clamp_min"),
 }
 LATE_ROUNDS = {  # inputs, classes, whether they are images, width, mini-batch, learning rate, labels
-    "letter 16-1024-26": ((16,), 26, False, 1024, 128, 1e-4, 8_100),
-    "RandomRBF 10-1024-5": ((10,), 5, False, 1024, 128, 1e-4, 16_100),
-    "MNIST 784-256-10": ((1, 28, 28), 10, True, 256, 64, 1e-3, 30_100),
+    "letter": ((16,), 26, False, 1024, 128, 1e-4, 8_100),
+    "RandomRBF": ((10,), 5, False, 1024, 128, 1e-4, 16_100),
+    "MNIST": ((1, 28, 28), 10, True, 256, 64, 1e-3, 30_100),
 }
 
 

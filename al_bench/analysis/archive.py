@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from al_bench.analysis.results import identity_of_path, is_finished, run_directories
 from al_bench.errors import ResultsError
+from al_bench.files import replace_bytes
 
 Files = Mapping[str, bytes]
 """Of a run directory, by name."""
@@ -62,7 +63,7 @@ def pack(folder: Path, archive: Path) -> Moved:
                 packed[name], added[name] = files, path
         if not packed:
             raise ResultsError(f"{folder}: there is no finished run in it")
-        _write(packed, archive)
+        replace_bytes(archive, _archived(packed))
     return Moved(len(added), len(packed), tuple(left))
 
 
@@ -96,21 +97,15 @@ def restore(archive: Path, folder: Path) -> Moved:
     return Moved(len(runs) - len(there), len(runs), unfinished)
 
 
-def _write(packed: Mapping[str, Files], archive: Path) -> None:
-    partial = archive.with_name(f".{archive.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            with lzma.open(file, "wb") as compressed, tarfile.open(fileobj=compressed, mode="w") as tar:
-                for name, files in sorted(packed.items()):
-                    for each, content in sorted(files.items()):
-                        member = tarfile.TarInfo(f"{name}/{each}")
-                        member.size = len(content)
-                        tar.addfile(member, BytesIO(content))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(archive)
-    finally:
-        partial.unlink(missing_ok=True)
+def _archived(runs: Mapping[str, Files]) -> bytes:
+    content = BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        for name, files in sorted(runs.items()):
+            for file, text in sorted(files.items()):
+                member = tarfile.TarInfo(f"{name}/{file}")
+                member.size = len(text)
+                tar.addfile(member, BytesIO(text))
+    return lzma.compress(content.getvalue())
 
 
 def _read(archive: Path) -> Mapping[str, Files]:

@@ -75,7 +75,7 @@ def draw_penalty_matrix(penalty: PenaltyMatrix, path: Path) -> list[Path]:
         figure.text(
             0.5, (below - 0.1) / height, _plain("\n".join(caption)), ha="center", va="top", fontsize=8, color="0.35"
         )
-        return _saved(figure, path)
+        return saved(figure, path)
 
 
 def draw_curves(
@@ -116,7 +116,7 @@ def draw_curves(
         figure.axes[0].set_ylabel(name)
         figure.axes[-1].legend(**BESIDE)
         figure.suptitle(_plain(setting), fontsize=11)
-        return _saved(figure, path)
+        return saved(figure, path)
 
 
 def draw_distributions(
@@ -140,7 +140,7 @@ def draw_distributions(
         axes.set_ylabel("share of comparisons")
         axes.set_title(_plain(group_name(group)), fontsize=11)
         axes.legend(**BESIDE)
-        return _saved(figure, path)
+        return saved(figure, path)
 
 
 def draw_gains(mean_areas: pd.DataFrame, path: Path, looks_of: Mapping[str, Look] | None = None) -> list[Path]:
@@ -172,7 +172,7 @@ def draw_gains(mean_areas: pd.DataFrame, path: Path, looks_of: Mapping[str, Look
         axes.set_ylim(len(settings) - 0.5, -0.5)
         axes.set_xlabel("mean accuracy over the budget, minus Random's (95 % BCa)")
         axes.legend(**BESIDE)
-        return _saved(figure, path)
+        return saved(figure, path)
 
 
 def draw_ranks(
@@ -200,7 +200,7 @@ def draw_ranks(
             f"critical difference {ranks.critical_difference:.2f}: strategies on a bar do not differ significantly",
             fontsize=10,
         )
-        return _saved(figure, path, formats)
+        return saved(figure, path, formats)
 
 
 def draw_by_setting(
@@ -222,7 +222,7 @@ def draw_by_setting(
             axes.set_xscale("log")
         axes.set_xlabel(name)
         axes.legend(**BESIDE)
-        return _saved(figure, path)
+        return saved(figure, path)
 
 
 def _draw_curve(axes: Axes, curve: pd.DataFrame, strategy: str, look: Look) -> None:
@@ -259,14 +259,14 @@ def _plain(name: str) -> str:
     return str(name).replace("$", r"\$")
 
 
-def _saved(figure: Figure, path: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+def saved(figure: Figure, path: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Whole files or none, in every format."""
-    saved = []
+    paths = []
     for suffix in formats:
         partial = path.with_name(f".{path.name}.{suffix}.partial")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a letter that the font lacks
             options: Any = QUICK_PNG if suffix == "png" else {}
             figure.savefig(partial, dpi=120, format=suffix, **options)
-        saved.append(partial.replace(path.with_name(f"{path.name}.{suffix}")))
-    return saved
+        paths.append(partial.replace(path.with_name(f"{path.name}.{suffix}")))
+    return paths

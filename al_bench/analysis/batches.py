@@ -1,0 +1,49 @@
+"""Batches of different strategies: how diverse, how uncertain, how dear; a row per batch of batch_diversity.py."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from al_bench.analysis.figures import STYLE, saved
+from al_bench.analysis.style import looks
+
+PANELS = {
+    "test_accuracy": "test accuracy",
+    "log_det": "log-determinant of the Gram matrix (nats)",
+    "mean_norm": "mean norm of the gradient embeddings",
+    "seconds": "seconds of a choice",
+}
+
+
+def draw_batches(batches: pd.DataFrame, path: Path) -> list[Path]:
+    """The `PANELS` by number of labels, as `path`.png and `path`.pdf: means over seeds, and standard errors."""
+    strategies = list(dict.fromkeys(batches["strategy"]))
+    looks_of = looks(strategies)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10.5, 7), layout="constrained")
+        for axes, (column, name) in zip(figure.subplots(2, 2).flat, PANELS.items(), strict=True):
+            for strategy in strategies:
+                look, label = looks_of[strategy], strategy if column == "test_accuracy" else None
+                wide = batches[batches["strategy"] == strategy].pivot_table(column, "num_labelled", "seed")
+                mean, error = wide.mean(axis=1), wide.sem(axis=1)
+                axes.plot(mean.index, mean, look.dash, color=look.colour, marker=look.marker, markersize=4, label=label)
+                axes.fill_between(mean.index, mean - error, mean + error, color=look.colour, alpha=0.15, linewidth=0)
+            axes.set_xlabel("labelled examples")
+            axes.set_title(name, fontsize=10)
+            if column == "seconds":
+                axes.set_yscale("log")
+        figure.axes[0].legend(frameon=False, fontsize=9, handlelength=3.5)
+        return saved(figure, path)
+
+
+def batches_table(batches: pd.DataFrame) -> pd.DataFrame:
+    """Means over the batches of a run, and standard errors over seeds."""
+    of_runs = batches.groupby(["strategy", "seed"], sort=False)[list(PANELS)].mean()
+    means, errors = (getattr(of_runs.groupby("strategy", sort=False), name)() for name in ("mean", "sem"))
+    texts = {
+        title: [f"{mean:.4g} ± {error:.2g}" for mean, error in zip(means[column], errors[column], strict=True)]
+        for column, title in PANELS.items()
+    }
+    return pd.DataFrame({"strategy": means.index, **texts})

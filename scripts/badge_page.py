@@ -1,0 +1,109 @@
+"""The page of the results on real data: README.md from badge.md.jinja."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+
+from al_bench.analysis.badge import claims, claims_table, penalties_by_setting
+from al_bench.analysis.batches import batches_table
+from al_bench.analysis.everything import Comparison, Everything
+from al_bench.analysis.penalty import PenaltyMatrix, setting_wins
+from al_bench.analysis.runs import State
+from al_bench.analysis.settings import PAPER_ORDER, file_name, group_name, rows_of, setting_names
+
+TEMPLATE = Path(__file__).with_name("badge.md.jinja")
+
+
+def page(
+    found: Everything,
+    comparison: Comparison,
+    matrices: Sequence[PenaltyMatrix],
+    incomplete: Sequence[str],
+    batches: pd.DataFrame | None,
+    discussion: str,
+) -> str:
+    """README.md.
+
+    Args:
+        found: what the runs say.
+        comparison: its own.
+        matrices: those that are drawn, the overall one first.
+        incomplete: settings that are left out, and why.
+        batches: as `scripts/batch_diversity.py` writes them.
+        discussion: the end of the page.
+    """
+    wins = setting_wins(found.rounds)
+    seconds = found.seconds.assign(setting=setting_names(found.seconds))
+    hours = found.rounds.groupby("dataset")[["fit_seconds", "query_seconds"]].sum().sum(axis=1) / 3600
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    environment.filters |= {"table": markdown, "group_name": group_name}
+    return environment.from_string(TEMPLATE.read_text()).render(
+        num_runs=sum(run.state is State.FINISHED for run in found.runs),
+        num_compared=len(matrices[0].settings),
+        settings=settings_table(found, comparison),
+        incomplete=incomplete,
+        penalties=penalties_by_setting(wins).reset_index(names="setting"),
+        groups=matrices[1:],
+        claims=claims_table(claims(wins, comparison.errors, batches)),
+        curves=[(curves.name, file_name("curves", curves.setting)) for curves in found.settings],
+        batches=None if batches is None else batches_table(batches),
+        num_batch_seeds=0 if batches is None else batches["seed"].nunique(),
+        **{
+            column: seconds.pivot_table(column, "setting", "strategy")[list(PAPER_ORDER)].reset_index()
+            for column in ("fit_seconds", "query_seconds")
+        },
+        hours=f"{hours.sum():.1f} ({', '.join(f'{name} {value:.1f}' for name, value in hours.items())})",
+        **provenance([start for run in found.runs for start in run.starts]),
+        discussion=discussion.rstrip(),
+    )
+
+
+def settings_table(found: Everything, comparison: Comparison) -> pd.DataFrame:
+    """What was run; of all rounds of a setting, the share that the epoch limit ended."""
+    budgets = {each.curves.name: each.budgets for each in comparison.settings}
+    rows = []
+    for curves in found.settings:
+        is_limit_hit = rows_of(found.rounds, curves.setting)["epoch_limit_hit"] == "True"
+        rows.append(
+            {
+                "setting": curves.name,
+                "seeds": len(curves.seeds),
+                "Random's labels": f"{curves.labels[0]:,} to {curves.labels[-1]:,}",
+                "compared at": ", ".join(f"{budget:,}" for budget in budgets[curves.name]) or "nothing",
+                "epoch limit hit": f"in {is_limit_hit.sum():,} of {len(is_limit_hit):,} rounds",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def provenance(starts: Sequence[dict[str, Any]]) -> dict[str, object]:
+    """Dates, machines, commits, versions and commands."""
+    days = sorted(str(start["time"])[:10] for start in starts)
+    versions = [{"Python": start["python"], **start["versions"]} for start in starts]
+    return {
+        "first_day": days[0],
+        "last_day": days[-1],
+        "devices": sorted({f"{start['device_name']} ({start['device']})" for start in starts}),
+        "commits": sorted({_commit(start) for start in starts}),
+        "versions": sorted({", ".join(f"{name} {number}" for name, number in each.items()) for each in versions}),
+        "commands": sorted({shlex.join(["al-bench", *start["command"][1:]]) for start in starts}),
+    }
+
+
+def _commit(start: dict[str, Any]) -> str:
+    """Of a start of a run; an installed package knows none."""
+    return str(start.get("commit", "unknown"))[:7] + (" with changes" if start.get("commit_clean") is False else "")
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A table; fractions to the right, with two digits."""
+    is_fraction = [pd.api.types.is_float_dtype(kind) for kind in table.dtypes]
+    lines = [map(str, table.columns), ("---:" if right else "---" for right in is_fraction)]
+    for row in table.itertuples(index=False):
+        texts = (f"{value:.2f}" if right else str(value) for value, right in zip(row, is_fraction, strict=True))
+        lines.append("" if text == "nan" else text for text in texts)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
