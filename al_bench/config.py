@@ -43,6 +43,7 @@ class Hyperparameters:
     width: PositiveInt = MISSING
     lr: PositiveFloat = MISSING
     minibatch_size: PositiveInt = MISSING
+    pretraining_epochs: PositiveInt = MISSING
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """One run: from a checked configuration to a finished run directory."""
 
 import logging
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -21,10 +22,13 @@ from al_bench.interfaces import Dataset, Network, RoundRecord, Strategy
 from al_bench.learner import Learner
 from al_bench.loop import active_learning
 from al_bench.parts import called, checked_arguments, checked_part, located
+from al_bench.pretraining import pretrained
 from al_bench.records import RunDirectory
 from al_bench.tracking import SafeTracker, Tracker
 from al_bench.training import Training
 from al_bench.workers import is_child, own_gpu
+
+FACTS = {"input_shape", "num_classes", "modalities"}  # of the data set, for models
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +98,7 @@ def run(
             num_classes=dataset.num_classes,
             num_dimensions=num_dimensions,
         )
+        learner = pretrained(learner, network, data, config, Path(config["output_dir"], config["name"]))
         if config["storage_device"] == "auto":
             dataset = dataset.to(parts.device)
         rounds = active_learning(
@@ -135,8 +140,17 @@ def _recorded(
 
 
 def _learner(network: Callable[..., Network], training: Training, device: str, dataset: Dataset) -> Learner:
-    shapes = {"input_shape": dataset.input_shape, "num_classes": dataset.num_classes}
-    return Learner(partial(called, "model", network, **shapes), training, device, dataset.normalisation)
+    build = partial(called, "model", network, **facts_of(dataset))
+    return Learner(build, training, device, dataset.normalisation)
+
+
+def facts_of(dataset: Dataset) -> dict[str, Any]:
+    """What a model may ask to be told of the data set; inputs of one kind are one modality, `inputs`."""
+    return {
+        "input_shape": dataset.input_shape,
+        "num_classes": dataset.num_classes,
+        "modalities": dataset.modalities or {"inputs": math.prod(dataset.input_shape)},
+    }
 
 
 def _tried(
@@ -205,7 +219,7 @@ def checked_model(node: Any) -> tuple[Callable[..., Network], Training]:
     """A model's node holds the arguments of its network and of `Training`."""
     network = located("model", node)
     given = {key: value for key, value in node.items() if key != "_target_"}
-    arguments = checked_arguments("model", [network, Training], given, facts={"input_shape", "num_classes"})
+    arguments = checked_arguments("model", [network, Training], given, facts=FACTS)
     of_training = {field.name for field in fields(Training)} & arguments.keys()
     try:
         training = Training(**{key: arguments.pop(key) for key in of_training})

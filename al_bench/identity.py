@@ -113,8 +113,16 @@ def flattened(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def canonical(value: Any) -> str:
     """One spelling per value: 1.0 is 1, 1e-3 is 0.001; a text that reads like another value is quoted."""
     if isinstance(value, str):
-        return json.dumps(value) if _reads_as_json(value) else value
-    return json.dumps(_with_whole_floats_as_ints(value), separators=(",", ":"), default=str)
+        return json.dumps(value) if value.startswith("[") or _reads_as_json(value) else value
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_canonical_item, value))}]"
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    return json.dumps(whole, separators=(",", ":"), default=str)
+
+
+def _canonical_item(value: Any) -> str:
+    """Of a list: a text with what separates items is quoted as well."""
+    return json.dumps(value) if isinstance(value, str) and set(value) & set(',[]"') else canonical(value)
 
 
 def _reads_as_json(text: str) -> bool:
@@ -125,14 +133,6 @@ def _reads_as_json(text: str) -> bool:
     return True
 
 
-def _with_whole_floats_as_ints(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, list | tuple):
-        return [_with_whole_floats_as_ints(each) for each in value]
-    return value
-
-
 def _relevant(group: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: value for key, value in config[group].items() if f"{group}.{key}" != READ_BY_MODELS}
 
@@ -140,8 +140,13 @@ def _relevant(group: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
 def _differences(node: Mapping[str, Any], default: Mapping[str, Any]) -> list[str]:
     ours, theirs = dict(flattened(node)), dict(flattened(default))
     changed = [f"{key}={canonical(ours[key])}" for key in ours if key not in theirs or ours[key] != theirs[key]]
-    removed = [f"~{key}" for key in theirs if key not in ours and not any(k.startswith(f"{key}.") for k in ours)]
+    removed = [f"~{key}" for key in theirs if key not in ours and not _is_replaced(key, ours)]
     return sorted(changed + removed)
+
+
+def _is_replaced(key: str, leaves: Mapping[str, Any]) -> bool:
+    """Whether a mapping stands where this leaf was, or a leaf where a mapping around it was."""
+    return any(leaf.startswith(f"{key}.") or key.startswith(f"{leaf}.") for leaf in leaves)
 
 
 def _label(parts: list[str]) -> str:

@@ -4,8 +4,8 @@ Shapes: N examples, U unlabelled, L labelled, B queried, C classes, D dimensions
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Flag, auto
 from typing import Any, Literal
 
@@ -73,12 +73,17 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The training pool, the test set, and what models need to know of them."""
+    """The training pool, the test set, and what models need to know of them.
+
+    Multi-modal inputs are (N, D), the modalities side by side: `modalities` names them in their order, with the number
+    of columns of each; it is empty for inputs of one kind.
+    """
 
     train: Examples
     test: Examples
     num_classes: int
     normalisation: Normalisation | None = None
+    modalities: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -91,9 +96,14 @@ class Dataset:
 
 
 class Network(nn.Module, ABC):
-    """A classifier: `embed`, then the last linear layer `head`."""
+    """A classifier: `embed`, then the last linear layer `head`.
+
+    One that says `is_pretrained` learns from the whole pool without labels, in `pretrain`, once per seed: what comes of
+    it is what the network of every round starts from, all but the head.
+    """
 
     head: nn.Linear
+    is_pretrained: bool = False
 
     @abstractmethod
     def embed(self, inputs: Tensor) -> Tensor:
@@ -103,6 +113,14 @@ class Network(nn.Module, ABC):
         """Inputs (N, ...) -> logits (N, C)."""
         logits: Tensor = self.head(self.embed(inputs))
         return logits
+
+    def pretrain(self, inputs: Tensor) -> None:
+        """Inputs of the whole pool (N, ...), float32 and normalised -> better weights; random numbers are torch's.
+
+        Raises:
+            TrainingError: if a weight is not finite.
+        """
+        raise NotImplementedError(f"{type(self).__name__} says is_pretrained but has no pretrain")
 
 
 @dataclass(frozen=True)
@@ -160,13 +178,15 @@ class Strategy(ABC):
 
     One that learns between rounds keeps what it learned in `state_dict`, so that a killed run goes on. What the
     network is trained with is the strategy's as well: `objective`, and `unlabelled_term` if there is one. With
-    `measures_pool` every round records what its network says of the unlabelled examples.
+    `measures_pool` every round records what its network says of the unlabelled examples. With `measures_without_term`
+    that network only chooses: accuracies, losses and epochs are those of another, trained without the term.
     """
 
     needs: Needs = Needs.NONE
     objective: Objective = staticmethod(cross_entropy)
     unlabelled_term: UnlabelledTerm | None = None
     measures_pool: bool = False
+    measures_without_term: bool = False
 
     def check(self, *, pool_size: int, batch_size: int, num_classes: int, num_dimensions: int) -> None:  # noqa: B027
         """Before anything is trained: ConfigError for what cannot work with so many examples, classes C and D."""

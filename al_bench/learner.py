@@ -2,9 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import repeat
 
@@ -24,7 +24,7 @@ from al_bench.steps import AutogradStep, MLPStep, Step
 from al_bench.stopping import StoppingRule, TrainAccuracy, ValidationLoss
 from al_bench.trained import Preparation, Trained, loss_of, outputs_of
 from al_bench.training import Training
-from al_bench.unlabelled import Term, Unlabelled, UnlabelledSteps
+from al_bench.unlabelled import PART_SIZE, Term, Unlabelled, UnlabelledSteps
 
 MEMORY = "can't allocate memory"  # what PyTorch says of it on the CPU
 
@@ -38,12 +38,30 @@ class Learner:
         training: how to train it.
         device: where to train it.
         normalisation: of uint8 inputs.
+        weights: by name, those that every new network starts from; the others are random.
     """
 
     build: Callable[[], Network]
     training: Training
     device: str = "cpu"
     normalisation: Normalisation | None = None
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def pretrained(self, inputs: Tensor, seed: int) -> "Learner":
+        """One whose networks start from what pre-training on the pool's inputs (N, ...) has learned, all but the head.
+
+        It does nothing for networks that are not pre-trained.
+
+        Raises:
+            TrainingError: if a weight is not finite.
+        """
+        if self.weights or not (network := self._new_network(seed, 0)).is_pretrained:
+            return self
+        network.to(self.device)
+        with torch_seeded(seed, Stream.PRETRAIN, 0, self.device):
+            network.pretrain(self._prepare.inputs(inputs))
+        weights = network.state_dict()
+        return replace(self, weights={name: weights[name] for name in weights if not name.startswith("head.")})
 
     def fit(
         self,
@@ -111,6 +129,8 @@ class Learner:
     def _new_network(self, seed: int, round: int) -> Network:
         with torch_seeded(seed, Stream.WEIGHTS, round):
             network = self.build()
+        if self.weights:
+            network.load_state_dict({**network.state_dict(), **self.weights})
         network.to(self.device)
         if self.training.channels_last:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -183,7 +203,7 @@ class Learner:
             prepare=self._prepare,
             augment=partial(crop_flip, rng=rng) if self.training.augmentation == "crop_flip" else None,
             precision=self._precision,
-            part_size=self.training.minibatch_size,
+            part_size=max(self.training.minibatch_size, PART_SIZE),
         )
 
     def _stopping_rule(self, labelled: Examples, validation: Examples | None) -> StoppingRule:

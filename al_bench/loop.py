@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,7 @@ def active_learning(
         TrainingError: if a loss is not finite.
     """
     check_dataset(dataset)
+    learner = learner.pretrained(dataset.train.inputs, seed)
     budget = _checked_budget(len(dataset.train), num_initial, num_validation, budget)
     pool, indices = _drawn(dataset.train, num_initial, num_validation, seed)
     validation = pool.validation()
@@ -97,35 +99,32 @@ def active_learning(
                 "those of a run that was asked for all at once",
                 *(round, len(batch.indices)),
             )
-        trained = learner.fit(
-            pool.labelled(),
-            strategy.objective,
-            seed=seed,
-            round=round,
-            validation=validation,
-            unlabelled=_unlabelled(pool, strategy.unlabelled_term),
-        )
+        fit = partial(learner.fit, pool.labelled(), strategy.objective, seed=seed, round=round, validation=validation)
+        unlabelled = _unlabelled(pool, strategy.unlabelled_term)
+        trained = fit(unlabelled=unlabelled)
+        is_other_measured = strategy.measures_without_term and unlabelled is not None
         start = time.perf_counter()
         is_pool_measured = strategy.measures_pool and pool.num_labelled < len(pool)
         outputs = pool_outputs(pool, trained, strategy) if is_pool_measured else None
         measuring_seconds = time.perf_counter() - start
         if not is_committed:
-            test = trained.evaluate(dataset.test)
+            to_measure = fit() if is_other_measured else trained
+            test = to_measure.evaluate(dataset.test)
             if not math.isfinite(test.loss):
                 raise TrainingError(f"round {round}: the test loss is {test.loss}; {DIVERGED}")
             yield RoundRecord(
                 round=round,
                 batch=batch,
                 num_labelled=pool.num_labelled,
-                train_accuracy=trained.train_accuracy,
+                train_accuracy=to_measure.train_accuracy,
                 test=test,
-                num_epochs=trained.num_epochs,
-                epoch_limit_hit=trained.epoch_limit_hit,
-                fit_seconds=trained.fit_seconds,
+                num_epochs=to_measure.num_epochs,
+                epoch_limit_hit=to_measure.epoch_limit_hit,
+                fit_seconds=to_measure.fit_seconds,
                 query_seconds=query_seconds,
                 class_counts=tuple(np.bincount(batch.targets, minlength=dataset.num_classes).tolist()),
                 num_validation=num_validation,
-                validation=None if validation is None else trained.evaluate(validation),
+                validation=None if validation is None else to_measure.evaluate(validation),
                 unlabelled=None if outputs is None else measured(outputs, pool, dataset.num_classes, round),
                 strategy_state=strategy.state_dict(),
             )
@@ -135,6 +134,8 @@ def active_learning(
         start = time.perf_counter()
         indices = query(pool, trained, strategy, size, dataset.num_classes, seed=seed, round=round, outputs=outputs)
         query_seconds = measuring_seconds + time.perf_counter() - start
+        if is_other_measured:
+            query_seconds += trained.fit_seconds
 
 
 def _unlabelled(pool: Pool, term: UnlabelledTerm | None) -> Unlabelled | None:

@@ -1,7 +1,7 @@
 """Parts of the configuration (nodes with a `_target_`): checked against their constructors, then built.
 
 A part's arguments come from its node, except for the facts that al_bench passes in itself, by name: `data_dir` and
-`rng` to a data set, `input_shape` and `num_classes` to a model.
+`rng` to a data set, `input_shape`, `num_classes` and `modalities` (the number of columns of each, by name) to a model.
 """
 
 import collections.abc
@@ -91,7 +91,8 @@ def checked_value(path: str, hint: Any, value: Any) -> Any:
         elif problem["type"] == "needs_python_object":
             problem["msg"] = f"is a part itself; choose it as {path.partition('.')[0]}@{path}=..."
         inner = "".join(f"[{place}]" for place in problem["loc"] if isinstance(place, int))
-        messages = [f"{each['msg'][0].lower()}{each['msg'][1:]}" for each in (problem, *error.errors()[1:])]
+        texts = [each["msg"].removeprefix("Value error, ") for each in (problem, *error.errors()[1:])]
+        messages = [f"{text[0].lower()}{text[1:]}" for text in texts]
         raise ConfigError(f"{path}{inner}={_shown(value)}: {', or '.join(dict.fromkeys(messages))}") from None
 
 

@@ -24,6 +24,7 @@ class Stream(IntEnum):
     QUERY = 6
     LAYERS = 7  # dropout and the like, in training
     VALIDATION = 8
+    PRETRAIN = 9
 
 
 def generator(seed: int, stream: Stream, round: int = 0) -> np.random.Generator:

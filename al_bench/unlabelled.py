@@ -18,6 +18,7 @@ from al_bench.transfer import to_device
 Term = Callable[[Tensor], Tensor]
 """labelled inputs of a step -> its weighted term (), after the gradient of that was added to the parameters'."""
 
+PART_SIZE = 256  # unlabelled examples in memory at once, unless mini-batches are larger
 NUM_KEPT = 1 / 4  # a class has taken over if the others keep less than this of their share among the labels
 
 

@@ -90,7 +90,10 @@ BEFORE_ANY_DATA = [
         "+dataset.hyperparameters.widht=3",
         "dataset.hyperparameters.widht=3: there is no such key; did you mean 'width'?",
     ),
-    ("dataset.hyperparameters=3", "dataset.hyperparameters=3: must hold the keys width, lr, minibatch_size"),
+    (
+        "dataset.hyperparameters=3",
+        "dataset.hyperparameters=3: must hold the keys width, lr, minibatch_size, pretraining_epochs",
+    ),
     ("strategy=glob(nope*)", "strategy=glob(nope*): nothing matches"),
     ("seed=range(0)", "seed=range(0): nothing matches"),
 ]
@@ -129,7 +132,7 @@ INPUTS, TARGETS = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) %
         ({"inputs": np.where(INPUTS > 2, np.nan, INPUTS), "targets": TARGETS}, [], "missing or infinite inputs"),
         ({"inputs": np.where(INPUTS > 2, np.inf, INPUTS), "targets": TARGETS}, [], "missing or infinite inputs"),
         ({"inputs": INPUTS}, [], "has the arrays ['inputs']; it needs `inputs` (N, ...) and `targets` (N,)"),
-        ({"inputs": INPUTS, "targets": TARGETS[:50]}, [], "60 inputs but 50 targets"),
+        ({"inputs": INPUTS, "targets": TARGETS[:50]}, [], "inputs has 60 rows but targets has 50"),
         ({"inputs": INPUTS, "targets": TARGETS / 2}, [], "targets is float64 of shape (60,); it must be integers"),
         ({"inputs": INPUTS * 1e30, "targets": TARGETS}, ["model.optimizer._target_=torch.optim.SGD"], "round 0, epoch"),
     ],

@@ -48,6 +48,10 @@ def test_a_choice_alone_is_its_own_label():
         ({"model__extra": "true"}, "mlp,extra=%22true%22"),
         ({"model__optimizer__betas": [0, 0.90]}, "mlp,optimizer.betas=[0,0.9]"),
         ({"model__optimizer__betas": [0.0, 0.9]}, "mlp,optimizer.betas=[0,0.9]"),
+        ({"model__extra": ["fourier", "zernike"]}, "mlp,extra=[fourier,zernike]"),
+        ({"model__extra": ["fourier,zernike"]}, "mlp,extra=[%22fourier,zernike%22]"),
+        ({"model__extra": "[fourier,zernike]"}, "mlp,extra=%22[fourier,zernike]%22"),
+        ({"model__extra": [["a", "1"], [True, None]]}, "mlp,extra=[[a,%221%22],[true,null]]"),
     ],
 )
 def test_a_label_names_what_differs_from_the_choice_in_canonical_form(changes, label):
@@ -58,6 +62,12 @@ def test_a_value_that_becomes_a_mapping_is_not_said_to_be_gone():
     default = {**DEFAULT, "model": {**DEFAULT["model"], "schedule": None}}
     config = {**DEFAULT, "model": {**DEFAULT["model"], "schedule": {"step": 3}}}
     assert identity_of(config, default, CHOICES).model == "mlp,schedule.step=3"
+
+
+def test_of_a_mapping_that_becomes_a_value_the_value_is_said():
+    default = {**DEFAULT, "model": {**DEFAULT["model"], "schedule": {"step": 3, "rate": 2}}}
+    config = {**DEFAULT, "model": {**DEFAULT["model"], "schedule": None}}
+    assert identity_of(config, default, CHOICES).model == "mlp,schedule=null"
 
 
 def test_what_a_choice_has_and_a_run_has_not_is_named_too():

@@ -1,5 +1,6 @@
 """The contract of every model in conf/model, and what each is."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,12 +12,14 @@ from torch import nn
 
 from al_bench.config import CONF
 from al_bench.errors import ConfigError, InputsError
-from al_bench.experiment import checked_model
+from al_bench.experiment import checked_model, facts_of
 from al_bench.interfaces import Dataset, Examples, Network, Normalisation, cross_entropy
 from al_bench.learner import Learner
+from al_bench.models.fusion import Fusion
 from al_bench.models.mlp import MLP
 from al_bench.models.resnet import ResNet
 from al_bench.models.vgg import VGG
+from al_bench.parts import called
 from al_bench.seeding import Stream, torch_seeded
 from al_bench.torchvision import torchvision_module
 from al_bench.training import Training
@@ -24,6 +27,7 @@ from tests.conftest import blobs
 
 README = (CONF.parent / "README.md").read_text()
 OPTIONS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+FLATTENING = {"mlp", "fusion", "dbn"}
 ADAM = partial(torch.optim.Adam, lr=1e-3)
 
 
@@ -47,14 +51,14 @@ def learner(dataset: Dataset, option: str, *overrides: str) -> Learner:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         node = OmegaConf.to_container(compose("config", [f"model={option}", *overrides]).model, resolve=True)
     network, training = checked_model(node)
-    build = partial(network, input_shape=dataset.input_shape, num_classes=dataset.num_classes)
+    build = partial(called, "model", network, **facts_of(dataset))
     return Learner(build, training, normalisation=dataset.normalisation)
 
 
 def settings() -> list[tuple[str, Dataset]]:
-    """Every model on every kind of inputs that it takes; the mlp takes all."""
-    flat, small = blobs(), images(size=8)
-    return [(option, data) for option in OPTIONS for data in ([flat, small] if option == "mlp" else [images()])]
+    """Every model on every kind of inputs that it takes; those that flatten them take all."""
+    several = [blobs(), images(size=8), replace(blobs(), modalities={"a": 2, "b": 3})]
+    return [(option, data) for option in OPTIONS for data in (several if option in FLATTENING else [images()])]
 
 
 @pytest.mark.parametrize(("option", "dataset"), settings())
@@ -80,8 +84,8 @@ class TestEveryModel:
 
     def test_it_learns(self, option, dataset):
         overrides = ["model.minibatch_size=4", "model.max_epochs=8", "model.stop_at_train_accuracy=null"]
-        if option == "mlp":
-            overrides += ["model.max_epochs=40"]
+        if option in FLATTENING:
+            overrides += ["model.max_epochs=200"]
         trained = learner(dataset, option, *overrides).fit(dataset.train, cross_entropy, seed=0, round=0)
         assert trained.train_accuracy > 0.9
         assert trained.evaluate(dataset.test).accuracy > 0.5 > 1 / dataset.num_classes
@@ -115,6 +119,16 @@ def test_hyperparameters_are_the_papers_by_data_set(dataset, width, lr, minibatc
             assert (model.augmentation, model.gradient_clamp, model.lr_schedule) == ("none", None, None)
             if option == "mlp":
                 assert model.width == width
+
+
+def test_fusion_has_an_encoder_for_each_modality():
+    network = Fusion({"a": 2, "b": 3}, 4, encoder_width=6, width=7)
+    inputs = torch.randn(8, 5, generator=torch.Generator().manual_seed(0))
+    a, b = network.encoders
+    encoded = torch.cat([a(inputs[:, :2]).clamp(min=0), b(inputs[:, 2:]).clamp(min=0)], dim=1)
+    assert torch.allclose(network.embed(inputs), network.joint(encoded).clamp(min=0))
+    shapes = [tuple(layer.weight.shape) for layer in (a, b, network.joint, network.head)]
+    assert shapes == [(6, 2), (6, 3), (7, 12), (4, 7)]
 
 
 def test_the_training_of_the_published_code_is_a_choice():
@@ -264,12 +278,15 @@ def save_images(folder, shape: tuple[int, ...]) -> str:
     ("arguments", "message"),
     [
         (("dataset=digits", "model=resnet"), "model=resnet cannot be used for inputs of shape (64,): images"),
-        (("dataset=digits", "model=resnet"), "models that can: mlp\n"),
+        (("dataset=digits", "model=resnet"), "models that can: dbn, fusion, mlp\n"),
         (
             ("dataset=digits", "model=vgg", "model.depth=16"),
             "model=vgg,depth=16 cannot be used for inputs of shape (64,)",
         ),
-        (("dataset=arrays", "model=vgg"), "32 x 32 pixels or more are needed; models that can: mlp, resnet\n"),
+        (
+            ("dataset=arrays", "model=vgg"),
+            "32 x 32 pixels or more are needed; models that can: dbn, fusion, mlp, resnet\n",
+        ),
         (("dataset=digits", "model.augmentation=crop_flip"), "augmentation=crop_flip: the inputs have shape (64,)"),
     ],
 )
@@ -289,7 +306,7 @@ def test_a_broken_model_beside_the_one_that_is_asked_for_is_not_suggested(cli, t
     (tmp_path / "own_models.py").write_text("def Asserting(input_shape, num_classes):\n    assert False\n")
     result = cli("--config-dir", "conf", "dataset=digits", "model=resnet")
     assert (result.code, result.out) == (1, "")
-    assert result.err.endswith("images (channels, height, width) are needed; models that can: mlp\n")
+    assert result.err.endswith("images (channels, height, width) are needed; models that can: dbn, fusion, mlp\n")
 
 
 def test_a_run_on_images(cli, tmp_path):
@@ -311,5 +328,5 @@ def test_the_readme_counts_the_parameters(option):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         model = compose("config", ["dataset=cifar10", f"model={option}"]).model
         network, _ = checked_model(OmegaConf.to_container(model, resolve=True))
-    built = network(input_shape=(3, 32, 32), num_classes=10)
+    built = called("model", network, input_shape=(3, 32, 32), num_classes=10, modalities={"inputs": 3072})
     assert f"| {sum(parameter.numel() for parameter in built.parameters()):,} |" in row

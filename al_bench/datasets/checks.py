@@ -19,6 +19,7 @@ def check_dataset(dataset: Dataset) -> None:
             f"inputs of the training pool have shape {dataset.input_shape}, those of the test set "
             f"{tuple(dataset.test.inputs.shape[1:])}; they must be the same"
         )
+    _check_modalities(dataset)
     counts_C = dataset.train.targets.bincount(minlength=dataset.num_classes)
     missing = torch.nonzero(counts_C == 0).flatten().tolist()
     if missing:
@@ -26,13 +27,22 @@ def check_dataset(dataset: Dataset) -> None:
 
 
 def digest(dataset: Dataset) -> str:
-    """A hash of the inputs and targets of both parts, in their order: two data sets of one digest are the same."""
+    """A hash of inputs, in their order, targets and modalities: two data sets of one digest are the same."""
     hashed = hashlib.blake2b(digest_size=16)
     for examples in (dataset.train, dataset.test):
         for tensor in (examples.inputs, examples.targets):
             hashed.update(repr((tensor.dtype, tuple(tensor.shape))).encode())
             hashed.update(tensor.contiguous().numpy().data)
+    if dataset.modalities:
+        hashed.update(repr(list(dataset.modalities.items())).encode())
     return hashed.hexdigest()
+
+
+def _check_modalities(dataset: Dataset) -> None:
+    columns = list(dataset.modalities.values())
+    if columns and (min(columns) < 1 or dataset.input_shape != (sum(columns),)):
+        listed = ", ".join(f"{name} {number}" for name, number in dataset.modalities.items())
+        raise DataError(f"the modalities have {listed} columns, but the inputs have shape {dataset.input_shape}")
 
 
 def _check_examples(name: str, examples: Examples, num_classes: int) -> None:

@@ -92,7 +92,7 @@ def _acquire(lock: int, name: str) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        log.warning("%s: waiting for another process that is fetching it", name)
+        log.warning("%s: waiting for another process that is at it", name)
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 

@@ -2,14 +2,12 @@
 
 import logging
 import warnings
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from al_bench.datasets.arff import read_arff
@@ -21,6 +19,9 @@ from al_bench.interfaces import Dataset
 from al_bench.ranges import Fraction, PositiveInt
 
 FORMAT = 1  # of the kept tables
+
+Table = dict[str, NDArray[Any]]
+"""`values` (N, K) float64, the names of the `columns` (K,), that of the `target`, and which file it was read from."""
 
 log = logging.getLogger(__name__)
 
@@ -54,39 +55,45 @@ def openml(
         max_pool_size: cap of the training pool.
         num_rows: of the whole table; another number is warned of.
     """
-    folder = data_dir / "openml"
-    table = _table(id, folder, md5, tuple(map(_stamp, (folder / f"{id}.arff", folder / f"{id}.npz"))))
+    table = read_table(id, data_dir / "openml", md5)
+    if num_rows is not None and len(table["values"]) != num_rows:
+        log.warning(
+            "OpenML %d has %s rows, but what is in %s has %s: results are not those of the whole table",
+            *(id, f"{num_rows:,}", (data_dir / "openml").absolute(), f"{len(table['values']):,}"),
+        )
+    targets, inputs_ND = classes_and_inputs(id, table, target)
+    return drawn_dataset(inputs_ND, targets, test_fraction, rng, max_pool_size, scale=scale)
+
+
+def read_table(id: int, folder: Path, md5: str | None = None) -> Table:
+    """A table from `folder`, or from OpenML, from which it is fetched once; the last ones are kept in memory."""
+    return _table(id, folder, md5, tuple(map(_stamp, (folder / f"{id}.arff", folder / f"{id}.npz"))))
+
+
+def classes_and_inputs(
+    id: int, table: Table, target: str | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Classes (N,) in 0 .. C-1 and the other columns (N, D) of a table; DataError unless the column `target` has such.
+
+    None for its own target.
+    """
     name = target or str(table["target"])
     columns = [str(column) for column in table["columns"]]
     if name not in columns:
         raise DataError(f"dataset.target={name}: OpenML {id} has no such column; {nearest(name, columns)}")
     is_target = np.array([column == name for column in columns])
     values_NK = table["values"]
-    if num_rows is not None and len(values_NK) != num_rows:
-        log.warning(
-            "OpenML %d has %s rows, but what is in %s has %s: results are not those of the whole table",
-            *(id, f"{num_rows:,}", (data_dir / "openml").absolute(), f"{len(values_NK):,}"),
-        )
     labels = values_NK[:, is_target][:, 0]
     if not (np.isfinite(labels).all() and (labels == labels.round()).all()):
         raise DataError(
             f"dataset.target={name}: column {name!r} of OpenML {id} holds missing or fractional values, not classes in "
             f"every row; mend the table, or choose another of {', '.join(columns)}"
         )
-    targets = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    dataset = drawn_dataset(values_NK[:, ~is_target], targets, test_fraction, rng, max_pool_size)
-    return _standardised(dataset) if scale else dataset
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64), values_NK[:, ~is_target]
 
 
-def _standardised(dataset: Dataset) -> Dataset:
-    std_D, mean_D = torch.std_mean(dataset.train.inputs, dim=0, correction=0)
-    std_D = torch.where(std_D > 0, std_D, 1.0)
-    train, test = (replace(part, inputs=(part.inputs - mean_D) / std_D) for part in (dataset.train, dataset.test))
-    return replace(dataset, train=train, test=test)
-
-
-@lru_cache(maxsize=2)
-def _table(id: int, folder: Path, md5: str | None, _stamps: tuple[object, ...]) -> dict[str, NDArray[Any]]:
+@lru_cache(maxsize=6)  # as many as one data set needs, and the runs of a sweep share
+def _table(id: int, folder: Path, md5: str | None, _stamps: tuple[object, ...]) -> Table:
     """As `_load`, once for files that have not changed: the runs of a sweep draw their splits from one table."""
     return _load(id, folder, md5)
 
@@ -99,7 +106,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
-def _load(id: int, folder: Path, md5: str | None) -> dict[str, NDArray[Any]]:
+def _load(id: int, folder: Path, md5: str | None) -> Table:
     """The kept table if it is of this ARFF file; else the ARFF file, or OpenML, read and kept."""
     arff, kept = folder / f"{id}.arff", folder / f"{id}.npz"
     digest = md5_of(arff) if arff.exists() else None
@@ -122,7 +129,7 @@ def _load(id: int, folder: Path, md5: str | None) -> dict[str, NDArray[Any]]:
     return table
 
 
-def _kept_table(path: Path, digest: str | None, md5: str | None) -> dict[str, NDArray[Any]] | None:
+def _kept_table(path: Path, digest: str | None, md5: str | None) -> Table | None:
     """The table kept of the ARFF file, whose digest this is; without a file, one fetched or of the expected md5."""
     try:
         table = read_npz(path)
@@ -154,7 +161,7 @@ def _fetch(id: int, folder: Path) -> tuple[pd.DataFrame, str]:
     return bunch.frame, bunch.target_names[0]
 
 
-def _encoded(id: int, frame: pd.DataFrame, target: str) -> dict[str, NDArray[Any]]:
+def _encoded(id: int, frame: pd.DataFrame, target: str) -> Table:
     """Every column as float64: numbers as they are, categories as codes in the order of their values.
 
     The order does not depend on whether the table came from a file or from OpenML: numeric if all values are

@@ -1,5 +1,8 @@
 """Drawing a training pool and a test set, and giving classes their numbers."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -50,11 +53,24 @@ def drawn_dataset(
     test_fraction: float,
     rng: np.random.Generator,
     max_pool_size: int | None = None,
+    *,
+    modalities: Mapping[str, int] | None = None,
+    scale: bool = False,
 ) -> Dataset:
-    """A data set that comes in one piece, split at random; targets are 0 .. C-1."""
+    """A data set that comes in one piece, split at random, `standardised` to `scale` it; targets are 0 .. C-1."""
     train, test = drawn_split(targets, test_fraction, rng, max_pool_size)
-    return Dataset(
+    dataset = Dataset(
         train=examples(inputs[train], targets[train]),
         test=examples(inputs[test], targets[test]),
         num_classes=int(targets.max()) + 1,
+        modalities=modalities or {},
     )
+    return standardised(dataset) if scale else dataset
+
+
+def standardised(dataset: Dataset) -> Dataset:
+    """Every column of the inputs with mean 0 and variance 1 over the training pool; a constant one is 0 there."""
+    std_D, mean_D = torch.std_mean(dataset.train.inputs, dim=0, correction=0)
+    std_D = torch.where(std_D > 0, std_D, 1.0)
+    train, test = (replace(part, inputs=(part.inputs - mean_D) / std_D) for part in (dataset.train, dataset.test))
+    return replace(dataset, train=train, test=test)

@@ -25,6 +25,8 @@ class Joint(Strategy):
         unlabelled_minibatch_size: unlabelled examples in each training step, or `all`: every epoch spreads the whole
             pool over its steps, as in the paper.
         ramp_epochs: the weight grows linearly over this many epochs; 0: it is whole from the first one.
+        measured: `joint`: the network that chooses; `labelled`: another one, trained on the labels alone, to tell what
+            the choices of joint training are worth without it.
     """
 
     measures_pool = True
@@ -35,6 +37,7 @@ class Joint(Strategy):
         entropy_weight: NonNegativeFloat = 0.1,
         unlabelled_minibatch_size: PositiveInt | Literal["all"] = 128,
         ramp_epochs: NonNegativeInt = 0,
+        measured: Literal["joint", "labelled"] = "joint",
     ) -> None:
         if not isinstance(query, Strategy):
             raise ValueError(f"query={query}: must be a strategy; say strategy@strategy.query=...")
@@ -45,6 +48,7 @@ class Joint(Strategy):
         self._rule = query
         self._entropy_weight = entropy_weight
         self._ramp_epochs = ramp_epochs
+        self.measures_without_term = measured == "labelled"
         self.needs = query.needs | Needs.LOGITS
         self.objective = query.objective
         self.unlabelled_term = query.unlabelled_term

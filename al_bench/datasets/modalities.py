@@ -1,0 +1,79 @@
+"""Modalities: a user's own multi-modal data in one `.npz` file."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Len
+from numpy.typing import NDArray
+from pydantic import AfterValidator
+
+from al_bench.datasets.npz import read_stored
+from al_bench.datasets.split import drawn_dataset, examples, standardised
+from al_bench.errors import DataError, nearest
+from al_bench.interfaces import Dataset
+from al_bench.ranges import Fraction
+
+LAYOUT = (
+    "`targets` (N,) and for each modality an array (N, ...) under its name, with `test_targets` and `test_<name>` for "
+    "each if the test set is not to be drawn"
+)
+
+
+def distinct(names: list[str]) -> list[str]:
+    """The names; ValueError if one stands there twice."""
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{', '.join(repeated)} is named more than once")
+    return names
+
+
+Names = Annotated[list[str], Len(1), AfterValidator(distinct)]
+
+
+def modalities(
+    path: str,
+    rng: np.random.Generator,
+    modalities: Names | None = None,
+    scale: bool = True,
+    test_fraction: Fraction = 0.2,
+) -> Dataset:
+    """Inputs (N, D): of each example the modalities side by side, each of them flattened.
+
+    Args:
+        path: of the file: `targets` (N,), integers or strings, and an array (N, ...) of numbers for each modality.
+        rng: draws the split, the same for any choice of modalities, unless the file has a test set.
+        modalities: which, in the order of their columns; None for all, in the order of the file.
+        scale: standardise every column over the training pool.
+        test_fraction: share of a test set that is drawn.
+
+    Raises:
+        DataError: if the file is not as it should be, or has no modality of such a name.
+    """
+    stored = read_stored(path, LAYOUT)
+    for name in modalities or ():
+        if name not in stored.train.inputs:
+            raise DataError(
+                f"dataset.modalities: {path} has no modality {name!r}; {nearest(name, stored.train.inputs)}"
+            )
+    names = modalities or list(stored.train.inputs)
+    inputs, columns = side_by_side({name: stored.train.inputs[name] for name in names})
+    if stored.test is None:
+        return drawn_dataset(inputs, stored.train.targets, test_fraction, rng, modalities=columns, scale=scale)
+    test_inputs, _ = side_by_side({name: stored.test.inputs[name] for name in names})
+    dataset = Dataset(
+        train=examples(inputs, stored.train.targets),
+        test=examples(test_inputs, stored.test.targets),
+        num_classes=stored.num_classes,
+        modalities=columns,
+    )
+    return standardised(dataset) if scale else dataset
+
+
+def side_by_side(inputs: Mapping[str, NDArray[np.generic]]) -> tuple[NDArray[np.float32], dict[str, int]]:
+    """Inputs (N, ...) by modality -> (N, D) and the number of columns of each; uint8 is scaled to 0 .. 1."""
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, which the checks find
+        parts = {name: array.reshape(len(array), -1).astype(np.float32) for name, array in inputs.items()}
+    for name, array in inputs.items():
+        if array.dtype == np.uint8:
+            parts[name] /= 255
+    return np.concatenate(list(parts.values()), axis=1), {name: part.shape[1] for name, part in parts.items()}

@@ -1,0 +1,105 @@
+"""A user's own `.npz` file: arrays of inputs, targets, and perhaps a test set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_bench.datasets.files import UNREADABLE, read_npz
+from al_bench.errors import DataError
+
+TEST = "test_"
+
+Arrays = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Inputs (N, ...), of one kind or more, by name, and targets (N,) in 0 .. C-1."""
+
+    inputs: Arrays
+    targets: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a file holds: the test set is None if it is to be drawn."""
+
+    train: Part
+    test: Part | None
+    num_classes: int
+
+
+def read_stored(path: str, layout: str) -> Stored:
+    """The file at `path`; DataError, which says that it needs `layout`, unless it is as it should be.
+
+    Targets are integers or strings; the classes are their sorted distinct values.
+    """
+    stored = _read(path, layout)
+    names = [key for key in stored if not key.startswith(TEST) and key != "targets"]
+    keys = [*names, "targets"]
+    has_test = any(key.startswith(TEST) for key in stored)
+    expected = {*keys, *(TEST + key for key in keys if has_test)}
+    if not names or expected != stored.keys():
+        raise DataError(f"dataset.path={path} has the arrays {sorted(stored)}; it needs {layout}")
+    _check(path, stored)
+    classes = np.unique(np.concatenate([stored[key] for key in ("targets", "test_targets") if key in stored]))
+    train, test = (
+        Part({name: stored[prefix + name] for name in names}, np.searchsorted(classes, stored[prefix + "targets"]))
+        if prefix + "targets" in stored
+        else None
+        for prefix in ("", TEST)
+    )
+    assert train is not None
+    if test is not None:
+        _check_test(path, stored)
+    return Stored(train, test, len(classes))
+
+
+def _read(path: str, layout: str) -> Arrays:
+    try:
+        return read_npz(Path(path))
+    except FileNotFoundError:
+        raise DataError(f"dataset.path={path}: no such file (looked for {Path(path).absolute()})") from None
+    except UNREADABLE as error:
+        raise DataError(
+            f"dataset.path={path}: not a readable .npz file ({error}); write it with numpy.savez, with {layout}"
+        ) from error
+
+
+def _check(path: str, stored: Arrays) -> None:
+    for key, array in stored.items():
+        is_target = key in ("targets", "test_targets")
+        right_kind = array.dtype.kind in ("iuUS" if is_target else "fiub")
+        right_shape = array.ndim == 1 if is_target else array.ndim >= 2
+        if not right_kind or not right_shape or array.size == 0:
+            needed = "integers or strings, shape (N,)" if is_target else "numbers, shape (N, ...)"
+            raise DataError(f"dataset.path={path}: {key} is {array.dtype} of shape {array.shape}; it must be {needed}")
+    kinds = {"text" if stored[key].dtype.kind in "US" else "numbers" for key in stored if key.endswith("targets")}
+    if len(kinds) > 1:
+        raise DataError(f"dataset.path={path}: targets and test_targets must both be integers or both be strings")
+    for key, array in stored.items():
+        targets = TEST * key.startswith(TEST) + "targets"
+        if len(array) != len(stored[targets]):
+            raise DataError(
+                f"dataset.path={path}: {key} has {len(array)} rows but {targets} has {len(stored[targets])}; row r of "
+                "each must be of the same example"
+            )
+
+
+def _check_test(path: str, stored: Arrays) -> None:
+    missing = np.setdiff1d(stored["test_targets"], stored["targets"])
+    if len(missing):
+        listed = ", ".join(map(str, missing))
+        raise DataError(f"dataset.path={path}: no example of class {listed} is in `targets`, the training pool")
+    for key, array in stored.items():
+        if key in ("targets", "test_targets") or key.startswith(TEST):
+            continue
+        shape, test_shape = array.shape[1:], stored[TEST + key].shape[1:]
+        if shape != test_shape:
+            raise DataError(
+                f"dataset.path={path}: an example of {key} has shape {shape}, one of {TEST}{key} {test_shape}; they "
+                "must be the same"
+            )

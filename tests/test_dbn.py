@@ -1,0 +1,331 @@
+"""Restricted Boltzmann machines against their definition, the deep belief network, and pre-training once per seed."""
+
+import itertools
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from al_bench import pretraining as pretraining_module
+from al_bench.errors import TrainingError
+from al_bench.interfaces import Dataset, cross_entropy
+from al_bench.learner import Learner
+from al_bench.loop import active_learning
+from al_bench.models.dbn import DBN
+from al_bench.models.rbm import RBM, Pretraining, trained_on
+from al_bench.seeding import Stream, torch_seeded
+from al_bench.strategies.random import Random
+from al_bench.strategies.uncertainty import Entropy
+from al_bench.training import Training
+from tests.conftest import blobs
+
+SHORT = Pretraining(num_epochs=3, minibatch_size=32)
+
+
+def machine(num_visible: int = 3, num_hidden: int = 2, *, is_real: bool = False, seed: int = 0) -> RBM:
+    """With weights that are not small."""
+    made = RBM(nn.Linear(num_visible, num_hidden), is_real=is_real)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in (made.layer.weight, made.layer.bias, made.visible_bias):
+            parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    return made
+
+
+def states(num_units: int) -> Tensor:
+    """All states of some binary units."""
+    return torch.tensor(list(itertools.product([0.0, 1.0], repeat=num_units)), dtype=torch.float64)
+
+
+def energy(of: RBM, visible: Tensor, hidden: Tensor) -> Tensor:
+    """E(v, h) of rows of v and h, as the module's docstring has it."""
+    W, c, b = (p.detach().double() for p in (of.layer.weight, of.layer.bias, of.visible_bias))
+    product = ((hidden @ W) * visible).sum(-1)
+    if of.is_real:
+        return ((visible - b) ** 2).sum(-1) / 2 - hidden @ c - product
+    return -visible @ b - hidden @ c - product
+
+
+def log_likelihood(of: RBM, visible: Tensor) -> float:
+    """The exact mean over rows; the partition function is a sum, of Gaussian integrals if the units are real-valued."""
+    hidden = states(of.layer.out_features)
+    free = torch.stack([-energy(of, visible, h.expand(len(visible), -1)) for h in hidden]).logsumexp(0)
+    W, c, b = (p.detach().double() for p in (of.layer.weight, of.layer.bias, of.visible_bias))
+    if of.is_real:
+        means = b + hidden @ W
+        constant = len(b) / 2 * np.log(2 * np.pi)
+        log_partition = (hidden @ c + (means**2 - b**2).sum(1) / 2).logsumexp(0) + constant
+    else:
+        log_partition = (hidden @ c + (hidden @ W + b).exp().log1p().sum(1)).logsumexp(0)
+    return float((free - log_partition).mean())
+
+
+@pytest.mark.parametrize("is_real", [False, True])
+def test_conditionals_are_those_of_the_energy(is_real):
+    of = machine(is_real=is_real)
+    visible, hidden = torch.rand(1, 3, generator=torch.Generator().manual_seed(1)), states(2)
+    weights = (-energy(of, visible.double().expand(4, -1), hidden)).softmax(0)
+    assert torch.allclose(of.hidden(visible)[0].double(), weights @ hidden, atol=1e-6)
+    if is_real:
+        values = torch.linspace(-12, 12, 4001, dtype=torch.float64)
+        for unit in range(3):  # they are independent given h
+            rows = torch.zeros(4001, 3, dtype=torch.float64)
+            rows[:, unit] = values
+            density = (-energy(of, rows, hidden[1].expand(4001, -1))).softmax(0)
+            mean = of.visible(hidden[1:2].float())[0, unit].item()
+            assert (density * values).sum().item() == pytest.approx(mean, abs=1e-5)
+    else:
+        rows = states(3)
+        weights = (-energy(of, rows, hidden[1].expand(8, -1))).softmax(0)
+        assert torch.allclose(of.visible(hidden[1:2].float())[0].double(), weights @ rows, atol=1e-6)
+
+
+@pytest.mark.parametrize("is_real", [False, True])
+def test_the_exact_log_likelihood_is_normalised(is_real):
+    """Of the reference: the probabilities of all v sum to 1."""
+    of = machine(1, 2, is_real=is_real)
+    rows = torch.linspace(-15, 15, 20_001, dtype=torch.float64)[:, None] if is_real else states(1)
+    probabilities = torch.tensor([np.exp(log_likelihood(of, row[None])) for row in rows])
+    assert probabilities.sum() * (30 / 20_000 if is_real else 1) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("is_real", [False, True])
+@pytest.mark.parametrize("num_gibbs_steps", [1, 3])
+def test_contrastive_divergence_is_that_of_a_loop(is_real, num_gibbs_steps):
+    of = machine(is_real=is_real)
+    visible = torch.rand(5, 3, generator=torch.Generator().manual_seed(1))
+    W, c, b = (p.detach().numpy() for p in (of.layer.weight, of.layer.bias, of.visible_bias))
+
+    def sigmoid(x):
+        return 1 / (1 + np.exp(-x))
+
+    torch.manual_seed(7)  # here and below, for the same draws
+    expected = [np.zeros_like(each) for each in (W, c, b)]
+    data = [sigmoid(W @ v + c) for v in visible.numpy()]
+    model_v, model_h = [*visible.numpy()], [*data]
+    for _ in range(num_gibbs_steps):
+        drawn = torch.rand(5, 2).numpy() < np.stack(model_h)
+        model_v = [b + h @ W if is_real else sigmoid(b + h @ W) for h in drawn]
+        model_h = [sigmoid(W @ v + c) for v in model_v]
+    for v0, h0, v1, h1 in zip(visible.numpy(), data, model_v, model_h, strict=True):
+        for total, term in zip(expected, (np.outer(h1, v1) - np.outer(h0, v0), h1 - h0, v1 - v0), strict=True):
+            total += term / 5
+    torch.manual_seed(7)
+    of.set_gradients(visible, num_gibbs_steps)
+    for ours, theirs in zip((of.layer.weight, of.layer.bias, of.visible_bias), expected, strict=True):
+        assert np.allclose(ours.grad.numpy(), theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("is_real", [False, True])
+def test_training_raises_the_likelihood(is_real):
+    rng = np.random.default_rng(0)
+    prototypes = np.array([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]])
+    rows = prototypes[rng.integers(2, size=400)]
+    rows = np.where(rng.random(rows.shape) < 0.05, 1 - rows, rows) * 1.0
+    if is_real:
+        rows = (rows - 0.5) * 4 + rng.normal(size=rows.shape)
+    visible = torch.tensor(rows, dtype=torch.float32)
+    torch.manual_seed(0)
+    of = RBM(nn.Linear(6, 4), is_real=is_real)
+    before = log_likelihood(of, visible.double())
+    of.fit(visible, Pretraining(num_epochs=100, lr=0.1, real_lr=0.01, minibatch_size=20))
+    independent = RBM(nn.Linear(6, 4), is_real=is_real)  # knows the mean of every unit, and nothing of the others
+    with torch.no_grad():
+        independent.layer.weight.zero_()
+        mean = visible.mean(0)
+        independent.visible_bias.copy_(mean if is_real else (mean / (1 - mean)).log())
+    after = log_likelihood(of, visible.double())
+    assert after > log_likelihood(independent, visible.double()) + 0.5
+    assert after > before + 0.5
+
+
+def inputs_of(dataset: Dataset) -> Tensor:
+    return dataset.train.inputs
+
+
+def network(**options: object) -> DBN:
+    with torch_seeded(0, Stream.WEIGHTS, 0):
+        return DBN({"a": 2, "b": 3}, 4, [6, 5, 7], **options)
+
+
+class TestTheNetwork:
+    def test_each_modality_has_two_layers_and_all_share_the_third(self):
+        made = network()
+        inputs = torch.randn(8, 5, generator=torch.Generator().manual_seed(0))
+        (a, b), joint = made.encoders, made.joint
+        encoded = [
+            torch.sigmoid(each.second(torch.sigmoid(each.first(part))))
+            for each, part in ((a, inputs[:, :2]), (b, inputs[:, 2:]))
+        ]
+        assert torch.allclose(made.embed(inputs), torch.sigmoid(joint(torch.cat(encoded, 1))))
+        shapes = [tuple(layer.weight.shape) for layer in (a.first, a.second, b.first, b.second, joint, made.head)]
+        assert shapes == [(6, 2), (5, 6), (6, 3), (5, 6), (7, 10), (4, 7)]
+
+    def test_it_is_pretrained_greedily_from_below(self):
+        """Each layer as it would be if it were trained alone on what the finished one below says."""
+        made, inputs = network(pretraining=SHORT), inputs_of(blobs()) * 7 + 3
+        torch.manual_seed(1)
+        made.pretrain(inputs)
+        layers = [nn.Linear(2, 6), nn.Linear(6, 5), nn.Linear(3, 6), nn.Linear(6, 5), nn.Linear(10, 7)]
+        torch.manual_seed(1)
+        encoded = []
+        for columns, (first, second) in ((slice(0, 2), layers[:2]), (slice(2, 5), layers[2:4])):
+            part = inputs[:, columns] - inputs[:, columns].mean(0)
+            below = trained_on(part / part.square().mean().sqrt(), first, SHORT, is_real=True)
+            encoded.append(trained_on(below, second, SHORT, is_real=False))
+        top = trained_on(torch.cat(encoded, 1), layers[4], SHORT, is_real=False)
+        assert torch.allclose(made.embed(inputs), top, atol=1e-4)
+
+    def test_the_embedding_does_not_depend_on_the_scale_of_a_modality(self):
+        inputs, embeddings = inputs_of(blobs()), []
+        for factor in (1.0, 1000.0):
+            made = network(pretraining=SHORT)
+            torch.manual_seed(1)
+            scaled = torch.cat([inputs[:, :2], inputs[:, 2:] * factor], 1)
+            made.pretrain(scaled)
+            embeddings.append(made.embed(scaled))
+        assert torch.allclose(*embeddings, atol=1e-3)
+
+    def test_a_constant_modality_is_no_division_by_zero(self):
+        made, inputs = network(pretraining=SHORT), inputs_of(blobs()).clone()
+        inputs[:, :2] = 3
+        made.pretrain(inputs)
+        assert made.embed(inputs).isfinite().all()
+
+    def test_weights_that_grow_without_bound_are_an_error(self):
+        made = network(pretraining=replace(SHORT, real_lr=1e6, num_epochs=30))
+        with pytest.raises(TrainingError, match=r"pre-training: .*smaller model.pretraining.real_lr than 1000000"):
+            made.pretrain(inputs_of(blobs()) * 1.0)
+
+
+def learner(seen: list[Tensor] | None = None, pretraining: Pretraining | None = SHORT) -> Learner:
+    class Watched(DBN):
+        def pretrain(self, inputs: Tensor) -> None:
+            if seen is not None:
+                seen.append(inputs)
+            super().pretrain(inputs)
+
+    build = partial(Watched, {"inputs": 5}, 4, [8, 8, 8], pretraining)
+    return Learner(build, Training(partial(torch.optim.Adam, lr=1e-2), minibatch_size=32, max_epochs=5))
+
+
+class TestOncePerSeed:
+    def test_a_run_of_many_rounds_is_pretrained_once_on_the_whole_pool(self):
+        seen: list[Tensor] = []
+        dataset = blobs()
+        rounds = list(active_learning(dataset, learner(seen), Random(), seed=0, num_initial=10, batch_size=40))
+        assert len(rounds) == 6
+        assert len(seen) == 1
+        assert torch.equal(seen[0], dataset.train.inputs)
+
+    def test_without_pretraining_there_is_none(self):
+        seen: list[Tensor] = []
+        run = active_learning(blobs(), learner(seen, None), Random(), seed=0, num_initial=10, batch_size=40, budget=50)
+        assert len(list(run)) == 2
+        assert not seen
+
+    def test_every_round_starts_from_what_was_learned_but_for_the_head(self):
+        pretrained = learner().pretrained(inputs_of(blobs()), 3)
+        first, second, other = (pretrained._new_network(3, round) for round in (0, 1, 1))
+        again = learner().pretrained(inputs_of(blobs()), 3)._new_network(3, 1)
+        for name, weight in first.state_dict().items():
+            assert torch.equal(weight, second.state_dict()[name]) is not (name == "head.weight")
+            assert torch.equal(other.state_dict()[name], again.state_dict()[name])
+        another_seed = learner().pretrained(inputs_of(blobs()), 4)._new_network(4, 0)
+        assert not torch.equal(first.joint.weight, another_seed.joint.weight)
+
+    def test_training_a_network_leaves_what_was_learned_as_it_is(self):
+        pretrained = learner().pretrained(inputs_of(blobs()), 0)
+        before = {name: weight.clone() for name, weight in pretrained.weights.items()}
+        trained = pretrained.fit(blobs().train, cross_entropy, seed=0, round=0).network
+        assert all(torch.equal(pretrained.weights[name], before[name]) for name in before)
+        assert not torch.equal(trained.joint.weight, before["joint.weight"])
+
+    def test_strategies_share_it(self):
+        accuracies = [
+            next(active_learning(blobs(), learner(), strategy, seed=0, num_initial=10)).test.accuracy
+            for strategy in (Random(), Entropy())
+        ]
+        assert accuracies[0] == accuracies[1]
+
+    def test_touches_no_global_generator(self):
+        torch.manual_seed(5)
+        expected = torch.rand(3)
+        torch.manual_seed(5)
+        learner().pretrained(inputs_of(blobs()), 0)
+        assert torch.equal(torch.rand(3), expected)
+
+
+RUN = (
+    *("dataset=digits", "model=dbn", "model.pretraining.num_epochs=1", "model.max_epochs=2"),
+    *("num_initial=10", "batch_size=b10", "budget=20"),
+)
+
+
+def pretrained_files(folder):
+    return sorted((folder / "outputs" / "default" / ".pretrained").glob("*.npz"))
+
+
+class TestOncePerExperiment:
+    @pytest.fixture
+    def count(self, monkeypatch) -> list[int]:
+        calls: list[int] = []
+        original = DBN.pretrain
+        monkeypatch.setattr(DBN, "pretrain", lambda self, inputs: (calls.append(len(inputs)), original(self, inputs)))
+        return calls
+
+    def test_the_runs_of_a_sweep_share_it(self, cli, tmp_path, count):
+        result = cli("-m", *RUN, "strategy=random,entropy,joint", "seed=0,1")
+        assert result.code == 0, result.err
+        assert count == [1437, 1437]
+        assert len(pretrained_files(tmp_path)) == 2
+
+    def test_results_are_the_same_from_a_file_and_without_one(self, cli, tmp_path, count):
+        texts = []
+        for damage in (None, None, b"no zip", "removed"):
+            if damage == "removed":
+                pretrained_files(tmp_path)[0].unlink()
+            elif damage:
+                pretrained_files(tmp_path)[0].write_bytes(damage)
+            name = f"name=run{len(texts)}"
+            (tmp_path / "outputs" / f"run{len(texts)}").mkdir(parents=True)
+            (tmp_path / "outputs" / f"run{len(texts)}" / ".pretrained").symlink_to(
+                tmp_path / "outputs/default/.pretrained"
+            )
+            (tmp_path / "outputs/default/.pretrained").mkdir(parents=True, exist_ok=True)
+            assert cli(*RUN, "strategy=joint", name).code == 0
+            (queries,) = (tmp_path / "outputs" / f"run{len(texts)}").rglob("queries.csv")
+            texts.append(queries.read_text())
+        assert len(set(texts)) == 1
+        assert len(count) == 3
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "seed=1",
+            "num_threads=2",
+            "model.pretraining.lr=0.01",
+            "model.widths=[8,8,8]",
+            "dataset.test_fraction=0.3",
+        ],
+    )
+    def test_whatever_changes_it_makes_it_another(self, cli, tmp_path, change):
+        for overrides in ((), (change,)):
+            assert cli(*RUN, *overrides, "strategy=random").code == 0
+        assert len(pretrained_files(tmp_path)) == 2
+
+    @pytest.mark.parametrize("change", ["model.optimizer.lr=0.01", "model.max_epochs=3", "batch_size=b100"])
+    def test_what_does_not_change_it_shares_it(self, cli, tmp_path, change):
+        for overrides in ((), (change,)):
+            assert cli(*RUN, *overrides, "strategy=random").code == 0
+        assert len(pretrained_files(tmp_path)) == 1
+
+    def test_a_folder_that_cannot_be_written_is_no_error(self, cli, tmp_path, monkeypatch, count):
+        monkeypatch.setattr(pretraining_module, "FOLDER", "file/below")
+        (tmp_path / "outputs" / "default").mkdir(parents=True)
+        (tmp_path / "outputs" / "default" / "file").write_text("")
+        assert cli(*RUN, "strategy=random").code == 0
+        assert len(count) == 1
