@@ -15,7 +15,7 @@ from al_bench.batch_norm import batch_norm_layers, statistics_of_first
 from al_bench.errors import ConfigError, TrainingError
 from al_bench.interfaces import Needs, Network, PoolMetrics, Strategy, UnlabelledTerm, cross_entropy
 from al_bench.learner import Learner
-from al_bench.loop import active_learning
+from al_bench.loop import Committed, active_learning
 from al_bench.models.mlp import MLP
 from al_bench.models.resnet import ResNet
 from al_bench.parts import called, checked_part
@@ -25,6 +25,7 @@ from al_bench.strategies.badge import Badge
 from al_bench.strategies.coreset import Coreset
 from al_bench.strategies.joint import Joint
 from al_bench.strategies.kdpp import KDPP
+from al_bench.strategies.random import Random
 from al_bench.strategies.uncertainty import Entropy
 from al_bench.training import Training
 from al_bench.unlabelled import Unlabelled, collapsed_class, pool_metrics
@@ -320,6 +321,54 @@ def test_metrics_of_the_pool_by_hand():
 )
 def test_a_collapse_is_judged_by_the_labels(marginals, counts, expected):
     assert collapsed_class(PoolMetrics(0.1, marginals), np.array(counts)) == expected
+
+
+class TestMeasuredWithoutJointTraining:
+    """`measured=labelled`: joint training chooses, and a network that knows the labels alone is measured."""
+
+    def records(self, measured: str, **settings: object):
+        options = {"seed": 0, "num_initial": 20, "batch_size": 30} | settings
+        return list(
+            active_learning(DATASET, small_learner(DATASET), Joint(Entropy(), 2.0, measured=measured), **options)
+        )
+
+    def test_the_batches_are_those_of_joint_training(self):
+        joint, labelled = self.records("joint"), self.records("labelled")
+        for ours, theirs in zip(labelled, joint, strict=True):
+            assert np.array_equal(ours.batch.indices, theirs.batch.indices)
+            assert ours.unlabelled == theirs.unlabelled
+        assert [each.test for each in joint[:-1]] != [each.test for each in labelled[:-1]]
+
+    def test_the_measured_network_is_trained_on_their_labels_alone(self):
+        indices: list[int] = []
+        for record in self.records("labelled"):
+            indices += record.batch.indices.tolist()
+            labels = DATASET.train.take(torch.tensor(indices))
+            trained = small_learner(DATASET).fit(labels, cross_entropy, seed=0, round=record.round)
+            assert record.test == trained.evaluate(DATASET.test)
+            assert (record.train_accuracy, record.num_epochs) == (trained.train_accuracy, trained.num_epochs)
+
+    def test_without_a_weight_it_is_the_rule_alone(self):
+        made = Joint(Entropy(), 0.0, measured="labelled")
+        options = {"seed": 0, "num_initial": 20, "batch_size": 30}
+        ours, theirs = (
+            results(list(active_learning(DATASET, small_learner(DATASET), strategy, **options)))
+            for strategy in (made, Entropy())
+        )
+        assert ours == theirs
+
+    def test_a_run_goes_on_from_its_committed_rounds(self):
+        whole = self.records("labelled")
+        rest = self.records("labelled", committed=Committed([record.batch for record in whole[:3]]))
+        assert results(rest) == results(whole[3:])
+
+    def test_with_random_queries_it_is_random(self):
+        options = {"seed": 0, "num_initial": 20, "batch_size": 30}
+        ours, theirs = (
+            results(list(active_learning(DATASET, small_learner(DATASET), strategy, **options)))
+            for strategy in (Joint(Random(), 2.0, measured="labelled"), Random())
+        )
+        assert ours == theirs
 
 
 def joint_records(weight: float, **settings: object):
