@@ -1,21 +1,17 @@
 """The page of the results on real data: README.md from badge.md.jinja."""
 
-import shlex
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
+from pages import provenance, rendered
 
-from al_bench.analysis.badge import claims, claims_table, penalties_by_setting
+from al_bench.analysis.badge import claims, penalties_by_setting
 from al_bench.analysis.batches import batches_table
+from al_bench.analysis.claims import claims_table
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.penalty import PenaltyMatrix, setting_wins
 from al_bench.analysis.runs import State
-from al_bench.analysis.settings import PAPER_ORDER, file_name, group_name, rows_of, setting_names
-
-TEMPLATE = Path(__file__).with_name("badge.md.jinja")
+from al_bench.analysis.settings import PAPER_ORDER, file_name, rows_of, setting_names
 
 
 def page(
@@ -39,9 +35,8 @@ def page(
     wins = setting_wins(found.rounds)
     seconds = found.seconds.assign(setting=setting_names(found.seconds))
     hours = found.rounds.groupby("dataset")[["fit_seconds", "query_seconds"]].sum().sum(axis=1) / 3600
-    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
-    environment.filters |= {"table": markdown, "group_name": group_name}
-    return environment.from_string(TEMPLATE.read_text()).render(
+    return rendered(
+        "badge.md.jinja",
         num_runs=sum(run.state is State.FINISHED for run in found.runs),
         num_compared=len(matrices[0].settings),
         settings=settings_table(found, comparison),
@@ -78,32 +73,3 @@ def settings_table(found: Everything, comparison: Comparison) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def provenance(starts: Sequence[dict[str, Any]]) -> dict[str, object]:
-    """Dates, machines, commits, versions and commands."""
-    days = sorted(str(start["time"])[:10] for start in starts)
-    versions = [{"Python": start["python"], **start["versions"]} for start in starts]
-    return {
-        "first_day": days[0],
-        "last_day": days[-1],
-        "devices": sorted({f"{start['device_name']} ({start['device']})" for start in starts}),
-        "commits": sorted({_commit(start) for start in starts}),
-        "versions": sorted({", ".join(f"{name} {number}" for name, number in each.items()) for each in versions}),
-        "commands": sorted({shlex.join(["al-bench", *start["command"][1:]]) for start in starts}),
-    }
-
-
-def _commit(start: dict[str, Any]) -> str:
-    """Of a start of a run; an installed package knows none."""
-    return str(start.get("commit", "unknown"))[:7] + (" with changes" if start.get("commit_clean") is False else "")
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """A table; fractions to the right, with two digits."""
-    is_fraction = [pd.api.types.is_float_dtype(kind) for kind in table.dtypes]
-    lines = [map(str, table.columns), ("---:" if right else "---" for right in is_fraction)]
-    for row in table.itertuples(index=False):
-        texts = (f"{value:.2f}" if right else str(value) for value, right in zip(row, is_fraction, strict=True))
-        lines.append("" if text == "nan" else text for text in texts)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -112,13 +112,23 @@ def test_the_mlp_is_the_papers():
 )
 def test_hyperparameters_are_the_papers_by_data_set(dataset, width, lr, minibatch_size):
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        for option in OPTIONS:
+        for option in sorted({*OPTIONS} - {"dbn", "fusion"}):
             model = compose("config", [f"dataset={dataset}", f"model={option}"]).model
             assert (model.optimizer.lr, model.minibatch_size) == (lr, minibatch_size)
             assert (model.stop_at_train_accuracy, model.max_epochs, model.precision) == (0.99, 3000, "float32")
             assert (model.augmentation, model.gradient_clamp, model.lr_schedule) == ("none", None, None)
             if option == "mlp":
                 assert model.width == width
+
+
+def test_networks_for_joint_training_train_for_a_number_of_epochs():
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        for option in ("dbn", "fusion"):
+            model = compose("config", ["dataset=openml_6", f"model={option}"]).model
+            assert (model.stop_at_train_accuracy, model.max_epochs, model.minibatch_size) == (None, 50, 64)
+            assert model.optimizer.lr == 1e-4
+            rule = compose("config", ["dataset=openml_6", f"model={option}", "training@model=paper"]).model
+            assert (rule.stop_at_train_accuracy, rule.max_epochs, rule.minibatch_size) == (0.99, 3000, 128)
 
 
 def test_fusion_has_an_encoder_for_each_modality():

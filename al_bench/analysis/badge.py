@@ -1,12 +1,12 @@
 """What Ash et al. (2020) report, beside what a folder of results of their seven strategies says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.stats import sem, spearmanr
 
+from al_bench.analysis.claims import Claim
 from al_bench.analysis.penalty import PenaltyMatrix, SettingWins
 from al_bench.analysis.settings import PAPER_ORDER, Floats, setting_names
 
@@ -25,16 +25,6 @@ FIGURE_4 = pd.DataFrame(  # read off the figure; every printed column mean is th
     columns=list(PAPER_ORDER),
 )
 UNCERTAINTY = ("confidence", "margin", "entropy")
-CLAIM_COLUMNS = ["the paper says", "we measured", "holds"]
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What the paper says, what was measured, and whether that agrees; None where it was not measured."""
-
-    paper: str
-    measured: str
-    holds: bool | None
 
 
 def paper_matrix() -> PenaltyMatrix:
@@ -101,12 +91,6 @@ def claims(wins: Sequence[SettingWins], errors: pd.DataFrame, samplers: pd.DataF
         _coreset_on_tables(wins),
         _k_dpp(samplers),
     ]
-
-
-def claims_table(made: Sequence[Claim]) -> pd.DataFrame:
-    """As a table to read."""
-    said = {True: "yes", False: "**no**", None: "not measured"}
-    return pd.DataFrame([(each.paper, each.measured, said[each.holds]) for each in made], columns=CLAIM_COLUMNS)
 
 
 def _best_two(wins: Sequence[SettingWins]) -> Claim:

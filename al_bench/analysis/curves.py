@@ -11,7 +11,7 @@ from al_bench.analysis.intervals import bca_interval
 from al_bench.analysis.settings import BASELINE, Curves, Floats, setting_curves
 
 Interval = Literal["standard_error", "bootstrap"]
-Value = Literal["test_accuracy", "test_balanced_accuracy"]
+Value = Literal["test_accuracy", "test_balanced_accuracy", "unlabelled_entropy"]
 
 
 def learning_curves(

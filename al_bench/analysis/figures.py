@@ -23,6 +23,7 @@ FORMATS = ("png", "pdf")
 QUICK_PNG = {"pil_kwargs": {"compress_level": 1}}  # in half the time, a little larger
 BESIDE: Any = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "frameon": False, "fontsize": 9, "handlelength": 3.5}
 MAX_MARKERS = 12  # on a curve
+MAX_PANELS = 3  # beside each other
 COLOURS = "Blues"
 CELL, LETTER, MIN_WIDTH = 0.75, 0.085, 5.5  # inches
 STYLE: Any = {  # its type lists every setting of matplotlib
@@ -116,6 +117,43 @@ def draw_curves(
         figure.axes[0].set_ylabel(name)
         figure.axes[-1].legend(**BESIDE)
         figure.suptitle(_plain(setting), fontsize=11)
+        return saved(figure, path)
+
+
+def draw_panels(
+    panels: Mapping[str, pd.DataFrame],
+    path: Path,
+    name: str = "test accuracy",
+    looks_of: Mapping[str, Look] | None = None,
+) -> list[Path]:
+    """The curves of several settings side by side, as `path`.png and `path`.pdf.
+
+    Args:
+        panels: by title, rows of `al_bench.analysis.curves.learning_curves`, of one setting each.
+        path: without the endings.
+        name: of what is shown, with what the bands are.
+        looks_of: by strategy; by default those of these strategies alone.
+    """
+    strategies = ordered(sorted({each for curves in panels.values() for each in curves["strategy"]}))
+    looks_of = looks_of or looks(strategies)
+    num_columns = min(len(panels), MAX_PANELS)
+    num_rows = -(-len(panels) // num_columns)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.2 * num_columns + LETTER * max(map(len, strategies)), 3.6 * num_rows + 0.3))
+        figure.set_layout_engine("constrained")
+        all_axes = figure.subplots(num_rows, num_columns, squeeze=False).flat
+        for axes, (title, curves) in zip(all_axes, panels.items(), strict=False):
+            common = curves[curves["is_common"]]
+            for strategy in strategies:
+                _draw_curve(axes, common[common["strategy"] == strategy], strategy, looks_of[strategy])
+            axes.set_title(_plain(title), fontsize=10)
+            axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
+        for axes in figure.axes[len(panels) :]:
+            axes.remove()
+        figure.supxlabel("labelled examples", fontsize=10)
+        figure.supylabel(name, fontsize=10)
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9, handlelength=3.5)
         return saved(figure, path)
 
 

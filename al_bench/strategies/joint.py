@@ -34,7 +34,7 @@ class Joint(Strategy):
     def __init__(
         self,
         query: Strategy,
-        entropy_weight: NonNegativeFloat = 0.1,
+        entropy_weight: NonNegativeFloat = 0.03,
         unlabelled_minibatch_size: PositiveInt | Literal["all"] = 128,
         ramp_epochs: NonNegativeInt = 0,
         measured: Literal["joint", "labelled"] = "joint",

@@ -1,0 +1,196 @@
+"""The page of the results of joint training: every figure, table and claim, from the runs in the archives.
+
+    python scripts/joint.py docs/results/joint [--out DIR]
+
+Reads runs.tar.xz (the runs), tuning.tar.xz (those that hyperparameters were chosen by) and discussion.md (the end of the
+page). Writes README.md, figures as PNG and PDF, and numbers as CSV, to the same folder or to DIR.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+from pages import provenance, rendered
+
+from al_bench.analysis.archive import restore
+from al_bench.analysis.claims import claims_table
+from al_bench.analysis.costs import seconds
+from al_bench.analysis.curves import learning_curves
+from al_bench.analysis.drawing import Drawing, drawn
+from al_bench.analysis.figures import draw_panels, draw_penalty_matrix
+from al_bench.analysis.joint import BASELINES, COMPARED, JOINT, chosen, claims, collapse, gains, is_multi_modal
+from al_bench.analysis.penalty import PenaltyMatrix, penalty_matrices
+from al_bench.analysis.results import combined
+from al_bench.analysis.runs import Run, State, runs_in
+from al_bench.analysis.settings import rows_of, setting_curves, setting_names
+from al_bench.analysis.style import looks
+from al_bench.errors import UserError
+from al_bench.files import replace_text
+
+ABLATIONS = {  # of joint training: the strategies of a figure
+    "weight": [f"{JOINT},entropy_weight={weight}" for weight in ("0", "0.01", "0.1", "0.3", "1")],
+    "ramp": [f"{JOINT},ramp_epochs={epochs}" for epochs in (10, 25, 50)],
+    "halves": [f"{JOINT},query=random", f"{JOINT},measured=labelled", "entropy", "random"],
+}
+COLLAPSE_ROUNDS = (1, 5, 19)
+
+
+def main() -> None:
+    """Write the files."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="with runs.tar.xz, tuning.tar.xz and discussion.md")
+    parser.add_argument("--out", type=Path, help="where the files go (FOLDER)")
+    arguments = parser.parse_args()
+    folder, out = arguments.folder, arguments.out or arguments.folder
+    try:
+        with TemporaryDirectory() as scratch:
+            runs, tuning = (restored(folder / f"{name}.tar.xz", Path(scratch) / name) for name in ("runs", "tuning"))
+            out.mkdir(parents=True, exist_ok=True)
+            write(runs, rounds_of(tuning), (folder / "discussion.md").read_text(), out)
+    except (UserError, OSError) as error:
+        sys.exit(f"joint: {folder}: {error}")
+    print(out / "README.md")
+
+
+def restored(archive: Path, folder: Path) -> list[Run]:
+    """The finished runs of an archive."""
+    restore(archive, folder)
+    return [run for run in runs_in(folder) if run.state is State.FINISHED]
+
+
+def rounds_of(runs: list[Run]) -> pd.DataFrame:
+    """Of all of them, in one table."""
+    return combined([run.file for run in runs if run.file is not None], Path()).rounds
+
+
+def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> None:
+    """Figures, numbers and README.md."""
+    rounds = rounds_of(runs)
+    compared = rounds[rounds["strategy"].isin(COMPARED)]
+    settings = [curves.setting for curves in setting_curves(compared)]
+    all_gains = gains(rounds, [(JOINT, than) for than in BASELINES] + ablation_pairs(rounds))
+    matrices = shown_matrices(compared)
+    learning_curves(rounds).to_csv(out / "curves.csv", index=False)
+    all_gains.to_csv(out / "gains.csv", index=False)
+    for penalty in matrices:
+        penalty.as_table().to_csv(out / f"{penalty.file_name}.csv", index=False)
+    drawn(list(drawings(rounds, compared, settings, matrices, out)))
+    ablated = [setting for setting in settings if has_ablations(rounds, setting)]
+    text = rendered(
+        "joint.md.jinja",
+        num_runs=len(runs),
+        settings=settings_table(compared),
+        matrices=matrices,
+        claims=claims_table(claims(rounds)),
+        ablations=ablations_table(all_gains),
+        collapse={
+            name: collapse(rounds, setting, COLLAPSE_ROUNDS)
+            for name, setting in zip(setting_names(pd.DataFrame(ablated)), ablated, strict=True)
+        },
+        chosen=chosen(tuning),
+        seconds=seconds_table(compared),
+        hours=f"{rounds[['fit_seconds', 'query_seconds']].to_numpy().sum() / 3600:.1f}",
+        **provenance([start for run in runs for start in run.starts]),
+        discussion=discussion.rstrip(),
+    )
+    replace_text(out / "README.md", text)
+
+
+def shown_matrices(compared: pd.DataFrame) -> list[PenaltyMatrix]:
+    """Of all settings, of the uni-modal and of the multi-modal ones."""
+    is_multi = pd.Series([is_multi_modal({"dataset": name}) for name in compared["dataset"]], compared.index)
+    parts = {"all": compared, "uni-modal": compared[~is_multi], "multi-modal": compared[is_multi]}
+    made = []
+    for name, part in parts.items():
+        if len(part):
+            overall = penalty_matrices(part)[0]
+            group = {} if name == "all" else {"data": name}
+            made.append(PenaltyMatrix(overall.matrix, group, overall.settings, overall.without_budgets))
+    return made
+
+
+def drawings(
+    rounds: pd.DataFrame,
+    compared: pd.DataFrame,
+    settings: list[Mapping[str, object]],
+    matrices: list[PenaltyMatrix],
+    out: Path,
+) -> Iterator[Drawing]:
+    """Curves as in Figures 2 and 3 of the paper, matrices, and what came of the ablations."""
+    looks_of = looks(sorted(rounds["strategy"].unique()))
+    curves = learning_curves(compared)
+    for name, multi in (("uni_modal", False), ("multi_modal", True)):
+        panels = panels_of(curves, [setting for setting in settings if is_multi_modal(setting) == multi])
+        if panels:
+            yield partial(draw_panels, panels, out / f"curves_{name}", ACCURACY, looks_of)
+    for penalty in matrices:
+        yield partial(draw_penalty_matrix, penalty, out / penalty.file_name)
+    ablated = [setting for setting in settings if has_ablations(rounds, setting)]
+    for name, strategies in ABLATIONS.items():
+        part = rounds[rounds["strategy"].isin([JOINT, *strategies])]
+        yield partial(draw_panels, panels_of(learning_curves(part), ablated), out / f"ablation_{name}", ACCURACY)
+    weights = rounds[rounds["strategy"].isin([JOINT, *ABLATIONS["weight"]])]
+    weights = weights[weights["unlabelled_entropy"].notna()]
+    entropies = panels_of(learning_curves(weights, "unlabelled_entropy"), ablated)
+    yield partial(draw_panels, entropies, out / "pool_entropy", "mean entropy of the unlabelled examples (nats)")
+
+
+ACCURACY = "test accuracy (mean ± standard error)"
+
+
+def panels_of(curves: pd.DataFrame, settings: list[Mapping[str, object]]) -> dict[str, pd.DataFrame]:
+    """The rows of each setting, by its name."""
+    parts = [rows_of(curves, setting) for setting in settings]
+    return {setting_names(part.iloc[:1])[0]: part for part in parts if len(part)}
+
+
+def has_ablations(rounds: pd.DataFrame, setting: Mapping[str, object]) -> bool:
+    """Whether joint training was varied there."""
+    return bool(rows_of(rounds, setting)["strategy"].isin(ABLATIONS["weight"]).any())
+
+
+def ablation_pairs(rounds: pd.DataFrame) -> list[tuple[str, str]]:
+    """Every variant of joint training, beside entropy; random queries beside random queries."""
+    variants = sorted(name for name in rounds["strategy"].unique() if name.startswith(f"{JOINT},"))
+    return [(name, "random" if "query=random" in name else "entropy") for name in variants]
+
+
+def settings_table(compared: pd.DataFrame) -> pd.DataFrame:
+    """What was run."""
+    rows = [
+        {
+            "setting": curves.name,
+            "seeds": len(curves.seeds),
+            "labels": f"{curves.labels[0]:,} to {curves.labels[-1]:,} in {len(curves.labels) - 1} rounds",
+        }
+        for curves in setting_curves(compared)
+    ]
+    return pd.DataFrame(rows)
+
+
+def ablations_table(all_gains: pd.DataFrame) -> pd.DataFrame:
+    """In points of accuracy, a row for each variant, a column for each setting."""
+    rows = all_gains[(all_gains["strategy"] != JOINT) | (all_gains["than"] == "entropy")]
+    texts = [
+        f"{100 * gain:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+        for gain, low, high in rows[["gain", "low", "high"]].to_numpy()
+    ]
+    variants = rows["setting"][rows["strategy"] != JOINT].unique()
+    table = rows.assign(text=texts)[rows["setting"].isin(variants)]
+    wide = table.pivot(index=["strategy", "than"], columns="setting", values="text").fillna("")
+    return wide.reset_index()
+
+
+def seconds_table(compared: pd.DataFrame) -> pd.DataFrame:
+    """Of a run, training and queries together, a row for each setting."""
+    table = seconds(compared)
+    table = table.assign(setting=setting_names(table), total=table["fit_seconds"] + table["query_seconds"])
+    return table.pivot_table("total", "setting", "strategy")[list(COMPARED)].reset_index()
+
+
+if __name__ == "__main__":
+    main()

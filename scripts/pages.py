@@ -1,0 +1,47 @@
+"""What the pages of published results have in common: templates, tables, and where the numbers come from."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+
+from al_bench.analysis.settings import group_name
+
+
+def rendered(template: str, **values: object) -> str:
+    """A template beside this file, in which a name that has no value is an error."""
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    environment.filters |= {"table": markdown, "group_name": group_name}
+    return environment.from_string(Path(__file__).with_name(template).read_text()).render(values)
+
+
+def provenance(starts: Sequence[dict[str, Any]]) -> dict[str, object]:
+    """Dates, machines, commits, versions and commands."""
+    days = sorted(str(start["time"])[:10] for start in starts)
+    versions = [{"Python": start["python"], **start["versions"]} for start in starts]
+    return {
+        "first_day": days[0],
+        "last_day": days[-1],
+        "devices": sorted({f"{start['device_name']} ({start['device']})" for start in starts}),
+        "commits": sorted({_commit(start) for start in starts}),
+        "versions": sorted({", ".join(f"{name} {number}" for name, number in each.items()) for each in versions}),
+        "commands": sorted({shlex.join(["al-bench", *start["command"][1:]]) for start in starts}),
+    }
+
+
+def _commit(start: dict[str, Any]) -> str:
+    """Of a start of a run; an installed package knows none."""
+    return str(start.get("commit", "unknown"))[:7] + (" with changes" if start.get("commit_clean") is False else "")
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A table; fractions to the right, with two digits."""
+    is_fraction = [pd.api.types.is_float_dtype(kind) for kind in table.dtypes]
+    lines = [map(str, table.columns), ("---:" if right else "---" for right in is_fraction)]
+    for row in table.itertuples(index=False):
+        texts = (f"{value:.2f}" if right else str(value) for value, right in zip(row, is_fraction, strict=True))
+        lines.append("" if text == "nan" else text for text in texts)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
