@@ -2,7 +2,7 @@
 
     python scripts/joint.py docs/results/joint [--out DIR]
 
-Reads runs.tar.xz (the runs), tuning.tar.xz (those that hyperparameters were chosen by) and discussion.md (the end of the
+Reads runs.tar.xz (the runs), tuning.tar.xz (of which hyperparameters were chosen) and discussion.md (the end of the
 page). Writes README.md, figures as PNG and PDF, and numbers as CSV, to the same folder or to DIR.
 """
 

@@ -133,3 +133,52 @@ def test_an_option_in_a_folder_is_found(cli, typed, meant):
     told = cli(typed).err
     assert told.startswith(f"al-bench: {typed}: there is no such option; {meant}")
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "num_runs"),
+    [
+        ("uni_modal", 2 * 5 * 10),
+        ("multi_modal", 2 * 5 * 10),
+        ("views", 6 * 5 * 10),
+        ("weight", 2 * 6 * 10),
+        ("ramp", 2 * 4 * 10),
+        ("queries", 2 * 4 * 10),
+        ("tune_network", 2 * 6 * 3),
+        ("tune_training", 2 * 6 * 3),
+        ("tune_weight", 2 * 12 * 3),
+        ("tune_batch", 2 * 4 * 3),
+    ],
+)
+def test_the_experiments_of_joint_training(cli, name, num_runs):
+    told = cli(f"experiment=joint/{name}", "dry_run=true").out
+    assert f"{num_runs} runs, 0 of them finished" in told
+
+
+def test_all_experiments_of_joint_training_are_tested():
+    """By the test above: its list is what lies there."""
+    mark = test_the_experiments_of_joint_training.pytestmark[0]
+    assert {name for name, _ in mark.args[1]} == {path.stem for path in (CONF / "experiment" / "joint").glob("*.yaml")}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "num_initial", "batch_size"), [("digits", 20, 20), ("multiple_features", 20, 20), ("mnist", 100, 100)]
+)
+def test_joint_training_has_twenty_rounds(dataset, num_initial, batch_size):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose("config", [f"setting=joint/{dataset}"], return_hydra_config=True)
+    assert composed.hydra.runtime.choices.dataset == dataset
+    assert composed.hydra.runtime.choices.model == "dbn"
+    assert (composed.num_initial, composed.batch_size.size) == (num_initial, batch_size)
+    assert (composed.budget - num_initial) / batch_size == 20
+
+
+def test_hyperparameters_of_joint_training_are_chosen_at_other_seeds_than_it_is_measured_at():
+    seeds: dict[bool, set[str]] = {True: set(), False: set()}
+    for path in (CONF / "experiment" / "joint").glob("*.yaml"):
+        node = yaml.safe_load(path.read_text())
+        is_tuning = path.stem.startswith("tune_")
+        assert ("num_validation" in node) is is_tuning
+        assert node["name"] == ("joint_tuning" if is_tuning else "joint")
+        seeds[is_tuning].add(node["hydra"]["sweeper"]["params"]["seed"])
+    assert seeds == {True: {"range(100,103)"}, False: {"range(10)"}}
