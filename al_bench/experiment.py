@@ -4,7 +4,7 @@ import logging
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from al_bench.interfaces import Dataset, Network, RoundRecord, Strategy
 from al_bench.learner import Learner
 from al_bench.loop import active_learning
 from al_bench.parts import called, checked_arguments, checked_part, located
-from al_bench.pretraining import pretrained
+from al_bench.pretraining import kept, kept_path
 from al_bench.records import RunDirectory
 from al_bench.tracking import SafeTracker, Tracker
 from al_bench.training import Training
@@ -98,7 +98,8 @@ def run(
             num_classes=dataset.num_classes,
             num_dimensions=num_dimensions,
         )
-        learner = pretrained(learner, network, data, config, Path(config["output_dir"], config["name"]))
+        if network.is_pretrained:
+            learner = replace(learner, keep=partial(kept, kept_path(learner, network, data, config)))
         if config["storage_device"] == "auto":
             dataset = dataset.to(parts.device)
         rounds = active_learning(

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import repeat
+from operator import call
 
 import torch
 from torch import Tensor
@@ -26,6 +27,7 @@ from al_bench.trained import Preparation, Trained, loss_of, outputs_of
 from al_bench.training import Training
 from al_bench.unlabelled import PART_SIZE, Term, Unlabelled, UnlabelledSteps
 
+Weights = Mapping[str, Tensor]
 MEMORY = "can't allocate memory"  # what PyTorch says of it on the CPU
 
 
@@ -39,13 +41,15 @@ class Learner:
         device: where to train it.
         normalisation: of uint8 inputs.
         weights: by name, those that every new network starts from; the others are random.
+        keep: asked for what pre-training learns, with a function that does it: may know it already.
     """
 
     build: Callable[[], Network]
     training: Training
     device: str = "cpu"
     normalisation: Normalisation | None = None
-    weights: Mapping[str, Tensor] = field(default_factory=dict)
+    weights: Weights = field(default_factory=dict)
+    keep: Callable[[Callable[[], Weights]], Weights] = call
 
     def pretrained(self, inputs: Tensor, seed: int) -> "Learner":
         """One whose networks start from what pre-training on the pool's inputs (N, ...) has learned, all but the head.
@@ -57,11 +61,14 @@ class Learner:
         """
         if self.weights or not (network := self._new_network(seed, 0)).is_pretrained:
             return self
-        network.to(self.device)
-        with torch_seeded(seed, Stream.PRETRAIN, 0, self.device):
-            network.pretrain(self._prepare.inputs(inputs))
-        weights = network.state_dict()
-        return replace(self, weights={name: weights[name] for name in weights if not name.startswith("head.")})
+
+        def learned() -> Weights:
+            with torch_seeded(seed, Stream.PRETRAIN, 0, self.device):
+                network.pretrain(self._prepare.inputs(inputs))
+            weights = network.state_dict()
+            return {name: weights[name] for name in weights if not name.startswith("head.")}
+
+        return replace(self, weights=self.keep(learned))
 
     def fit(
         self,

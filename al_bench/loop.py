@@ -79,10 +79,10 @@ def active_learning(
         TrainingError: if a loss is not finite.
     """
     check_dataset(dataset)
-    learner = learner.pretrained(dataset.train.inputs, seed)
     budget = _checked_budget(len(dataset.train), num_initial, num_validation, budget)
     pool, indices = _drawn(dataset.train, num_initial, num_validation, seed)
     validation = pool.validation()
+    learner = learner.pretrained(dataset.train.inputs, seed)
     for state in committed.strategy_states:
         strategy.load_state_dict(state)
     query_seconds, last_committed = 0.0, len(committed.batches) - 1

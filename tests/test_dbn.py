@@ -323,6 +323,12 @@ class TestOncePerExperiment:
             assert cli(*RUN, *overrides, "strategy=random").code == 0
         assert len(pretrained_files(tmp_path)) == 1
 
+    def test_a_run_that_cannot_be_is_told_before(self, cli, count):
+        result = cli(*RUN, "strategy=random", "budget=100000")
+        assert result.code == 1
+        assert "budget=100000" in result.err
+        assert not count
+
     def test_a_folder_that_cannot_be_written_is_no_error(self, cli, tmp_path, monkeypatch, count):
         monkeypatch.setattr(pretraining_module, "FOLDER", "file/below")
         (tmp_path / "outputs" / "default").mkdir(parents=True)

@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
+from al_bench.analysis import figures
 from al_bench.analysis.archive import pack
 from al_bench.analysis.claims import claims_table
+from al_bench.analysis.curves import learning_curves
 from al_bench.analysis.joint import BASELINES, COMPARED, chosen, claims, collapse, gains, is_multi_modal
 from al_bench.identity import Identity
 from tests.made_results import write_run
@@ -152,6 +155,25 @@ def test_the_compared_strategies_are_the_papers():
 
 
 ROOT = Path(__file__).parents[1]
+
+
+def test_panels_share_a_legend_and_have_their_own_curves(tmp_path, monkeypatch):
+    drawn: list[Figure] = []
+    monkeypatch.setattr(figures, "saved", lambda figure, path: drawn.append(figure) or [])
+    curves = learning_curves(rounds())
+    panels = {name: curves[curves["dataset"] == name] for name in SETTINGS}
+    panels["only two"] = panels["digits"][panels["digits"]["strategy"].isin(["joint", "random"])]
+    figures.draw_panels(panels, tmp_path / "panels", "accuracy")
+    (figure,) = drawn
+    assert [axes.get_title() for axes in figure.axes] == [*SETTINGS, "only two"]
+    (legend,) = figure.legends
+    assert {text.get_text() for text in legend.get_texts()} == set(LIFTS)
+    for axes, part in zip(figure.axes, panels.values(), strict=True):
+        for line in axes.get_lines():
+            expected = part[part["strategy"] == line.get_label()]["mean"].tolist()
+            assert np.asarray(line.get_ydata()).tolist() == expected
+
+
 VARIANTS = ("joint,entropy_weight=0", "joint,query=random", "joint,measured=labelled", "joint,ramp_epochs=10")
 
 
