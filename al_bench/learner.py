@@ -64,7 +64,7 @@ class Learner:
 
         def learned() -> Weights:
             with torch_seeded(seed, Stream.PRETRAIN, 0, self.device):
-                network.pretrain(self._prepare.inputs(inputs))
+                network.pretrain(self._prepare.inputs(inputs).clone())  # which is not the pool's, whatever it does
             weights = network.state_dict()
             return {name: weights[name] for name in weights if not name.startswith("head.")}
 

@@ -7,6 +7,7 @@ import hashlib
 import inspect
 import json
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -30,36 +31,46 @@ log = logging.getLogger(__name__)
 
 def kept_path(learner: Learner, network: Network, data: Loaded, config: Mapping[str, Any]) -> Path:
     """Where that is of a run: the network is one of the learner's own."""
-    of_training = {field.name for field in fields(Training)}
+    of_training = {field.name for field in fields(Training)} - {"channels_last"}
+    sources = [inspect.getsource(sys.modules[each.__module__]) for each in _classes(type(network))]
     depends_on = [
-        *(FORMAT, torch.__version__, inspect.getsource(inspect.getmodule(type(network)) or type(network))),
+        *(FORMAT, torch.__version__, torch.device(learner.device).type, *sources),
         *(data.digest, repr(learner.normalisation), config["seed"], config["num_threads"]),
-        torch.device(learner.device).type,
         {key: value for key, value in config["model"].items() if key not in of_training},
     ]
     key = hashlib.blake2b(json.dumps(depends_on, sort_keys=True).encode(), digest_size=12).hexdigest()
     return Path(config["output_dir"], config["name"], FOLDER, f"{key}.npz")
 
 
+def _classes(network: type) -> list[type]:
+    """Those of a network that are not PyTorch's: what is not written in files (a notebook's) has no part in it."""
+    return [each for each in network.__mro__ if each.__module__.partition(".")[0] not in ("builtins", "abc", "torch")]
+
+
 def kept(path: Path, learned: Callable[[], Weights]) -> Weights:
     """What is kept there, else what `learned` gives, which is kept from then on; by one process at a time."""
     if (weights := _read(path)) is not None:
         return weights
-    with exclusive(path.parent, path.stem) as is_alone:
+    with exclusive(path.parent, f"pre-training-{path.stem}") as is_alone:
         if (weights := _read(path)) is not None:  # by another process in the meantime
             return weights
-        log.info("pre-training")
+        log.info("pre-training, once for all runs at this seed")
         start = time.perf_counter()
         weights = learned()
         log.info("pre-trained in %.1f s", time.perf_counter() - start)
         if is_alone:
             remove_partial(path)
+        try:
             write_npz(path, {name: weight.cpu().numpy() for name, weight in weights.items()})
+        except TypeError as error:  # a type of numbers that NumPy has not
+            log.warning("%s is not kept (%s); the next start does that work again", path, error)
     return weights
 
 
 def _read(path: Path) -> Weights | None:
     try:
-        return {name: torch.from_numpy(weight) for name, weight in read_npz(path).items()}
-    except UNREADABLE:
+        weights = {name: torch.from_numpy(weight) for name, weight in read_npz(path).items()}
+    except (*UNREADABLE, NotImplementedError, RuntimeError):  # the last two of damaged ones
         return None
+    log.info("pre-trained before: %s", path)
+    return weights

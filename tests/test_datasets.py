@@ -602,6 +602,16 @@ class TestModalities:
         assert torch.equal(other.test.inputs, whole.test.inputs[:, [6, 7, 8, 9, 0, 1, 2, 3, 4, 5]])
         assert self.build(tmp_path, two_modalities(), "voice").input_shape == (4,)
 
+    def test_a_test_set_in_the_file_has_the_modalities_in_the_order_that_is_asked_for(self, tmp_path):
+        stored = two_modalities()
+        test = {f"test_{name}": array[:9] for name, array in stored.items()}
+        dataset = self.build(tmp_path, stored | test, "voice", "face")
+        assert torch.equal(dataset.test.inputs, dataset.train.inputs[:9])
+
+    def test_a_modality_may_have_a_name_like_that_of_the_targets(self, tmp_path):
+        stored = two_modalities() | {"my_targets": np.zeros((60, 2))}
+        assert list(self.build(tmp_path, stored).modalities) == ["face", "voice", "my_targets"]
+
     def test_a_test_set_in_the_file_is_the_test_set_scaled_as_the_pool(self, tmp_path):
         stored = two_modalities()
         test = {f"test_{name}": array[:9] for name, array in stored.items()}
@@ -625,12 +635,34 @@ class TestModalities:
             ({"face": None, "voice": None}, [], "it needs `targets`"),
             ({"test_face": np.zeros((2, 3, 2)), "test_targets": ["sad", "mad"]}, [], "it needs `targets`"),
             (
-                {"test_face": np.zeros((2, 3, 2)), "test_voice": np.zeros((2, 5)), "test_targets": ["sad", "mad"]},
+                {"voice": np.where(np.arange(240).reshape(60, 4) == 30, np.nan, 1.0)},
+                [],
+                r"voice has 1 rows with missing or infinite values \(the first: row 7\)",
+            ),
+            (
+                {
+                    "test_face": np.zeros((2, 3, 2), "int64"),
+                    "test_voice": np.zeros((2, 4)),
+                    "test_targets": ["sad", "mad"],
+                },
+                [],
+                "face is uint8, test_face int64; uint8 is scaled to 0 .. 1",
+            ),
+            (
+                {
+                    "test_face": np.zeros((2, 3, 2), "uint8"),
+                    "test_voice": np.zeros((2, 5)),
+                    "test_targets": ["sad", "mad"],
+                },
                 [],
                 r"an example of voice has shape \(4,\), one of test_voice \(5,\)",
             ),
             (
-                {"test_face": np.zeros((2, 3, 2)), "test_voice": np.zeros((3, 4)), "test_targets": ["sad", "mad"]},
+                {
+                    "test_face": np.zeros((2, 3, 2), "uint8"),
+                    "test_voice": np.zeros((3, 4)),
+                    "test_targets": ["sad", "mad"],
+                },
                 [],
                 "test_voice has 3 rows but test_targets has 2",
             ),

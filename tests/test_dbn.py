@@ -1,6 +1,7 @@
 """Restricted Boltzmann machines against their definition, the deep belief network, and pre-training once per seed."""
 
 import itertools
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -10,12 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from al_bench import pretraining as pretraining_module
+from al_bench.datasets.loading import Loaded
 from al_bench.errors import TrainingError
 from al_bench.interfaces import Dataset, cross_entropy
 from al_bench.learner import Learner
 from al_bench.loop import active_learning
 from al_bench.models.dbn import DBN
 from al_bench.models.rbm import RBM, Pretraining, trained_on
+from al_bench.pretraining import kept, kept_path
 from al_bench.seeding import Stream, torch_seeded
 from al_bench.strategies.random import Random
 from al_bench.strategies.uncertainty import Entropy
@@ -23,6 +26,7 @@ from al_bench.training import Training
 from tests.conftest import blobs
 
 SHORT = Pretraining(num_epochs=3, minibatch_size=32)
+ENOUGH = Pretraining(num_epochs=40, lr=0.5, real_lr=0.05, minibatch_size=20)  # for examples to differ
 
 
 def machine(num_visible: int = 3, num_hidden: int = 2, *, is_real: bool = False, seed: int = 0) -> RBM:
@@ -142,6 +146,32 @@ def test_training_raises_the_likelihood(is_real):
     assert after > before + 0.5
 
 
+def test_training_is_gradient_descent_with_momentum_and_weight_decay():
+    """By hand: mini-batches of a new order in every epoch, .5 of the last step kept for five epochs, then .9."""
+    visible = torch.rand(50, 3, generator=torch.Generator().manual_seed(0)) * 4
+    options = Pretraining(num_epochs=7, real_lr=0.03, minibatch_size=20, num_gibbs_steps=2, weight_decay=0.1)
+    torch.manual_seed(5)
+    of = RBM(nn.Linear(3, 2), is_real=True)
+    of.fit(visible, options)
+    torch.manual_seed(5)
+    other = RBM(nn.Linear(3, 2), is_real=True)
+    parameters = (other.layer.weight, other.layer.bias, other.visible_bias)
+    steps = [torch.zeros_like(parameter) for parameter in parameters]
+    for epoch in range(7):
+        order = torch.randperm(50)
+        for start in (0, 20, 40):
+            other.set_gradients(visible[order[start : start + 20]], 2)
+            for position, parameter in enumerate(parameters):
+                decay = 0.1 * parameter.detach() if position == 0 else 0.0
+                steps[position] = (0.5 if epoch < 5 else 0.9) * steps[position] + parameter.grad + decay
+            with torch.no_grad():
+                for parameter, step in zip(parameters, steps, strict=True):
+                    parameter -= 0.03 * step
+    for ours, theirs in zip((of.layer.weight, of.layer.bias, of.visible_bias), parameters, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-5)
+        assert ours.abs().max() > 0.03
+
+
 def inputs_of(dataset: Dataset) -> Tensor:
     return dataset.train.inputs
 
@@ -166,28 +196,37 @@ class TestTheNetwork:
 
     def test_it_is_pretrained_greedily_from_below(self):
         """Each layer as it would be if it were trained alone on what the finished one below says."""
-        made, inputs = network(pretraining=SHORT), inputs_of(blobs()) * 7 + 3
+        made, inputs = network(pretraining=ENOUGH), inputs_of(blobs()) * torch.tensor([1.0, 2, 30, 40, 50]) + 3
         torch.manual_seed(1)
         made.pretrain(inputs)
         layers = [nn.Linear(2, 6), nn.Linear(6, 5), nn.Linear(3, 6), nn.Linear(6, 5), nn.Linear(10, 7)]
         torch.manual_seed(1)
         encoded = []
         for columns, (first, second) in ((slice(0, 2), layers[:2]), (slice(2, 5), layers[2:4])):
-            part = inputs[:, columns] - inputs[:, columns].mean(0)
-            below = trained_on(part / part.square().mean().sqrt(), first, SHORT, is_real=True)
-            encoded.append(trained_on(below, second, SHORT, is_real=False))
-        top = trained_on(torch.cat(encoded, 1), layers[4], SHORT, is_real=False)
+            centred = inputs[:, columns] - inputs[:, columns].mean(0)
+            assert torch.allclose(made.mean[columns], inputs[:, columns].mean(0), rtol=1e-5)
+            assert torch.allclose(made.std[columns], centred.square().mean().sqrt(), rtol=1e-5)
+            part = (inputs[:, columns] - made.mean[columns]) / made.std[columns]  # to the bit: draws depend on it
+            below = trained_on(part, first, ENOUGH, is_real=True)
+            encoded.append(trained_on(below, second, ENOUGH, is_real=False))
+        top = trained_on(torch.cat(encoded, 1), layers[4], ENOUGH, is_real=False)
+        assert top.std(0).mean() > 0.1, "all examples are the same, whatever was done"
         assert torch.allclose(made.embed(inputs), top, atol=1e-4)
+        (a, b) = made.encoders
+        for ours, theirs in zip((a.first, a.second, b.first, b.second, made.joint), layers, strict=True):
+            assert torch.allclose(ours.weight, theirs.weight, atol=1e-4)
+            assert torch.allclose(ours.bias, theirs.bias, atol=1e-4)
 
     def test_the_embedding_does_not_depend_on_the_scale_of_a_modality(self):
         inputs, embeddings = inputs_of(blobs()), []
-        for factor in (1.0, 1000.0):
-            made = network(pretraining=SHORT)
+        for factor in (1.0, 1024.0):  # a power of two changes no other bit
+            made = network(pretraining=ENOUGH)
             torch.manual_seed(1)
             scaled = torch.cat([inputs[:, :2], inputs[:, 2:] * factor], 1)
             made.pretrain(scaled)
             embeddings.append(made.embed(scaled))
-        assert torch.allclose(*embeddings, atol=1e-3)
+        assert embeddings[0].std(0).mean() > 0.1
+        assert torch.allclose(*embeddings, atol=1e-5)
 
     def test_a_constant_modality_is_no_division_by_zero(self):
         made, inputs = network(pretraining=SHORT), inputs_of(blobs()).clone()
@@ -236,6 +275,23 @@ class TestOncePerSeed:
             assert torch.equal(other.state_dict()[name], again.state_dict()[name])
         another_seed = learner().pretrained(inputs_of(blobs()), 4)._new_network(4, 0)
         assert not torch.equal(first.joint.weight, another_seed.joint.weight)
+
+    def test_its_random_numbers_are_of_a_stream_of_their_own(self):
+        ours, network = learner().pretrained(inputs_of(blobs()), 3), learner()._new_network(3, 0)
+        with torch_seeded(3, Stream.PRETRAIN, 0):
+            network.pretrain(inputs_of(blobs()))
+        assert torch.equal(ours.weights["joint.weight"], network.joint.weight)
+
+    def test_it_cannot_change_the_pool(self):
+        class Rude(DBN):
+            def pretrain(self, inputs: Tensor) -> None:
+                super().pretrain(inputs)
+                inputs.zero_()
+
+        data = blobs()
+        made = Learner(partial(Rude, {"inputs": 5}, 4, [8, 8, 8], SHORT), learner().training)
+        made.pretrained(data.train.inputs, 0)
+        assert torch.equal(data.train.inputs, blobs().train.inputs)
 
     def test_training_a_network_leaves_what_was_learned_as_it_is(self):
         pretrained = learner().pretrained(inputs_of(blobs()), 0)
@@ -316,6 +372,47 @@ class TestOncePerExperiment:
         for overrides in ((), (change,)):
             assert cli(*RUN, *overrides, "strategy=random").code == 0
         assert len(pretrained_files(tmp_path)) == 2
+
+    def test_the_seed_is_part_of_it_though_the_data_are_the_same(self, cli, tmp_path):
+        data = blobs()
+        arrays = {"inputs": data.train.inputs, "targets": data.train.targets}
+        np.savez(tmp_path / "a.npz", **arrays, **{f"test_{name}": each[:50] for name, each in arrays.items()})
+        for seed in (0, 1):
+            overrides = ("dataset=arrays", "dataset.path=a.npz", f"seed={seed}", "strategy=random")
+            assert cli(*RUN, *overrides).code == 0
+        assert len(pretrained_files(tmp_path)) == 2
+
+    @pytest.mark.parametrize("changed", ["source", "version", "device"])
+    def test_so_are_the_code_the_version_and_the_device(self, monkeypatch, changed):
+        made = learner()
+        network, data = made._new_network(0, 0), Loaded(blobs(), "digest")
+        config = {"model": {}, "seed": 0, "num_threads": 1, "output_dir": "o", "name": "n"}
+        before = kept_path(made, network, data, config)
+        assert before == kept_path(made, network, data, config)
+        if changed == "source":
+            monkeypatch.setattr(pretraining_module.inspect, "getsource", lambda module: "another")
+        elif changed == "version":
+            monkeypatch.setattr(torch, "__version__", "0.1")
+        else:
+            made = replace(made, device="cuda")
+        assert before != kept_path(made, network, data, config)
+
+    def test_what_another_process_does_meanwhile_is_waited_for_and_taken(self, tmp_path, monkeypatch):
+        path, weights = tmp_path / "a.npz", {"a": torch.ones(3)}
+
+        @contextmanager
+        def waited(folder, name):
+            np.savez(path, a=np.ones(3, dtype=np.float32))  # the other one, before it let go of the lock
+            yield True
+
+        monkeypatch.setattr(pretraining_module, "exclusive", waited)
+        taken = kept(path, lambda: pytest.fail("done twice"))
+        assert torch.equal(taken["a"], weights["a"])
+
+    def test_numbers_that_numpy_has_not_are_not_kept(self, tmp_path, caplog):
+        weights = {"a": torch.ones(3, dtype=torch.bfloat16)}
+        assert kept(tmp_path / "a.npz", lambda: weights) == weights
+        assert "is not kept" in caplog.text
 
     @pytest.mark.parametrize("change", ["model.optimizer.lr=0.01", "model.max_epochs=3", "batch_size=b100"])
     def test_what_does_not_change_it_shares_it(self, cli, tmp_path, change):

@@ -348,6 +348,36 @@ class TestMeasuredWithoutJointTraining:
             assert record.test == trained.evaluate(DATASET.test)
             assert (record.train_accuracy, record.num_epochs) == (trained.train_accuracy, trained.num_epochs)
 
+    def test_a_rule_that_looks_at_embeddings_sees_those_of_joint_training(self):
+        options = {"seed": 0, "num_initial": 20, "batch_size": 30, "budget": 110}
+        joint, labelled = (
+            list(active_learning(DATASET, small_learner(DATASET), Joint(Coreset(), 2.0, measured=measured), **options))
+            for measured in ("joint", "labelled")
+        )
+        assert [r.batch.indices.tolist() for r in joint] == [r.batch.indices.tolist() for r in labelled]
+
+    def test_validation_is_of_the_measured_network_and_the_other_is_paid_for_by_the_query(self):
+        options = {"seed": 0, "num_initial": 20, "batch_size": 30, "num_validation": 20, "budget": 130}
+        labelled, random = (
+            list(active_learning(DATASET, small_learner(DATASET), strategy, **options))
+            for strategy in (Joint(Random(), 2.0, measured="labelled"), Random())
+        )
+        assert [each.validation for each in labelled] == [each.validation for each in random]
+        fits = iter([1.0, 20.0] * 9)  # the one that chooses, the one that is measured
+        made = small_learner(DATASET)
+
+        class Timed(Learner):
+            def fit(self, *arguments, **keywords):
+                return replace(made.fit(*arguments, **keywords), fit_seconds=next(fits))
+
+        timed = list(
+            active_learning(
+                DATASET, Timed(made.build, made.training), Joint(Entropy(), 2.0, measured="labelled"), **options
+            )
+        )
+        assert [each.fit_seconds for each in timed] == [20.0] * len(timed)
+        assert all(1.0 < each.query_seconds < 10.0 for each in timed[1:])
+
     def test_without_a_weight_it_is_the_rule_alone(self):
         made = Joint(Entropy(), 0.0, measured="labelled")
         options = {"seed": 0, "num_initial": 20, "batch_size": 30}

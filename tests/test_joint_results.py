@@ -137,6 +137,18 @@ def test_the_best_choice_on_validation_examples_comes_first():
     assert table["digits"].iloc[0] == pytest.approx(by_hand, abs=0.02)
 
 
+def test_small_batches_are_not_chosen_for_having_fewer_rounds_at_the_start():
+    """Accuracies that depend on the number of labels alone are equally good, whatever the batch size."""
+    rows = [
+        {"dataset": "digits", "model": "dbn", "variant": "", "seed": seed, "strategy": "joint", "batch_size": size}
+        | {"round": round, "num_labelled": labels, "validation_accuracy": labels / 1000, "test_accuracy": 0.0}
+        for seed in range(2)
+        for size in (10, 50, 100)
+        for round, labels in enumerate(range(20, 421, size))
+    ]
+    assert chosen(pd.DataFrame(rows))["mean"].tolist() == pytest.approx([0.22] * 3)
+
+
 @pytest.mark.parametrize(
     ("dataset", "expected"),
     [

@@ -115,15 +115,15 @@ def collapse(rounds: pd.DataFrame, setting: Mapping[str, object], at: Sequence[i
 
 
 def chosen(rounds: pd.DataFrame) -> pd.DataFrame:
-    """Mean validation accuracy over all rounds, for each choice of `model`, `strategy` and batch size, by data set.
+    """Mean validation accuracy over all numbers of labels, for each model, strategy and batch size, by data set.
 
     Returns:
-        A row for each choice, best first: model, strategy, batch_size, a column for each data set, their mean, and its
-        standard error over seeds.
+        A row for each choice, best first: model, strategy, batch_size, a column for each data set, their mean (NaN if
+        one is lacking), and its standard error over seeds.
     """
     keys = ["model", "strategy", "batch_size"]
-    of_runs = rounds.groupby([*keys, "dataset", "seed"])["validation_accuracy"].apply(lambda v: v.astype(float).mean())
-    by_dataset = of_runs.groupby([*keys, "dataset"]).mean().unstack()
-    of_seeds = of_runs.groupby([*keys, "seed"]).mean()
-    table = by_dataset.assign(mean=by_dataset.mean(axis=1), error=of_seeds.groupby(keys).sem())
+    of_runs = areas(rounds.assign(test_accuracy=rounds["validation_accuracy"])).set_index([*keys, "dataset", "seed"])
+    by_dataset = of_runs["area"].groupby([*keys, "dataset"]).mean().unstack()
+    of_seeds = of_runs["area"].groupby([*keys, "seed"]).mean()
+    table = by_dataset.assign(mean=by_dataset.mean(axis=1, skipna=False), error=of_seeds.groupby(keys).sem())
     return table.sort_values("mean", ascending=False).reset_index()

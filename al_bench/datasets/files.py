@@ -40,7 +40,7 @@ def write_npz(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
             np.savez(file, allow_pickle=False, **arrays)
         partial.replace(path)
     except OSError as error:
-        log.warning("%s is not kept (%s); the next start reads the data again", path, error)
+        log.warning("%s is not kept (%s); the next start does that work again", path, error)
         with suppress(OSError):
             partial.unlink()
 

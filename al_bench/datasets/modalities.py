@@ -16,7 +16,7 @@ from al_bench.ranges import Fraction
 
 LAYOUT = (
     "`targets` (N,) and for each modality an array (N, ...) under its name, with `test_targets` and `test_<name>` for "
-    "each if the test set is not to be drawn"
+    "each if the test set is not to be drawn (so no modality's name begins with test_)"
 )
 
 

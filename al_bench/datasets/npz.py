@@ -11,6 +11,7 @@ from al_bench.datasets.files import UNREADABLE, read_npz
 from al_bench.errors import DataError
 
 TEST = "test_"
+TARGETS = ("targets", "test_targets")
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -71,13 +72,24 @@ def _read(path: str, layout: str) -> Arrays:
 
 def _check(path: str, stored: Arrays) -> None:
     for key, array in stored.items():
-        is_target = key in ("targets", "test_targets")
+        is_target = key in TARGETS
         right_kind = array.dtype.kind in ("iuUS" if is_target else "fiub")
         right_shape = array.ndim == 1 if is_target else array.ndim >= 2
         if not right_kind or not right_shape or array.size == 0:
-            needed = "integers or strings, shape (N,)" if is_target else "numbers, shape (N, ...)"
+            needed = (
+                "integers or strings, shape (N,)" if is_target else "numbers, shape (N, ...), (N, 1) for one column"
+            )
             raise DataError(f"dataset.path={path}: {key} is {array.dtype} of shape {array.shape}; it must be {needed}")
-    kinds = {"text" if stored[key].dtype.kind in "US" else "numbers" for key in stored if key.endswith("targets")}
+        if (
+            array.dtype.kind == "f"
+            and not (is_finite_N := np.isfinite(array).reshape(len(array), -1).all(axis=1)).all()
+        ):
+            rows = np.flatnonzero(~is_finite_N)
+            raise DataError(
+                f"dataset.path={path}: {key} has {len(rows)} rows with missing or infinite values (the first: row "
+                f"{rows[0]}); fill in or drop them"
+            )
+    kinds = {"text" if stored[key].dtype.kind in "US" else "numbers" for key in TARGETS if key in stored}
     if len(kinds) > 1:
         raise DataError(f"dataset.path={path}: targets and test_targets must both be integers or both be strings")
     for key, array in stored.items():
@@ -95,8 +107,13 @@ def _check_test(path: str, stored: Arrays) -> None:
         listed = ", ".join(map(str, missing))
         raise DataError(f"dataset.path={path}: no example of class {listed} is in `targets`, the training pool")
     for key, array in stored.items():
-        if key in ("targets", "test_targets") or key.startswith(TEST):
+        if key in TARGETS or key.startswith(TEST):
             continue
+        if (array.dtype == np.uint8) != (stored[TEST + key].dtype == np.uint8):
+            raise DataError(
+                f"dataset.path={path}: {key} is {array.dtype}, {TEST}{key} {stored[TEST + key].dtype}; uint8 is scaled "
+                "to 0 .. 1, so both must be uint8, or neither"
+            )
         shape, test_shape = array.shape[1:], stored[TEST + key].shape[1:]
         if shape != test_shape:
             raise DataError(

@@ -25,12 +25,12 @@ WEIGHT_STD = 0.01  # of initial weights
 
 @dataclass(frozen=True)
 class Pretraining:
-    """How restricted Boltzmann machines are trained. The defaults are about those that Hinton (2010) advises.
+    """How restricted Boltzmann machines are trained. The defaults are ours, near to what Hinton (2010) advises.
 
     Args:
         num_epochs: passes over the pool, of each layer.
         lr: of layers whose visible units are binary.
-        real_lr: of layers whose visible units are real-valued; they need one that is 10 to 100 times smaller.
+        real_lr: of layers whose visible units are real-valued; they need a smaller one.
         minibatch_size: examples per step.
         num_gibbs_steps: k of CD-k.
         weight_decay: of the weights, not of the biases.
@@ -38,7 +38,7 @@ class Pretraining:
 
     num_epochs: PositiveInt
     lr: PositiveFloat = 0.05
-    real_lr: PositiveFloat = 0.001
+    real_lr: PositiveFloat = 0.01
     minibatch_size: PositiveInt = 100
     num_gibbs_steps: PositiveInt = 1
     weight_decay: NonNegativeFloat = 2e-4
@@ -107,7 +107,7 @@ class RBM:
             for rows in torch.randperm(len(visible_NV)).to(visible_NV.device).split(pretraining.minibatch_size):
                 self.set_gradients(visible_NV.index_select(0, rows), pretraining.num_gibbs_steps)
                 optimizer.step()
-            if not self.layer.weight.isfinite().all():
+            if not all(p.isfinite().all() for p in (self.layer.weight, self.layer.bias, self.visible_bias)):
                 key = "real_lr" if self.is_real else "lr"
                 raise TrainingError(
                     f"pre-training: the weights are not finite after epoch {epoch + 1}; say a smaller "
