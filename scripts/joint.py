@@ -22,7 +22,17 @@ from al_bench.analysis.costs import seconds
 from al_bench.analysis.curves import learning_curves
 from al_bench.analysis.drawing import Drawing, drawn
 from al_bench.analysis.figures import draw_panels, draw_penalty_matrix
-from al_bench.analysis.joint import BASELINES, COMPARED, JOINT, chosen, claims, collapse, gains, is_multi_modal
+from al_bench.analysis.joint import (
+    BASELINES,
+    COMPARED,
+    JOINT,
+    chosen,
+    claims,
+    collapse,
+    gains,
+    in_points,
+    is_multi_modal,
+)
 from al_bench.analysis.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.analysis.results import combined
 from al_bench.analysis.runs import Run, State, runs_in
@@ -88,7 +98,7 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
         claims=claims_table(claims(rounds)),
         ablations=ablations_table(all_gains),
         collapse={
-            name: collapse(rounds, setting, COLLAPSE_ROUNDS)
+            name: collapse(rounds[rounds["strategy"].isin([JOINT, *ABLATIONS["weight"]])], setting, COLLAPSE_ROUNDS)
             for name, setting in zip(setting_names(pd.DataFrame(ablated)), ablated, strict=True)
         },
         chosen=chosen(tuning),
@@ -143,9 +153,12 @@ ACCURACY = "test accuracy (mean ± standard error)"
 
 
 def panels_of(curves: pd.DataFrame, settings: list[Mapping[str, object]]) -> dict[str, pd.DataFrame]:
-    """The rows of each setting, by its name."""
-    parts = [rows_of(curves, setting) for setting in settings]
-    return {setting_names(part.iloc[:1])[0]: part for part in parts if len(part)}
+    """The rows of each setting, by its data set and model."""
+    parts = {
+        f"{setting['dataset']} · {setting['model']}".replace(",", ", ", 1): rows_of(curves, setting)
+        for setting in settings
+    }
+    return {name: part for name, part in parts.items() if len(part)}
 
 
 def has_ablations(rounds: pd.DataFrame, setting: Mapping[str, object]) -> bool:
@@ -175,12 +188,8 @@ def settings_table(compared: pd.DataFrame) -> pd.DataFrame:
 def ablations_table(all_gains: pd.DataFrame) -> pd.DataFrame:
     """In points of accuracy, a row for each variant, a column for each setting."""
     rows = all_gains[(all_gains["strategy"] != JOINT) | (all_gains["than"] == "entropy")]
-    texts = [
-        f"{100 * gain:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
-        for gain, low, high in rows[["gain", "low", "high"]].to_numpy()
-    ]
     variants = rows["setting"][rows["strategy"] != JOINT].unique()
-    table = rows.assign(text=texts)[rows["setting"].isin(variants)]
+    table = rows.assign(text=in_points(rows))[rows["setting"].isin(variants)]
     wide = table.pivot(index=["strategy", "than"], columns="setting", values="text").fillna("")
     return wide.reset_index()
 

@@ -24,6 +24,7 @@ QUICK_PNG = {"pil_kwargs": {"compress_level": 1}}  # in half the time, a little 
 BESIDE: Any = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "frameon": False, "fontsize": 9, "handlelength": 3.5}
 MAX_MARKERS = 12  # on a curve
 MAX_PANELS = 3  # beside each other
+MAX_TITLE = 40  # letters of a line above a panel
 COLOURS = "Blues"
 CELL, LETTER, MIN_WIDTH = 0.75, 0.085, 5.5  # inches
 STYLE: Any = {  # its type lists every setting of matplotlib
@@ -146,7 +147,7 @@ def draw_panels(
             common = curves[curves["is_common"]]
             for strategy in strategies:
                 _draw_curve(axes, common[common["strategy"] == strategy], strategy, looks_of[strategy])
-            axes.set_title(_plain(title), fontsize=10)
+            axes.set_title(_plain("\n".join(wrap(title, MAX_TITLE))), fontsize=10)
             axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
         for axes in figure.axes[len(panels) :]:
             axes.remove()

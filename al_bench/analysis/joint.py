@@ -51,6 +51,16 @@ def gains(rounds: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFram
     return pd.DataFrame(rows, columns=[*SETTING, "setting", *GAIN_COLUMNS])
 
 
+def in_points(table: pd.DataFrame) -> list[str]:
+    """`gains` to read: points of accuracy with their interval, or the number of seeds if they are too few for one."""
+    return [
+        f"{100 * gain:+.1f} ({num_seeds:.0f} seeds)"
+        if np.isnan(low)
+        else f"{100 * gain:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+        for gain, low, high, num_seeds in table[["gain", "low", "high", "num_seeds"]].to_numpy()
+    ]
+
+
 def claims(rounds: pd.DataFrame) -> list[Claim]:
     """Claim by claim: the paper's, that joint training is above every baseline; then what its two halves are worth."""
     table = gains(rounds, [(JOINT, than) for than in BASELINES])
@@ -73,11 +83,8 @@ def _is_above(table: pd.DataFrame, text: str) -> Claim:
     """Yes if it is significant in every setting, no otherwise."""
     if table.empty:
         return Claim(text, "no setting was run", None)
-    points = (100 * table[["gain", "low", "high"]]).to_numpy()
-    parts = [
-        f"{name} {gain:+.1f} [{low:+.1f}, {high:+.1f}]"
-        for name, (gain, low, high) in zip(table["setting"], points, strict=True)
-    ]
+    names = table["dataset"] + " · " + table["model"]
+    parts = [f"{name} {text}" for name, text in zip(names, in_points(table), strict=True)]
     num_above, num_below = int((table["low"] > 0).sum()), int((table["high"] < 0).sum())
     summary = f"above in {num_above}, below in {num_below} of {len(table)} settings; points: {', '.join(parts)}"
     return Claim(text, summary, num_above == len(table))
@@ -119,11 +126,12 @@ def chosen(rounds: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A row for each choice, best first: model, strategy, batch_size, a column for each data set, their mean (NaN if
-        one is lacking), and its standard error over seeds.
+        one is lacking), and its standard error over seeds; in points.
     """
     keys = ["model", "strategy", "batch_size"]
     of_runs = areas(rounds.assign(test_accuracy=rounds["validation_accuracy"])).set_index([*keys, "dataset", "seed"])
-    by_dataset = of_runs["area"].groupby([*keys, "dataset"]).mean().unstack()
-    of_seeds = of_runs["area"].groupby([*keys, "seed"]).mean()
+    points = 100 * of_runs["area"]
+    by_dataset = points.groupby([*keys, "dataset"]).mean().unstack()
+    of_seeds = points.groupby([*keys, "seed"]).mean()
     table = by_dataset.assign(mean=by_dataset.mean(axis=1, skipna=False), error=of_seeds.groupby(keys).sem())
     return table.sort_values("mean", ascending=False).reset_index()
