@@ -47,6 +47,7 @@ ABLATIONS = {  # of joint training: the strategies of a figure
     "halves": [f"{JOINT},query=random", f"{JOINT},measured=labelled", "entropy", "random"],
 }
 COLLAPSE_ROUNDS = (1, 5, 19)
+LATE = 5  # the first of the rounds that are looked at alone
 
 
 def main() -> None:
@@ -96,6 +97,7 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
         settings=settings_table(compared),
         matrices=matrices,
         claims=claims_table(claims(rounds)),
+        late=late_table(rounds),
         ablations=ablations_table(all_gains),
         collapse={
             name: collapse(rounds[rounds["strategy"].isin([JOINT, *ABLATIONS["weight"]])], setting, COLLAPSE_ROUNDS)
@@ -183,6 +185,13 @@ def settings_table(compared: pd.DataFrame) -> pd.DataFrame:
         for curves in setting_curves(compared)
     ]
     return pd.DataFrame(rows)
+
+
+def late_table(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Of joint training over each baseline, without the first rounds, a row for each setting."""
+    table = gains(rounds[rounds["round"] >= LATE], [(JOINT, than) for than in BASELINES])
+    wide = table.assign(text=in_points(table)).pivot(index="setting", columns="than", values="text")
+    return wide[list(BASELINES)].reset_index()
 
 
 def ablations_table(all_gains: pd.DataFrame) -> pd.DataFrame:
