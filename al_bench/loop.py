@@ -82,7 +82,6 @@ def active_learning(
     budget = _checked_budget(len(dataset.train), num_initial, num_validation, budget)
     pool, indices = _drawn(dataset.train, num_initial, num_validation, seed)
     validation = pool.validation()
-    learner = learner.pretrained(dataset.train.inputs, seed)
     for state in committed.strategy_states:
         strategy.load_state_dict(state)
     query_seconds, last_committed = 0.0, len(committed.batches) - 1
@@ -99,6 +98,8 @@ def active_learning(
                 "those of a run that was asked for all at once",
                 *(round, len(batch.indices)),
             )
+        if round == max(0, last_committed):  # the first that is trained
+            learner = learner.pretrained(dataset.train.inputs, seed)
         fit = partial(learner.fit, pool.labelled(), strategy.objective, seed=seed, round=round, validation=validation)
         unlabelled = _unlabelled(pool, strategy.unlabelled_term)
         trained = fit(unlabelled=unlabelled)
