@@ -84,22 +84,20 @@ def active_learning(
     validation = pool.validation()
     for state in committed.strategy_states:
         strategy.load_state_dict(state)
-    query_seconds, last_committed = 0.0, len(committed.batches) - 1
-    for round in itertools.count():
-        is_committed = round <= last_committed
-        batch = _replayed(pool, committed.batches[round], round) if is_committed else pool.label(indices)
-        if round < last_committed:
-            continue
-        if is_committed and pool.num_labelled >= budget:
-            return
+    replayed = [_replayed(pool, batch, round) for round, batch in enumerate(committed.batches)]
+    if replayed and pool.num_labelled >= budget:
+        return
+    learner = learner.pretrained(dataset.train.inputs, seed)
+    query_seconds, last_committed = 0.0, len(replayed) - 1
+    for round in itertools.count(max(0, last_committed)):
+        is_committed = round == last_committed
+        batch = replayed[round] if is_committed else pool.label(indices)
         if is_committed and 0 < len(batch.indices) < batch_size and round > 0:
             log.warning(
                 "an earlier budget cut the batch of round %d to %d labels, so the label counts from here on are not "
                 "those of a run that was asked for all at once",
                 *(round, len(batch.indices)),
             )
-        if round == max(0, last_committed):  # the first that is trained
-            learner = learner.pretrained(dataset.train.inputs, seed)
         fit = partial(learner.fit, pool.labelled(), strategy.objective, seed=seed, round=round, validation=validation)
         unlabelled = _unlabelled(pool, strategy.unlabelled_term)
         trained = fit(unlabelled=unlabelled)
