@@ -637,7 +637,7 @@ class TestModalities:
             (
                 {"voice": np.where(np.arange(240).reshape(60, 4) == 30, np.nan, 1.0)},
                 [],
-                r"voice has 1 rows with missing or infinite values \(the first: row 7\)",
+                r"voice has missing or infinite values in 1 of 60 rows \(the first: row 7\)",
             ),
             (
                 {

@@ -86,8 +86,8 @@ def _check(path: str, stored: Arrays) -> None:
         ):
             rows = np.flatnonzero(~is_finite_N)
             raise DataError(
-                f"dataset.path={path}: {key} has {len(rows)} rows with missing or infinite values (the first: row "
-                f"{rows[0]}); fill in or drop them"
+                f"dataset.path={path}: {key} has missing or infinite values in {len(rows)} of {len(array)} rows (the "
+                f"first: row {rows[0]}); fill in or drop them"
             )
     kinds = {"text" if stored[key].dtype.kind in "US" else "numbers" for key in TARGETS if key in stored}
     if len(kinds) > 1:
