@@ -19,8 +19,10 @@ import torch
 from al_bench.datasets.fetching import exclusive
 from al_bench.datasets.files import UNREADABLE, read_npz, remove_partial, write_npz
 from al_bench.datasets.loading import Loaded
+from al_bench.identity import flattened
 from al_bench.interfaces import Network
 from al_bench.learner import Learner, Weights
+from al_bench.parts import located
 from al_bench.training import Training
 
 FOLDER = ".pretrained"
@@ -32,19 +34,26 @@ log = logging.getLogger(__name__)
 def kept_path(learner: Learner, network: Network, data: Loaded, config: Mapping[str, Any]) -> Path:
     """Where that is of a run: the network is one of the learner's own."""
     of_training = {field.name for field in fields(Training)} - {"channels_last"}
-    sources = [inspect.getsource(sys.modules[each.__module__]) for each in _classes(type(network))]
+    of_network = {key: value for key, value in config["model"].items() if key not in of_training}
     depends_on = [
-        *(FORMAT, torch.__version__, torch.device(learner.device).type, *sources),
-        *(data.digest, repr(learner.normalisation), config["seed"], config["num_threads"]),
-        {key: value for key, value in config["model"].items() if key not in of_training},
+        *(FORMAT, torch.__version__, torch.device(learner.device).type, *_sources(network, of_network)),
+        *(data.digest, repr(learner.normalisation), config["seed"], config["num_threads"], of_network),
     ]
     key = hashlib.blake2b(json.dumps(depends_on, sort_keys=True).encode(), digest_size=12).hexdigest()
     return Path(config["output_dir"], config["name"], FOLDER, f"{key}.npz")
 
 
-def _classes(network: type) -> list[type]:
-    """Those of a network that are not PyTorch's: what is not written in files (a notebook's) has no part in it."""
-    return [each for each in network.__mro__ if each.__module__.partition(".")[0] not in ("builtins", "abc", "torch")]
+def _sources(network: Network, node: Mapping[str, Any]) -> list[str]:
+    """The files in which the classes of a network are written, and the parts in its node; PyTorch's has a version."""
+    parts = [
+        located("model", {"_target_": name}) for key, name in flattened(node) if key.rpartition(".")[2] == "_target_"
+    ]
+    names = sorted({each.__module__ for each in (*type(network).__mro__, *parts)})
+    return [
+        inspect.getsource(sys.modules[name])
+        for name in names
+        if name.partition(".")[0] not in ("builtins", "abc", "torch")
+    ]
 
 
 def kept(path: Path, learned: Callable[[], Weights]) -> Weights:

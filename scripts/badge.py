@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 from badge_page import page
+from pages import cost_of_runs
 
 from al_bench.analysis.archive import restore
 from al_bench.analysis.badge import paper_matrix
@@ -30,7 +31,6 @@ from al_bench.analysis.penalty import PenaltyMatrix
 from al_bench.analysis.results import combined
 from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.analysis.settings import PAPER_ORDER, file_name, rows_of
-from al_bench.dry_run import COSTS, costs
 from al_bench.errors import ResultsError, UserError
 from al_bench.files import replace_text
 
@@ -95,7 +95,7 @@ def write(found: Everything, incomplete: Sequence[str], batches: pd.DataFrame | 
         raise ResultsError("no setting of the archive has a number of labels at which strategies are compared")
     for name in ("curves", "areas", "seconds"):
         found.tables()[name].to_csv(out / f"{name}.csv", index=False)
-    cost_of_runs(found).to_csv(out / "cost.csv", index=False)
+    cost_of_runs(found.rounds, found.runs, found.folder).to_csv(out / "cost.csv", index=False)
     for penalty in shown_matrices(found.comparison):
         penalty.as_table().to_csv(out / f"{penalty.file_name}.csv", index=False)
     drawn(list(drawings(found, found.comparison, batches, out)))
@@ -121,14 +121,6 @@ def drawings(found: Everything, comparison: Comparison, batches: pd.DataFrame | 
 def shown_matrices(comparison: Comparison) -> list[PenaltyMatrix]:
     """Of all settings, and as in Figures 13 and 14 of the paper by batch size and by model."""
     return [each for each in comparison.matrices if list(each.group) in ([], ["batch_size"], ["model"])]
-
-
-def cost_of_runs(found: Everything) -> pd.DataFrame:
-    """Of each setting and strategy, up to each number of labels, means over the seeds that go so far: for `dry_run`."""
-    table = costs(found.rounds, found.folder).assign(seed=0)
-    means = table.groupby(COSTS[:-2], sort=False).mean().reset_index().round({"seconds": 2, "num_bytes": 0})
-    devices = sorted({str(start["device_name"]) for run in found.runs for start in run.starts})
-    return means.assign(device=", ".join(devices))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
-from pages import provenance, rendered
+from pages import cost_of_runs, provenance, rendered
 
 from al_bench.analysis.archive import restore
 from al_bench.analysis.claims import claims_table
@@ -34,11 +34,11 @@ from al_bench.analysis.joint import (
     is_multi_modal,
 )
 from al_bench.analysis.penalty import PenaltyMatrix, penalty_matrices
-from al_bench.analysis.results import combined
+from al_bench.analysis.results import SETTING, combined
 from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.analysis.settings import rows_of, setting_curves, setting_names
 from al_bench.analysis.style import looks
-from al_bench.errors import UserError
+from al_bench.errors import ResultsError, UserError
 from al_bench.files import replace_text
 
 ABLATIONS = {  # of joint training: the strategies of a figure
@@ -48,6 +48,7 @@ ABLATIONS = {  # of joint training: the strategies of a figure
 }
 COLLAPSE_ROUNDS = (1, 5, 19)
 LATE = 5  # the first of the rounds that are looked at alone
+ACCURACY = "test accuracy (mean ± standard error)"
 
 
 def main() -> None:
@@ -60,8 +61,10 @@ def main() -> None:
     try:
         with TemporaryDirectory() as scratch:
             runs, tuning = (restored(folder / f"{name}.tar.xz", Path(scratch) / name) for name in ("runs", "tuning"))
+            discussion = (folder / "discussion.md").read_text()
             out.mkdir(parents=True, exist_ok=True)
-            write(runs, rounds_of(tuning), (folder / "discussion.md").read_text(), out)
+            cost_of_runs(rounds_of(runs), runs, Path(scratch) / "runs").to_csv(out / "cost.csv", index=False)
+            write(runs, rounds_of(tuning), discussion, out)
     except (UserError, OSError) as error:
         sys.exit(f"joint: {folder}: {error}")
     print(out / "README.md")
@@ -90,7 +93,7 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
     for penalty in matrices:
         penalty.as_table().to_csv(out / f"{penalty.file_name}.csv", index=False)
     drawn(list(drawings(rounds, compared, settings, matrices, out)))
-    ablated = [setting for setting in settings if has_ablations(rounds, setting)]
+    collapsing = ablated(rounds, settings, ABLATIONS["weight"])
     text = rendered(
         "joint.md.jinja",
         num_runs=len(runs),
@@ -101,7 +104,7 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
         ablations=ablations_table(all_gains),
         collapse={
             name: collapse(rounds[rounds["strategy"].isin([JOINT, *ABLATIONS["weight"]])], setting, COLLAPSE_ROUNDS)
-            for name, setting in zip(setting_names(pd.DataFrame(ablated)), ablated, strict=True)
+            for name, setting in zip(setting_names(pd.DataFrame(collapsing)), collapsing, strict=True)
         },
         chosen=chosen(tuning),
         seconds=seconds_table(compared),
@@ -141,17 +144,16 @@ def drawings(
             yield partial(draw_panels, panels, out / f"curves_{name}", ACCURACY, looks_of)
     for penalty in matrices:
         yield partial(draw_penalty_matrix, penalty, out / penalty.file_name)
-    ablated = [setting for setting in settings if has_ablations(rounds, setting)]
     for name, strategies in ABLATIONS.items():
-        part = rounds[rounds["strategy"].isin([JOINT, *strategies])]
-        yield partial(draw_panels, panels_of(learning_curves(part), ablated), out / f"ablation_{name}", ACCURACY)
-    weights = rounds[rounds["strategy"].isin([JOINT, *ABLATIONS["weight"]])]
+        part = of_common_seeds(rounds[rounds["strategy"].isin([JOINT, *strategies])])
+        panels = panels_of(learning_curves(part), ablated(rounds, settings, strategies))
+        yield partial(draw_panels, panels, out / f"ablation_{name}", ACCURACY)
+    weights = of_common_seeds(rounds[rounds["strategy"].isin([JOINT, *ABLATIONS["weight"]])])
     weights = weights[weights["unlabelled_entropy"].notna()]
-    entropies = panels_of(learning_curves(weights, "unlabelled_entropy"), ablated)
+    entropies = panels_of(
+        learning_curves(weights, "unlabelled_entropy"), ablated(rounds, settings, ABLATIONS["weight"])
+    )
     yield partial(draw_panels, entropies, out / "pool_entropy", "mean entropy of the unlabelled examples (nats)")
-
-
-ACCURACY = "test accuracy (mean ± standard error)"
 
 
 def panels_of(curves: pd.DataFrame, settings: list[Mapping[str, object]]) -> dict[str, pd.DataFrame]:
@@ -163,9 +165,20 @@ def panels_of(curves: pd.DataFrame, settings: list[Mapping[str, object]]) -> dic
     return {name: part for name, part in parts.items() if len(part)}
 
 
-def has_ablations(rounds: pd.DataFrame, setting: Mapping[str, object]) -> bool:
-    """Whether joint training was varied there."""
-    return bool(rows_of(rounds, setting)["strategy"].isin(ABLATIONS["weight"]).any())
+def ablated(
+    rounds: pd.DataFrame, settings: list[Mapping[str, object]], strategies: list[str]
+) -> list[Mapping[str, object]]:
+    """The settings in which joint training was varied to all of these strategies; ResultsError if there is none."""
+    found = [setting for setting in settings if {*strategies} <= {*rows_of(rounds, setting)["strategy"]}]
+    if not found:
+        raise ResultsError(f"no setting of the archive has all of {', '.join(strategies)}")
+    return found
+
+
+def of_common_seeds(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Without the seeds of a setting that some of its strategies lack: curves beside each other are of the same."""
+    num_strategies = rounds.groupby(SETTING)["strategy"].transform("nunique")
+    return rounds[rounds.groupby([*SETTING, "seed"])["strategy"].transform("nunique") == num_strategies]
 
 
 def ablation_pairs(rounds: pd.DataFrame) -> list[tuple[str, str]]:

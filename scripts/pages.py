@@ -1,4 +1,4 @@
-"""What the pages of published results have in common: templates, tables, and where the numbers come from."""
+"""What the pages of published results have in common: templates, tables, what runs cost, where numbers come from."""
 
 import shlex
 from collections.abc import Sequence
@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
+from al_bench.analysis.runs import Run
 from al_bench.analysis.settings import group_name
+from al_bench.dry_run import COSTS, costs
 
 
 def rendered(template: str, **values: object) -> str:
@@ -35,6 +37,14 @@ def provenance(starts: Sequence[dict[str, Any]]) -> dict[str, object]:
 def _commit(start: dict[str, Any]) -> str:
     """Of a start of a run; an installed package knows none."""
     return str(start.get("commit", "unknown"))[:7] + (" with changes" if start.get("commit_clean") is False else "")
+
+
+def cost_of_runs(rounds: pd.DataFrame, runs: Sequence[Run], folder: Path) -> pd.DataFrame:
+    """Of each setting and strategy, up to each number of labels, means over the seeds that go so far: for `dry_run`."""
+    table = costs(rounds, folder).assign(seed=0)
+    means = table.groupby(COSTS[:-2], sort=False).mean().reset_index().round({"seconds": 2, "num_bytes": 0})
+    devices = sorted({str(start["device_name"]) for run in runs for start in run.starts})
+    return means.assign(device=", ".join(devices))
 
 
 def markdown(table: pd.DataFrame) -> str:

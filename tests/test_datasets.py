@@ -635,6 +635,11 @@ class TestModalities:
             ({"face": None, "voice": None}, [], "it needs `targets`"),
             ({"test_face": np.zeros((2, 3, 2)), "test_targets": ["sad", "mad"]}, [], "it needs `targets`"),
             (
+                {"voice": np.where(np.arange(240).reshape(60, 4) == 30, 1e39, 1.0)},
+                [],
+                r"voice has missing or infinite values in 1 of 60 rows \(the first: row 7\)",
+            ),
+            (
                 {"voice": np.where(np.arange(240).reshape(60, 4) == 30, np.nan, 1.0)},
                 [],
                 r"voice has missing or infinite values in 1 of 60 rows \(the first: row 7\)",

@@ -1,5 +1,6 @@
 """Restricted Boltzmann machines against their definition, the deep belief network, and pre-training once per seed."""
 
+import inspect
 import itertools
 from contextlib import contextmanager
 from dataclasses import replace
@@ -396,6 +397,16 @@ class TestOncePerExperiment:
         else:
             made = replace(made, device="cuda")
         assert before != kept_path(made, network, data, config)
+
+    @pytest.mark.parametrize("changed", ["al_bench.models.dbn", "al_bench.models.rbm", "fractions", "tests.test_dbn"])
+    def test_so_are_the_files_of_all_parts_of_a_network(self, monkeypatch, changed):
+        made, original = learner(), inspect.getsource
+        node = {"_target_": "fractions.Fraction", "pretraining": {"_target_": "al_bench.models.rbm.Pretraining"}}
+        config = {"model": node, "seed": 0, "num_threads": 1, "output_dir": "o", "name": "n"}
+        arguments = (made, made._new_network(0, 0), Loaded(blobs(), "digest"), config)
+        before = kept_path(*arguments)
+        monkeypatch.setattr(inspect, "getsource", lambda module: original(module) + "#" * (module.__name__ == changed))
+        assert before != kept_path(*arguments)
 
     def test_what_another_process_does_meanwhile_is_waited_for_and_taken(self, tmp_path, monkeypatch):
         path, weights = tmp_path / "a.npz", {"a": torch.ones(3)}

@@ -15,9 +15,11 @@ from al_bench.analysis.archive import pack
 from al_bench.analysis.claims import claims_table
 from al_bench.analysis.curves import learning_curves
 from al_bench.analysis.joint import BASELINES, COMPARED, chosen, claims, collapse, gains, is_multi_modal
+from al_bench.errors import ResultsError
 from al_bench.identity import Identity
 from tests.made_results import write_run
 
+ROOT = Path(__file__).parents[1]
 LABELS = (20, 40, 60)
 LIFTS = {"joint": 0.06, "margin": 0.03, "entropy": 0.02, "confidence": 0.02, "random": 0.0}
 SETTINGS = ("digits", "multiple_features", "multiple_features,modalities=[fourier]")
@@ -173,9 +175,6 @@ def test_the_compared_strategies_are_the_papers():
     assert COMPARED == ("joint", "random", "confidence", "margin", "entropy")
 
 
-ROOT = Path(__file__).parents[1]
-
-
 def test_panels_share_a_legend_and_have_their_own_curves(tmp_path, monkeypatch):
     drawn: list[Figure] = []
     monkeypatch.setattr(figures, "saved", lambda figure, path: drawn.append(figure) or [])
@@ -193,7 +192,27 @@ def test_panels_share_a_legend_and_have_their_own_curves(tmp_path, monkeypatch):
             assert np.asarray(line.get_ydata()).tolist() == expected
 
 
-VARIANTS = ("joint,entropy_weight=0", "joint,query=random", "joint,measured=labelled", "joint,ramp_epochs=10")
+def test_curves_beside_each_other_are_of_the_same_seeds(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    from joint import ablated, of_common_seeds
+
+    table = rounds(LIFTS | {"joint,ramp_epochs=10": 0.0}, settings=("digits", "multiple_features"))
+    is_short = (table["strategy"] == "joint,ramp_epochs=10") & (table["seed"] >= 2) & (table["dataset"] == "digits")
+    common = of_common_seeds(table[~is_short])
+    seeds = common.groupby(["dataset", "strategy"])["seed"].agg(lambda each: sorted(set(each)))
+    assert all(each == [0, 1] for each in seeds["digits"])
+    assert all(each == [*range(6)] for each in seeds["multiple_features"])
+    settings = [{"dataset": name, "model": "dbn", "batch_size": 20, "variant": ""} for name in ("digits", "mnist")]
+    assert ablated(table, settings, ["joint,ramp_epochs=10", "entropy"]) == settings[:1]
+    with pytest.raises(ResultsError, match="has all of joint,ramp_epochs=10, joint,ramp_epochs=25"):
+        ablated(table, settings, ["joint,ramp_epochs=10", "joint,ramp_epochs=25"])
+
+
+VARIANTS = (
+    *(f"joint,entropy_weight={weight}" for weight in ("0", "0.01", "0.1", "0.3", "1")),
+    *(f"joint,ramp_epochs={epochs}" for epochs in (10, 25, 50)),
+    *("joint,query=random", "joint,measured=labelled"),
+)
 
 
 def made_archives(folder: Path) -> None:
@@ -234,7 +253,7 @@ def test_the_page_and_every_figure_come_from_the_archives(tmp_path):
     for figure in figures:
         assert (tmp_path / "page" / figure).stat().st_size > 10_000
         assert (tmp_path / "page" / figure).with_suffix(".pdf").exists()
-    assert "72 runs of joint training" in page
+    assert "120 runs of joint training" in page
     assert page.endswith("## Why\n\nBecause.\n")
     assert re.search(
         r"\| uni-modal data: joint is above random queries \| above in 1, below in 0 of 1 settings.* \| yes \|", page
@@ -244,6 +263,9 @@ def test_the_page_and_every_figure_come_from_the_archives(tmp_path):
     assert chosen_first.startswith("| dbn | joint | 20 | 80.00 |")
     curves = pd.read_csv(tmp_path / "page" / "gains.csv")
     assert set(curves["strategy"]) == {"joint", *VARIANTS}
+    costs = pd.read_csv(tmp_path / "page" / "cost.csv")
+    of_run = costs[(costs["dataset"] == "digits") & (costs["strategy"] == "joint")]["seconds"]
+    assert of_run.tolist() == pytest.approx([1.75 * number for number in range(1, 22)])
     assert not (tmp_path / "README.md").exists()
 
 

@@ -80,15 +80,8 @@ def _check(path: str, stored: Arrays) -> None:
                 "integers or strings, shape (N,)" if is_target else "numbers, shape (N, ...), (N, 1) for one column"
             )
             raise DataError(f"dataset.path={path}: {key} is {array.dtype} of shape {array.shape}; it must be {needed}")
-        if (
-            array.dtype.kind == "f"
-            and not (is_finite_N := np.isfinite(array).reshape(len(array), -1).all(axis=1)).all()
-        ):
-            rows = np.flatnonzero(~is_finite_N)
-            raise DataError(
-                f"dataset.path={path}: {key} has missing or infinite values in {len(rows)} of {len(array)} rows (the "
-                f"first: row {rows[0]}); fill in or drop them"
-            )
+        if array.dtype.kind == "f":
+            _check_finite(path, key, array)
     kinds = {"text" if stored[key].dtype.kind in "US" else "numbers" for key in TARGETS if key in stored}
     if len(kinds) > 1:
         raise DataError(f"dataset.path={path}: targets and test_targets must both be integers or both be strings")
@@ -99,6 +92,18 @@ def _check(path: str, stored: Arrays) -> None:
                 f"dataset.path={path}: {key} has {len(array)} rows but {targets} has {len(stored[targets])}; row r of "
                 "each must be of the same example"
             )
+
+
+def _check_finite(path: str, key: str, array: NDArray[np.generic]) -> None:
+    """In float32, as which they are trained on."""
+    with np.errstate(over="ignore"):
+        is_finite_N = np.isfinite(array.astype(np.float32)).reshape(len(array), -1).all(axis=1)
+    rows = np.flatnonzero(~is_finite_N)
+    if len(rows):
+        raise DataError(
+            f"dataset.path={path}: {key} has missing or infinite values in {len(rows)} of {len(array)} rows (the "
+            f"first: row {rows[0]}); fill in or drop them"
+        )
 
 
 def _check_test(path: str, stored: Arrays) -> None:
