@@ -100,7 +100,8 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
         settings=settings_table(compared),
         matrices=matrices,
         claims=claims_table(claims(rounds)),
-        late=late_table(rounds),
+        gains=gains_table(rounds),
+        late=gains_table(rounds[rounds["round"] >= LATE]),
         ablations=ablations_table(all_gains),
         collapse={
             name: collapse(rounds[rounds["strategy"].isin([JOINT, *ABLATIONS["weight"]])], setting, COLLAPSE_ROUNDS)
@@ -200,9 +201,9 @@ def settings_table(compared: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def late_table(rounds: pd.DataFrame) -> pd.DataFrame:
-    """Of joint training over each baseline, without the first rounds, a row for each setting."""
-    table = gains(rounds[rounds["round"] >= LATE], [(JOINT, than) for than in BASELINES])
+def gains_table(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Of joint training over each baseline, a row for each setting."""
+    table = gains(rounds, [(JOINT, than) for than in BASELINES])
     wide = table.assign(text=in_points(table)).pivot(index="setting", columns="than", values="text")
     return wide[list(BASELINES)].reset_index()
 

@@ -83,10 +83,8 @@ def _is_above(table: pd.DataFrame, text: str) -> Claim:
     """Yes if it is significant in every setting, no otherwise."""
     if table.empty:
         return Claim(text, "no setting was run", None)
-    names = table["dataset"] + " · " + table["model"]
-    parts = [f"{name} {points}" for name, points in zip(names, in_points(table), strict=True)]
     num_above, num_below = int((table["low"] > 0).sum()), int((table["high"] < 0).sum())
-    summary = f"above in {num_above}, below in {num_below} of {len(table)} settings; points: {', '.join(parts)}"
+    summary = f"above in {num_above}, below in {num_below} of {len(table)} settings"
     return Claim(text, summary, num_above == len(table))
 
 
