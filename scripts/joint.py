@@ -93,7 +93,7 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
     for penalty in matrices:
         penalty.as_table().to_csv(out / f"{penalty.file_name}.csv", index=False)
     drawn(list(drawings(rounds, compared, settings, matrices, out)))
-    collapsing = ablated(rounds, settings, ABLATIONS["weight"])
+    collapsing, weights = ablated(rounds, settings, ABLATIONS["weight"]), of_weights(rounds)
     text = rendered(
         "joint.md.jinja",
         num_runs=len(runs),
@@ -104,7 +104,7 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
         late=gains_table(rounds[rounds["round"] >= LATE]),
         ablations=ablations_table(all_gains),
         collapse={
-            name: collapse(rounds[rounds["strategy"].isin([JOINT, *ABLATIONS["weight"]])], setting, COLLAPSE_ROUNDS)
+            name: collapse(weights, setting, COLLAPSE_ROUNDS)
             for name, setting in zip(setting_names(pd.DataFrame(collapsing)), collapsing, strict=True)
         },
         chosen=chosen(tuning),
@@ -149,7 +149,7 @@ def drawings(
         part = of_common_seeds(rounds[rounds["strategy"].isin([JOINT, *strategies])])
         panels = panels_of(learning_curves(part), ablated(rounds, settings, strategies))
         yield partial(draw_panels, panels, out / f"ablation_{name}", ACCURACY)
-    weights = of_common_seeds(rounds[rounds["strategy"].isin([JOINT, *ABLATIONS["weight"]])])
+    weights = of_weights(rounds)
     weights = weights[weights["unlabelled_entropy"].notna()]
     entropies = panels_of(
         learning_curves(weights, "unlabelled_entropy"), ablated(rounds, settings, ABLATIONS["weight"])
@@ -180,6 +180,11 @@ def of_common_seeds(rounds: pd.DataFrame) -> pd.DataFrame:
     """Without the seeds of a setting that some of its strategies lack: curves beside each other are of the same."""
     num_strategies = rounds.groupby(SETTING)["strategy"].transform("nunique")
     return rounds[rounds.groupby([*SETTING, "seed"])["strategy"].transform("nunique") == num_strategies]
+
+
+def of_weights(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Joint training with each weight, at the seeds that all of them have."""
+    return of_common_seeds(rounds[rounds["strategy"].isin([JOINT, *ABLATIONS["weight"]])])
 
 
 def ablation_pairs(rounds: pd.DataFrame) -> list[tuple[str, str]]:
