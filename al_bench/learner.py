@@ -41,6 +41,7 @@ class Learner:
         device: where to train it.
         normalisation: of uint8 inputs.
         weights: by name, those that every new network starts from; the others are random.
+        learned_from: the inputs and the seed that `pretrained` has learned the weights from.
         keep: asked for what pre-training learns, with a function that does it: may know it already.
     """
 
@@ -49,17 +50,26 @@ class Learner:
     device: str = "cpu"
     normalisation: Normalisation | None = None
     weights: Weights = field(default_factory=dict)
+    learned_from: tuple[Tensor, int] | None = field(default=None, compare=False, repr=False)
     keep: Callable[[Callable[[], Weights]], Weights] = call
 
     def pretrained(self, inputs: Tensor, seed: int) -> "Learner":
         """One whose networks start from what pre-training on the pool's inputs (N, ...) has learned, all but the head.
 
-        It does nothing for networks that are not pre-trained.
+        It does nothing for networks that are not pre-trained, nor if that was done before from equal inputs at this
+        seed, nor if its weights are from elsewhere.
 
         Raises:
             TrainingError: if a weight is not finite.
         """
-        if self.weights or not (network := self._new_network(seed, 0)).is_pretrained:
+        if self.weights and self.learned_from is None:
+            return self
+        if self.learned_from is not None:
+            inputs_before, seed_before = self.learned_from
+            if seed == seed_before and inputs.device == inputs_before.device and torch.equal(inputs, inputs_before):
+                return self
+        network = replace(self, weights={})._new_network(seed, 0)
+        if not network.is_pretrained:
             return self
 
         def learned() -> Weights:
@@ -68,7 +78,7 @@ class Learner:
             weights = network.state_dict()
             return {name: weights[name] for name in weights if not name.startswith("head.")}
 
-        return replace(self, weights=self.keep(learned))
+        return replace(self, weights=self.keep(learned), learned_from=(inputs, seed))
 
     def fit(
         self,

@@ -49,11 +49,15 @@ def _sources(network: Network, node: Mapping[str, Any]) -> list[str]:
         located("model", {"_target_": name}) for key, name in flattened(node) if key.rpartition(".")[2] == "_target_"
     ]
     names = sorted({each.__module__ for each in (*type(network).__mro__, *parts)})
-    return [
-        inspect.getsource(sys.modules[name])
-        for name in names
-        if name.partition(".")[0] not in ("builtins", "abc", "torch")
-    ]
+    return [_source(name) for name in names if name.partition(".")[0] not in ("builtins", "abc", "torch")]
+
+
+def _source(module: str) -> str:
+    """Its text; its name if there is none, as of compiled modules."""
+    try:
+        return inspect.getsource(sys.modules[module])
+    except (OSError, TypeError):
+        return module
 
 
 def kept(path: Path, learned: Callable[[], Weights]) -> Weights:

@@ -608,6 +608,34 @@ class TestModalities:
         dataset = self.build(tmp_path, stored | test, "voice", "face")
         assert torch.equal(dataset.test.inputs, dataset.train.inputs[:9])
 
+    @pytest.mark.parametrize(
+        "other",
+        [np.full((60, 2), np.nan), np.arange(60), np.array([{"name": "a"}] * 60), np.zeros((7, 3))],
+        ids=["missing values", "one number each", "Python objects", "other rows"],
+    )
+    @pytest.mark.parametrize("has_test", [True, False])
+    def test_what_is_not_chosen_may_be_anything(self, tmp_path, other, has_test):
+        stored = two_modalities()
+        stored |= {f"test_{name}": array[:9] for name, array in stored.items()} if has_test else {}
+        expected = self.build(tmp_path, stored, "voice")
+        dataset = self.build(tmp_path, stored | {"other": other}, "voice")
+        assert torch.equal(dataset.train.inputs, expected.train.inputs)
+        assert torch.equal(dataset.test.inputs, expected.test.inputs)
+        assert dict(dataset.modalities) == {"voice": 4}
+        with pytest.raises(DataError, match="other"):
+            self.build(tmp_path, stored | {"other": other})
+
+    @pytest.mark.parametrize("has_test", [True, False])
+    def test_what_is_large_beside_its_differences_is_scaled_before_it_becomes_float32(self, tmp_path, has_test):
+        small, large = two_modalities(), two_modalities()
+        large["voice"] = large["voice"].astype(np.float64) + 1.7e9
+        for stored in (small, large) if has_test else ():
+            stored |= {f"test_{name}": array[:9] for name, array in stored.items()}
+        expected, dataset = (self.build(tmp_path, stored, "voice") for stored in (small, large))
+        assert torch.allclose(dataset.train.inputs, expected.train.inputs, atol=1e-4)
+        assert torch.allclose(dataset.test.inputs, expected.test.inputs, atol=1e-4)
+        assert dataset.train.inputs.dtype == dataset.test.inputs.dtype == torch.float32
+
     def test_a_modality_may_have_a_name_like_that_of_the_targets(self, tmp_path):
         stored = two_modalities() | {"my_targets": np.zeros((60, 2))}
         assert list(self.build(tmp_path, stored).modalities) == ["face", "voice", "my_targets"]
@@ -631,6 +659,11 @@ class TestModalities:
             ),
             ({"voice": np.zeros((60, 0))}, [], r"voice is float64 of shape \(60, 0\)"),
             ({"voice": np.array(["a"] * 60)}, [], "voice is <U1"),
+            (
+                {"targets": np.array(["sad", "mad", "glad"] * 20, dtype=object)},
+                ["voice"],
+                r"m.npz: not a readable .npz file \(targets: Object arrays.*`.astype\(str\)` makes text of them",
+            ),
             ({"targets": None}, [], r"has the arrays \['face', 'voice'\]; it needs `targets`"),
             ({"face": None, "voice": None}, [], "it needs `targets`"),
             ({"test_face": np.zeros((2, 3, 2)), "test_targets": ["sad", "mad"]}, [], "it needs `targets`"),
@@ -783,7 +816,16 @@ class TestArrays:
                     "test_inputs": np.zeros((1, 2)),
                     "test_targets": ["0"],
                 },
-                "must both be integers or both be strings",
+                "targets and test_targets are int64 and <U1; they must both be integers or both be strings",
+            ),
+            (
+                {
+                    "inputs": np.zeros((2, 2)),
+                    "targets": ["a", "b"],
+                    "test_inputs": np.zeros((1, 2)),
+                    "test_targets": [b"a"],
+                },
+                r"targets and test_targets are <U1 and \|S1; they must both be integers or both be strings of one kind",
             ),
             ({"inputs": np.zeros((0, 2)), "targets": np.zeros(0, int)}, r"inputs is float64 of shape \(0, 2\)"),
         ],

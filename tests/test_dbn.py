@@ -277,6 +277,21 @@ class TestOncePerSeed:
         another_seed = learner().pretrained(inputs_of(blobs()), 4)._new_network(4, 0)
         assert not torch.equal(first.joint.weight, another_seed.joint.weight)
 
+    def test_another_seed_or_pool_is_another_pretraining(self):
+        inputs, others = inputs_of(blobs()), inputs_of(blobs()) + 1
+        made = learner().pretrained(inputs, 0)
+        assert made.pretrained(inputs.clone(), 0) is made
+        for given, seed in ((inputs, 1), (others, 0), (others[:9], 0)):
+            expected = learner().pretrained(given, seed).weights
+            weights = made.pretrained(given, seed).weights
+            assert all(torch.equal(weights[name], expected[name]) for name in expected)
+            assert not torch.equal(weights["joint.weight"], made.weights["joint.weight"])
+
+    def test_weights_from_elsewhere_stay(self):
+        weights = dict(learner().pretrained(inputs_of(blobs()), 5).weights)
+        made = replace(learner(), weights=weights)
+        assert made.pretrained(inputs_of(blobs()), 0) is made
+
     def test_its_random_numbers_are_of_a_stream_of_their_own(self):
         ours, network = learner().pretrained(inputs_of(blobs()), 3), learner()._new_network(3, 0)
         with torch_seeded(3, Stream.PRETRAIN, 0):
@@ -407,6 +422,10 @@ class TestOncePerExperiment:
         before = kept_path(*arguments)
         monkeypatch.setattr(inspect, "getsource", lambda module: original(module) + "#" * (module.__name__ == changed))
         assert before != kept_path(*arguments)
+
+    def test_compiled_parts_have_no_file(self):
+        config = {"model": {"_target_": "math.sqrt"}, "seed": 0, "num_threads": 1, "output_dir": "o", "name": "n"}
+        assert kept_path(learner(), learner()._new_network(0, 0), Loaded(blobs(), "digest"), config).suffix == ".npz"
 
     def test_what_another_process_does_meanwhile_is_waited_for_and_taken(self, tmp_path, monkeypatch):
         path, weights = tmp_path / "a.npz", {"a": torch.ones(3)}

@@ -3,7 +3,8 @@
 import hashlib
 import logging
 import secrets
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -22,13 +23,32 @@ def md5_of(path: Path) -> str:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
-def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """All arrays of a `.npz` file; one of `UNREADABLE` if it is none."""
+def npz_names(path: Path) -> list[str]:
+    """The names of the arrays of a `.npz` file; one of `UNREADABLE` if it is none."""
+    with _opened(path) as stored:
+        return stored.files
+
+
+def read_npz(path: Path, names: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
+    """The named arrays of a `.npz` file, None for all, in its order; one of `UNREADABLE` if it is none."""
+    with _opened(path) as stored:
+        return {name: _array(stored, name) for name in stored.files if names is None or name in names}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
     with path.open("rb") as file:
         stored = np.load(file, allow_pickle=False)
         if not isinstance(stored, np.lib.npyio.NpzFile):
             raise ValueError("it holds a single array, without a name")
-        return {key: stored[key] for key in stored.files}
+        yield stored
+
+
+def _array(stored: np.lib.npyio.NpzFile, name: str) -> NDArray[Any]:
+    try:
+        return stored[name]
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def write_npz(path: Path, arrays: dict[str, NDArray[Any]]) -> None:

@@ -8,8 +8,8 @@ from annotated_types import Len
 from numpy.typing import NDArray
 from pydantic import AfterValidator
 
-from al_bench.datasets.npz import read_stored
-from al_bench.datasets.split import drawn_dataset, examples, standardised
+from al_bench.datasets.npz import input_names, read_stored
+from al_bench.datasets.split import as_floats, drawn_dataset, examples, standardised
 from al_bench.errors import DataError, nearest
 from al_bench.interfaces import Dataset
 from al_bench.ranges import Fraction
@@ -42,37 +42,36 @@ def modalities(
     Args:
         path: of the file: `targets` (N,), integers or strings, and an array (N, ...) of numbers for each modality.
         rng: draws the split, the same for any choice of modalities, unless the file has a test set.
-        modalities: which, in the order of their columns; None for all, in the order of the file.
+        modalities: which, in the order of their columns; None for all, in the order of the file. No others are read.
         scale: standardise every column over the training pool.
         test_fraction: share of a test set that is drawn.
 
     Raises:
         DataError: if the file is not as it should be, or has no modality of such a name.
     """
-    stored = read_stored(path, LAYOUT)
+    available = input_names(path, LAYOUT)
     for name in modalities or ():
-        if name not in stored.train.inputs:
-            raise DataError(
-                f"dataset.modalities: {path} has no modality {name!r}; {nearest(name, stored.train.inputs)}"
-            )
-    names = modalities or list(stored.train.inputs)
+        if name not in available:
+            raise DataError(f"dataset.modalities: {path} has no modality {name!r}; {nearest(name, available)}")
+    names = modalities or available
+    stored = read_stored(path, LAYOUT, modalities)
     inputs, columns = side_by_side({name: stored.train.inputs[name] for name in names})
     if stored.test is None:
         return drawn_dataset(inputs, stored.train.targets, test_fraction, rng, modalities=columns, scale=scale)
     test_inputs, _ = side_by_side({name: stored.test.inputs[name] for name in names})
-    dataset = Dataset(
+    if scale:
+        inputs, test_inputs = standardised(inputs, test_inputs)
+    return Dataset(
         train=examples(inputs, stored.train.targets),
         test=examples(test_inputs, stored.test.targets),
         num_classes=stored.num_classes,
         modalities=columns,
     )
-    return standardised(dataset) if scale else dataset
 
 
-def side_by_side(inputs: Mapping[str, NDArray[np.generic]]) -> tuple[NDArray[np.float32], dict[str, int]]:
+def side_by_side(inputs: Mapping[str, NDArray[np.generic]]) -> tuple[NDArray[np.floating], dict[str, int]]:
     """Inputs (N, ...) by modality -> (N, D) and the number of columns of each; uint8 is scaled to 0 .. 1."""
-    with np.errstate(over="ignore"):  # what does not fit becomes infinite, which the checks find
-        parts = {name: array.reshape(len(array), -1).astype(np.float32) for name, array in inputs.items()}
+    parts = {name: as_floats(array.reshape(len(array), -1)) for name, array in inputs.items()}
     for name, array in inputs.items():
         if array.dtype == np.uint8:
             parts[name] /= 255

@@ -47,5 +47,5 @@ def multiple_features(
                 f"dataset.modalities: the rows of {first} (OpenML {IDS[first]}, {len(targets):,} rows) and {name} "
                 f"(OpenML {IDS[name]}, {len(other_targets):,} rows) are not of the same digits; fetch the files again"
             )
-    inputs, columns = side_by_side({name: values for name, (_, values) in tables.items()})
+    inputs, columns = side_by_side({name: values.astype(np.float32) for name, (_, values) in tables.items()})
     return drawn_dataset(inputs, targets, test_fraction, rng, modalities=columns, scale=scale)

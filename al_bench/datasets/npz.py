@@ -1,19 +1,22 @@
 """A user's own `.npz` file: arrays of inputs, targets, and perhaps a test set."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from al_bench.datasets.files import UNREADABLE, read_npz
+from al_bench.datasets.files import UNREADABLE, npz_names, read_npz
 from al_bench.errors import DataError
 
 TEST = "test_"
 TARGETS = ("targets", "test_targets")
 
 Arrays = Mapping[str, NDArray[np.generic]]
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -33,18 +36,26 @@ class Stored:
     num_classes: int
 
 
-def read_stored(path: str, layout: str) -> Stored:
+def input_names(path: str, layout: str) -> list[str]:
+    """The names of the inputs in the file at `path`; DataError unless it is an `.npz` file."""
+    return _input_names(_read(path, layout, npz_names))
+
+
+def read_stored(path: str, layout: str, chosen: Sequence[str] | None = None) -> Stored:
     """The file at `path`; DataError, which says that it needs `layout`, unless it is as it should be.
 
-    Targets are integers or strings; the classes are their sorted distinct values.
+    Targets are integers or strings; the classes are their sorted distinct values. Of the inputs only those `chosen` are
+    read; None for all.
     """
-    stored = _read(path, layout)
-    names = [key for key in stored if not key.startswith(TEST) and key != "targets"]
+    available = _read(path, layout, npz_names)
+    names = list(chosen or _input_names(available))
     keys = [*names, "targets"]
-    has_test = any(key.startswith(TEST) for key in stored)
+    has_test = any(key.startswith(TEST) for key in available)
     expected = {*keys, *(TEST + key for key in keys if has_test)}
-    if not names or expected != stored.keys():
-        raise DataError(f"dataset.path={path} has the arrays {sorted(stored)}; it needs {layout}")
+    is_whole = expected <= set(available) if chosen else expected == set(available)
+    if not names or not is_whole:
+        raise DataError(f"dataset.path={path} has the arrays {sorted(available)}; it needs {layout}")
+    stored: Arrays = _read(path, layout, partial(read_npz, names=expected))
     _check(path, stored)
     classes = np.unique(np.concatenate([stored[key] for key in ("targets", "test_targets") if key in stored]))
     train, test = (
@@ -59,14 +70,19 @@ def read_stored(path: str, layout: str) -> Stored:
     return Stored(train, test, len(classes))
 
 
-def _read(path: str, layout: str) -> Arrays:
+def _input_names(names: Iterable[str]) -> list[str]:
+    return [name for name in names if not name.startswith(TEST) and name != "targets"]
+
+
+def _read(path: str, layout: str, read: Callable[[Path], Found]) -> Found:
     try:
-        return read_npz(Path(path))
+        return read(Path(path))
     except FileNotFoundError:
         raise DataError(f"dataset.path={path}: no such file (looked for {Path(path).absolute()})") from None
     except UNREADABLE as error:
         raise DataError(
-            f"dataset.path={path}: not a readable .npz file ({error}); write it with numpy.savez, with {layout}"
+            f"dataset.path={path}: not a readable .npz file ({error}); write it with numpy.savez, with {layout}, and "
+            "no Python objects (`.astype(str)` makes text of them)"
         ) from error
 
 
@@ -82,9 +98,12 @@ def _check(path: str, stored: Arrays) -> None:
             raise DataError(f"dataset.path={path}: {key} is {array.dtype} of shape {array.shape}; it must be {needed}")
         if array.dtype.kind == "f":
             _check_finite(path, key, array)
-    kinds = {"text" if stored[key].dtype.kind in "US" else "numbers" for key in TARGETS if key in stored}
-    if len(kinds) > 1:
-        raise DataError(f"dataset.path={path}: targets and test_targets must both be integers or both be strings")
+    kinds = [stored[key].dtype for key in TARGETS if key in stored]
+    if len({kind.kind if kind.kind in "US" else "integers" for kind in kinds}) > 1:
+        raise DataError(
+            f"dataset.path={path}: targets and test_targets are {' and '.join(map(str, kinds))}; they must both be "
+            "integers or both be strings of one kind (`.astype(str)` makes them so)"
+        )
     for key, array in stored.items():
         targets = TEST * key.startswith(TEST) + "targets"
         if len(array) != len(stored[targets]):

@@ -1,7 +1,6 @@
 """Drawing a training pool and a test set, and giving classes their numbers."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -59,18 +58,32 @@ def drawn_dataset(
 ) -> Dataset:
     """A data set that comes in one piece, split at random, `standardised` to `scale` it; targets are 0 .. C-1."""
     train, test = drawn_split(targets, test_fraction, rng, max_pool_size)
-    dataset = Dataset(
-        train=examples(inputs[train], targets[train]),
-        test=examples(inputs[test], targets[test]),
+    train_inputs, test_inputs = inputs[train], inputs[test]
+    if scale:
+        train_inputs, test_inputs = standardised(train_inputs, test_inputs)
+    return Dataset(
+        train=examples(train_inputs, targets[train]),
+        test=examples(test_inputs, targets[test]),
         num_classes=int(targets.max()) + 1,
         modalities=modalities or {},
     )
-    return standardised(dataset) if scale else dataset
 
 
-def standardised(dataset: Dataset) -> Dataset:
-    """Every column of the inputs with mean 0 and variance 1 over the training pool; a constant one is 0 there."""
-    std_D, mean_D = torch.std_mean(dataset.train.inputs, dim=0, correction=0)
+def standardised(
+    train: NDArray[np.generic], test: NDArray[np.generic]
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Every column with mean 0 and variance 1 over the training pool; a constant one is 0 there.
+
+    Before they become float32, in which the seconds of a day cannot be told apart where they count from 1970.
+    """
+    train_ND, test_ND = (torch.from_numpy(np.ascontiguousarray(as_floats(inputs))) for inputs in (train, test))
+    std_D, mean_D = torch.std_mean(train_ND, dim=0, correction=0)
     std_D = torch.where(std_D > 0, std_D, 1.0)
-    train, test = (replace(part, inputs=(part.inputs - mean_D) / std_D) for part in (dataset.train, dataset.test))
-    return replace(dataset, train=train, test=test)
+    return ((train_ND - mean_D) / std_D).numpy(), ((test_ND - mean_D) / std_D).numpy()
+
+
+def as_floats(inputs: NDArray[np.generic]) -> NDArray[np.floating]:
+    """float32 if that holds all values of the type, else float64."""
+    return inputs.astype(
+        np.float32 if np.result_type(inputs.dtype, np.float32) == np.float32 else np.float64, copy=False
+    )
