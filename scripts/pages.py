@@ -40,11 +40,11 @@ def _commit(start: dict[str, Any]) -> str:
 
 
 def cost_of_runs(rounds: pd.DataFrame, runs: Sequence[Run], folder: Path) -> pd.DataFrame:
-    """Of each setting and strategy, up to each number of labels, means over the seeds that go so far: for `dry_run`."""
+    """Of each setting and strategy, up to each number of labels, medians over the seeds that go so far, for dry_run."""
     table = costs(rounds, folder).assign(seed=0)
-    means = table.groupby(COSTS[:-2], sort=False).mean().reset_index().round({"seconds": 2, "num_bytes": 0})
+    medians = table.groupby(COSTS[:-2], sort=False).median().reset_index().round({"seconds": 2, "num_bytes": 0})
     devices = sorted({str(start["device_name"]) for run in runs for start in run.starts})
-    return means.assign(device=", ".join(devices))
+    return medians.assign(device=", ".join(devices))
 
 
 def markdown(table: pd.DataFrame) -> str:

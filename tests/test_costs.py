@@ -22,9 +22,9 @@ def write(folder: Path, strategy: str, seed: int, **columns: list[object]) -> No
 
 
 def test_seconds_are_counted_up_to_the_labels_that_all_strategies_have(tmp_path):
-    for seed in range(2):
+    for seed, stalled in enumerate((0.0, 0.0, 500.0)):
         write(tmp_path, "random", seed, fit_seconds=[1.0, 2.0, 3.0, 100.0], query_seconds=[0.5, 0.25, 0.75, 0.0])
-        write(tmp_path, "badge", seed, fit_seconds=[2.0 + seed, 2.0, 2.0], query_seconds=[1.0, 3.0, 0.0])
+        write(tmp_path, "badge", seed, fit_seconds=[2.5 - seed + stalled, 2.0, 2.0], query_seconds=[1.0, 3.0, 0.0])
     found = seconds(load_results(tmp_path).rounds).set_index("strategy")
     assert found["to_labels"].tolist() == [30, 30]
     assert found["fit_seconds"].to_dict() == {"random": 6.0, "badge": 6.5}

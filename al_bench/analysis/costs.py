@@ -13,11 +13,11 @@ SECONDS = ("to_labels", "fit_seconds", "query_seconds", "seconds_per_query")
 
 
 def seconds(rounds: pd.DataFrame) -> pd.DataFrame:
-    """Means over the runs of a strategy in a setting that go as far as all of its strategies do.
+    """Medians over the runs of a strategy in a setting that go as far as all its strategies do; one may have stalled.
 
     Returns:
         The columns of a setting, strategy, num_runs, to_labels (the last counted), fit_seconds and query_seconds (of a
-        whole run up to there), seconds_per_query (median), and epoch_limit_share (of all rounds, those that it ended).
+        whole run up to there), seconds_per_query, and epoch_limit_share (of all rounds, those that it ended).
         NaN for what no run says.
     """
     last = {tuple(curves.setting.values()): common_range(curves)[1] for curves in setting_curves(rounds)}
@@ -30,13 +30,13 @@ def seconds(rounds: pd.DataFrame) -> pd.DataFrame:
     sums["to_labels"] = of_runs["to_labels"].first()
     ends = timed.groupby([*GROUP, "seed"])["num_labelled"].max()
     is_whole = (ends >= sums["to_labels"]) & sums["fit_seconds"].notna()
-    means = sums[is_whole].groupby(GROUP)
+    whole = sums[is_whole].groupby(GROUP)
     is_query = counted["query_seconds"] > 0
     table = timed.groupby(GROUP, sort=True).agg(
         to_labels=("to_labels", "first"), epoch_limit_share=("is_limit_hit", "mean")
     )
-    table["num_runs"] = means.size().reindex(table.index, fill_value=0)
-    table[["fit_seconds", "query_seconds"]] = means[["fit_seconds", "query_seconds"]].mean().reindex(table.index)
+    table["num_runs"] = whole.size().reindex(table.index, fill_value=0)
+    table[["fit_seconds", "query_seconds"]] = whole[["fit_seconds", "query_seconds"]].median().reindex(table.index)
     table["seconds_per_query"] = counted[is_query].groupby(GROUP)["query_seconds"].median().reindex(table.index)
     return table.reset_index()[[*GROUP, "num_runs", *SECONDS, "epoch_limit_share"]]
 
