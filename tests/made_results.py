@@ -61,6 +61,8 @@ def write_run(folder: Path, identity: Identity, accuracies: dict[int, float], **
     done = {"schema_version": SCHEMA_VERSION, "num_labelled": last, "pool_size": last, "identity": identity.as_dict()}
     (path / "done.json").write_text(json.dumps(done))
     (path / "environment.json").write_text(json.dumps([START]))
+    (path / "config.yaml").write_text("seed: 0\n")
+    (path / "queries.csv").write_text("round,order,pool_index,target\n" + "0,0,0,0\n" * last)
     return path
 
 

@@ -73,6 +73,46 @@ def test_only_finished_runs_are_packed(results, tmp_path):
         pack(results, tmp_path / "none.tar.xz")
 
 
+@pytest.mark.parametrize(
+    ("file", "kept", "problem"),
+    [
+        ("queries.csv", 0.5, "queries.csv does not hold the labels that rounds.csv counts"),
+        ("queries.csv", None, "queries.csv: missing or empty"),
+        ("config.yaml", 0.0, "config.yaml: missing or empty"),
+    ],
+)
+def test_damaged_runs_are_left_and_mended_by_whole_ones(results, tmp_path, file, kept, problem):
+    archive, damaged = tmp_path / "runs.tar.xz", run_of(tmp_path / "damaged", "margin", 1)
+    shutil.copytree(results, tmp_path / "damaged")
+    whole = (damaged / file).read_bytes()
+    (damaged / file).unlink()
+    if kept is not None:
+        (damaged / file).write_bytes(whole[: int(kept * len(whole))])
+    assert pack(tmp_path / "damaged", archive) == Moved(3, 3, (f"{damaged}: {problem}",))
+    assert pack(results, archive) == Moved(1, 4, ())
+    assert pack(tmp_path / "damaged", archive) == Moved(0, 4, (f"{damaged}: {problem}",))
+    with tarfile.open(archive) as tar:
+        members = [(member, tar.extractfile(member).read()) for member in tar]
+    with tarfile.open(archive, "w:xz") as tar:  # as one may be that was made before
+        for member, content in members:
+            if not member.name.endswith(f"margin/b20/s1/{file}"):
+                tar.addfile(member, BytesIO(content))
+    assert pack(results, archive) == Moved(1, 4, ())
+    restore(archive, tmp_path / "out")
+    assert (run_of(tmp_path / "out", "margin", 1) / file).read_bytes() == whole
+
+
+def test_states_of_a_strategy_are_those_of_its_rounds(cli, tmp_path):
+    assert cli("dataset=digits", "strategy=albl", "batch_size.size=20", "budget=140").code == 0
+    (states,) = tmp_path.rglob("strategy_state.jsonl")
+    whole = states.read_text()
+    pack(tmp_path / "outputs", tmp_path / "whole.tar.xz")
+    for text in ("", whole.partition("\n")[2]):
+        states.write_text(text)
+        with pytest.raises(ResultsError, match="no finished run"):
+            pack(tmp_path / "outputs", tmp_path / "none.tar.xz")
+
+
 def test_the_longer_of_two_runs_is_kept(results, cli, tmp_path):
     archive, short = tmp_path / "runs.tar.xz", tmp_path / "short"
     shutil.copytree(results, short)

@@ -22,6 +22,7 @@ Files = Mapping[str, bytes]
 """Of a run directory, by name."""
 
 SCRATCH = ".restored-"
+NEEDED = ("config.yaml", "done.json", "environment.json", "queries.csv")
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Moved:
 def pack(folder: Path, archive: Path) -> Moved:
     """Add the finished runs below a folder to an archive, which is made if it is not there.
 
-    A run that the archive has stays as it is there, unless the folder's goes on from it. The same runs make the same
-    bytes. Runs whose rounds.csv is damaged, or whose path is not that of a run, are left.
+    A run that the archive has stays as it is there, unless it is damaged or the folder's goes on from it. The same runs
+    make the same bytes. Runs whose files are damaged, or whose path is not that of a run, are left.
 
     Raises:
         ResultsError: if a run has other results in the archive, the archive cannot be read, or there is nothing.
@@ -59,7 +60,10 @@ def pack(folder: Path, archive: Path) -> Moved:
                 left.append(f"{path}: {file.problem if name and file else 'no rounds.csv at the path of a run'}")
                 continue
             files = _files_in(path)
-            if name not in packed or _goes_on(files, packed[name], f"{path} and {name} in {archive}"):
+            is_wanted = name not in packed or _goes_on(files, packed[name], f"{path} and {name} in {archive}")
+            if problem := _problem(files):
+                left.append(f"{path}: {problem}")
+            elif is_wanted or _problem(packed[name]):
                 packed[name], added[name] = files, path
         if not packed:
             raise ResultsError(f"{folder}: there is no finished run in it")
@@ -119,7 +123,7 @@ def _read(archive: Path) -> Mapping[str, Files]:
                 if file is None or _name(Path("/") / path.parent) != path.parent.as_posix():
                     raise ResultsError(f"{archive}: {member.name} is no file of a run")
                 runs.setdefault(path.parent.as_posix(), {})[path.name] = file.read()
-    except (OSError, lzma.LZMAError, tarfile.TarError) as error:
+    except (OSError, KeyError, lzma.LZMAError, tarfile.TarError) as error:  # a KeyError of a link to nothing
         raise ResultsError(f"{archive}: cannot be read: {error}") from error
     return runs
 
@@ -145,6 +149,20 @@ def _files_in(path: Path) -> Files:
     """Without the lock, and what a killed process left of a file."""
     files = [file for file in sorted(path.iterdir()) if file.is_file() and not file.name.startswith(".")]
     return {file.name: file.read_bytes() for file in files}
+
+
+def _problem(files: Files) -> str:
+    """What is wrong with the files of a finished run, so that it could not go on; empty if nothing."""
+    if lacking := [name for name in NEEDED if not files.get(name, b"").strip()]:
+        return f"{', '.join(lacking)}: missing or empty"
+    rounds = _rounds(files)
+    num_queried = int(rounds[-1]["num_labelled"]) - int(rounds[-1]["num_validation"])
+    if files["queries.csv"].count(b"\n") - 1 != num_queried:
+        return "queries.csv does not hold the labels that rounds.csv counts"
+    states = files.get("strategy_state.jsonl")
+    if states is not None and states.count(b"\n") != len(rounds):
+        return "strategy_state.jsonl does not hold the rounds that rounds.csv has"
+    return ""
 
 
 def _goes_on(files: Files, others: Files, where: str) -> bool:

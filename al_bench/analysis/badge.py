@@ -161,7 +161,7 @@ def _k_dpp(samplers: pd.DataFrame | None) -> Claim:
     return Claim(
         paper,
         f"mean accuracy {difference_S.mean():+.2f} ± {sem(difference_S):.2f} points from that of a k-DPP "
-        f"({lead_S.mean():+.2f} from Random's), in 1/{ratio:.0f} of the time",
+        f"({lead_S.mean():+.2f} from Random's), in 1/{ratio:.0f} of the time (medians)",
         bool(abs(difference_S.mean()) < abs(lead_S.mean()) and ratio > 1),  # nearer to each other than to Random
     )
 

@@ -39,11 +39,13 @@ def draw_batches(batches: pd.DataFrame, path: Path) -> list[Path]:
 
 
 def batches_table(batches: pd.DataFrame) -> pd.DataFrame:
-    """Means over the batches of a run, and standard errors over seeds."""
+    """Means over the batches of a run, and standard errors over seeds; of seconds the median of all batches."""
     of_runs = batches.groupby(["strategy", "seed"], sort=False)[list(PANELS)].mean()
     means, errors = (getattr(of_runs.groupby("strategy", sort=False), name)() for name in ("mean", "sem"))
     texts = {
         title: [f"{mean:.4g} ± {error:.2g}" for mean, error in zip(means[column], errors[column], strict=True)]
         for column, title in PANELS.items()
     }
+    seconds = batches.groupby("strategy", sort=False)["seconds"].median()
+    texts[PANELS["seconds"]] = [f"{each:.4g}" for each in seconds]
     return pd.DataFrame({"strategy": means.index, **texts})
