@@ -123,6 +123,7 @@ def test_the_longer_of_two_runs_is_kept(results, cli, tmp_path):
     pack(short, archive)
     assert restore(archive, results).num_added == 0
     assert contents(run_of(results, "margin", 0)) == long
+    assert restore(archive, short) == Moved(0, 4, (f"{run_of(short, 'margin', 0)}: is there, with fewer rounds",))
     restore(archive, tmp_path / "anew")
     assert contents(run_of(tmp_path / "anew", "margin", 0)) == long
     pack(short, tmp_path / "short.tar.xz")

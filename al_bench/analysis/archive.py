@@ -82,9 +82,11 @@ def restore(archive: Path, folder: Path) -> Moved:
     with _alone_in(folder):
         for abandoned in folder.glob(f"{SCRATCH}*"):  # by a process that was killed
             shutil.rmtree(abandoned)
-        there = [name for name in runs if (folder / name).exists()]
-        for name in there:
-            _goes_on(_files_in(folder / name), runs[name], f"{folder / name} and {name} in {archive}")
+        there = {name: _files_in(folder / name) for name in runs if (folder / name).exists()}
+        is_longer = {
+            name: _goes_on(runs[name], files, f"{name} in {archive} and {folder / name}")
+            for name, files in there.items()
+        }
         with TemporaryDirectory(dir=folder, prefix=SCRATCH) as scratch:
             for position, (name, files) in enumerate(runs.items()):
                 if name in there:
@@ -95,10 +97,12 @@ def restore(archive: Path, folder: Path) -> Moved:
                     (whole / file).write_bytes(content)
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 whole.rename(folder / name)
-    unfinished = tuple(
-        f"{folder / name}: is there, and not finished" for name in there if not is_finished(folder / name)
-    )
-    return Moved(len(runs) - len(there), len(runs), unfinished)
+    left = [
+        f"{folder / name}: is there, {'with fewer rounds' if is_finished(folder / name) else 'and not finished'}"
+        for name in there
+        if is_longer[name] or not is_finished(folder / name)
+    ]
+    return Moved(len(runs) - len(there), len(runs), tuple(left))
 
 
 def _archived(runs: Mapping[str, Files]) -> bytes:
