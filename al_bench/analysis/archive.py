@@ -22,7 +22,7 @@ Files = Mapping[str, bytes]
 """Of a run directory, by name."""
 
 SCRATCH = ".restored-"
-NEEDED = ("config.yaml", "done.json", "environment.json", "queries.csv")
+NEEDED = ("config.yaml", "done.json", "environment.json", "queries.csv", "rounds.csv")
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,8 @@ def _problem(files: Files) -> str:
     """What is wrong with the files of a finished run, so that it could not go on; empty if nothing."""
     if lacking := [name for name in NEEDED if not files.get(name, b"").strip()]:
         return f"{', '.join(lacking)}: missing or empty"
-    rounds = _rounds(files)
+    if not (rounds := _rounds(files)):
+        return "rounds.csv has no round"
     num_queried = int(rounds[-1]["num_labelled"]) - int(rounds[-1]["num_validation"])
     if files["queries.csv"].count(b"\n") - 1 != num_queried:
         return "queries.csv does not hold the labels that rounds.csv counts"
