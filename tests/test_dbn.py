@@ -287,6 +287,16 @@ class TestOncePerSeed:
             assert all(torch.equal(weights[name], expected[name]) for name in expected)
             assert not torch.equal(weights["joint.weight"], made.weights["joint.weight"])
 
+    def test_another_pretraining_does_not_start_from_the_one_before(self):
+        class Halving(DBN):
+            def pretrain(self, inputs: Tensor) -> None:
+                self.joint.weight.data.div_(2)
+
+        made = Learner(partial(Halving, {"inputs": 5}, 4, [8, 8, 8], SHORT), learner().training)
+        inputs = inputs_of(blobs())
+        again = made.pretrained(inputs, 0).pretrained(inputs, 1)
+        assert torch.equal(again.weights["joint.weight"], made.pretrained(inputs, 1).weights["joint.weight"])
+
     def test_weights_from_elsewhere_stay(self):
         weights = dict(learner().pretrained(inputs_of(blobs()), 5).weights)
         made = replace(learner(), weights=weights)
