@@ -18,7 +18,10 @@ PANELS = {
 
 
 def draw_batches(batches: pd.DataFrame, path: Path) -> list[Path]:
-    """The `PANELS` by number of labels, as `path`.png and `path`.pdf: means over seeds, and standard errors."""
+    """The `PANELS` by number of labels, as `path`.png and `path`.pdf: means over seeds, and standard errors.
+
+    Of seconds medians and quartiles: a machine has other things to do at times.
+    """
     strategies = list(dict.fromkeys(batches["strategy"]))
     looks_of = looks(strategies)
     with mpl.rc_context(STYLE):
@@ -27,9 +30,13 @@ def draw_batches(batches: pd.DataFrame, path: Path) -> list[Path]:
             for strategy in strategies:
                 look, label = looks_of[strategy], strategy if column == "test_accuracy" else None
                 wide = batches[batches["strategy"] == strategy].pivot_table(column, "num_labelled", "seed")
-                mean, error = wide.mean(axis=1), wide.sem(axis=1)
-                axes.plot(mean.index, mean, look.dash, color=look.colour, marker=look.marker, markersize=4, label=label)
-                axes.fill_between(mean.index, mean - error, mean + error, color=look.colour, alpha=0.15, linewidth=0)
+                middle, error = wide.mean(axis=1), wide.sem(axis=1)
+                low, high = middle - error, middle + error
+                if column == "seconds":
+                    low, middle, high = (wide.quantile(share, axis=1) for share in (0.25, 0.5, 0.75))
+                drawn = {"color": look.colour, "marker": look.marker, "markersize": 4, "label": label}
+                axes.plot(middle.index, middle, look.dash, **drawn)
+                axes.fill_between(middle.index, low, high, color=look.colour, alpha=0.15, linewidth=0)
             axes.set_xlabel("labelled examples")
             axes.set_title(name, fontsize=10)
             if column == "seconds":
