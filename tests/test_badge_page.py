@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
+from al_bench.analysis import batches as batches_module
 from al_bench.analysis.archive import pack, restore
 from al_bench.analysis.badge import FIGURE_4, claims, penalties_by_setting
 from al_bench.analysis.penalty import SettingWins, penalty_matrices, setting_wins
@@ -274,6 +276,24 @@ def test_what_is_published_of_hours_and_limits_is_what_the_runs_took(tmp_path):
     for key, of_strategy in rounds.groupby(["dataset", "batch_size", "strategy"]):
         of_runs = of_strategy.groupby("seed")[["fit_seconds", "query_seconds"]].sum().sum(axis=1)
         assert math.isclose(published[key], of_runs.median(), rel_tol=1e-3, abs_tol=0.02)
+
+
+def test_a_choice_that_stalled_is_not_what_choices_cost(tmp_path, monkeypatch):
+    shown: list[Figure] = []
+    monkeypatch.setattr(batches_module, "saved", lambda figure, path: shown.append(figure) or [])
+    columns = {"test_accuracy": 0.9, "log_det": 1.0, "mean_norm": 2.0}
+    seconds = {0: 1.0, 1: 2.0, 2: 600.0}
+    batches = pd.DataFrame(
+        [
+            columns | {"strategy": "badge", "seed": seed, "num_labelled": labels, "seconds": value}
+            for seed, value in seconds.items()
+            for labels in (100, 200)
+        ]
+    )
+    assert batches_module.batches_table(batches)["seconds of a choice"].tolist() == ["2"]
+    batches_module.draw_batches(batches, tmp_path / "batches")
+    (line,) = shown[0].axes[-1].get_lines()
+    assert np.asarray(line.get_ydata()).tolist() == [2.0, 2.0]
 
 
 def test_an_archive_that_says_nothing(tmp_path):
