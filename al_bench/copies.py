@@ -1,0 +1,52 @@
+"""Which examples are copies of others: equal in every input."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+WORD = 8  # bytes
+ROWS_AT_ONCE = 4096
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+def first_equal(inputs: Tensor) -> NDArray[np.int64]:
+    """The position of the first example with equal inputs, for each example (N, ...) -> (N,); its own without one.
+
+    Rows are compared by a hash, and those of equal hash in full.
+    """
+    rows = _bytes_of(inputs)
+    hashes = np.concatenate(
+        [_hashed(rows[start : start + ROWS_AT_ONCE]) for start in range(0, len(rows), ROWS_AT_ONCE)]
+        or [np.empty(0, dtype=np.uint64)]
+    )
+    firsts = _firsts(hashes)
+    (others,) = np.nonzero(firsts != np.arange(len(firsts)))
+    if not np.array_equal(rows[others], rows[firsts[others]]):  # different rows of one hash
+        return _firsts(rows.view(f"V{rows.shape[1]}")[:, 0])
+    return firsts
+
+
+def _firsts(values: NDArray[np.generic]) -> NDArray[np.int64]:
+    _, first, group = np.unique(values, return_index=True, return_inverse=True)
+    return first[group]
+
+
+def _bytes_of(inputs: Tensor) -> NDArray[np.uint8]:
+    """Rows (N, bytes), filled up to whole words; -0.0 is 0.0."""
+    rows = inputs.reshape(len(inputs), -1).cpu()
+    rows = rows + 0.0 if rows.is_floating_point() else rows
+    if not rows.shape[1]:
+        return np.zeros((len(rows), WORD), dtype=np.uint8)
+    content = rows.contiguous().view(torch.uint8).numpy()
+    lacking = -content.shape[1] % WORD
+    return np.pad(content, ((0, 0), (0, lacking))) if lacking else content
+
+
+def _hashed(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """64 bits of each row."""
+    words = rows.view(np.uint64) + np.arange(rows.shape[1] // WORD, dtype=np.uint64) * MULTIPLIER
+    for _ in range(2):  # products carry bits upwards alone
+        words *= MULTIPLIER
+        words ^= words >> np.uint64(32)
+    return words.sum(axis=1, dtype=np.uint64)
