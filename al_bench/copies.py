@@ -29,24 +29,26 @@ def first_equal(inputs: Tensor) -> NDArray[np.int64]:
 
 def _firsts(values: NDArray[np.generic]) -> NDArray[np.int64]:
     _, first, group = np.unique(values, return_index=True, return_inverse=True)
-    return first[group]
+    positions: NDArray[np.int64] = first[group]
+    return positions
 
 
 def _bytes_of(inputs: Tensor) -> NDArray[np.uint8]:
     """Rows (N, bytes), filled up to whole words; -0.0 is 0.0."""
+    if not inputs.numel():
+        return np.zeros((len(inputs), WORD), dtype=np.uint8)
     rows = inputs.reshape(len(inputs), -1).cpu()
     rows = rows + 0.0 if rows.is_floating_point() else rows
-    if not rows.shape[1]:
-        return np.zeros((len(rows), WORD), dtype=np.uint8)
-    content = rows.contiguous().view(torch.uint8).numpy()
+    content: NDArray[np.uint8] = rows.contiguous().view(torch.uint8).numpy()
     lacking = -content.shape[1] % WORD
     return np.pad(content, ((0, 0), (0, lacking))) if lacking else content
 
 
 def _hashed(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """64 bits of each row."""
-    words = rows.view(np.uint64) + np.arange(rows.shape[1] // WORD, dtype=np.uint64) * MULTIPLIER
+    words: NDArray[np.uint64] = rows.view(np.uint64) + np.arange(rows.shape[1] // WORD, dtype=np.uint64) * MULTIPLIER
     for _ in range(2):  # products carry bits upwards alone
         words *= MULTIPLIER
         words ^= words >> np.uint64(32)
-    return words.sum(axis=1, dtype=np.uint64)
+    hashes: NDArray[np.uint64] = words.sum(axis=1, dtype=np.uint64)
+    return hashes
