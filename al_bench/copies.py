@@ -46,7 +46,9 @@ def _bytes_of(inputs: Tensor) -> NDArray[np.uint8]:
 
 def _hashed(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """64 bits of each row."""
-    words: NDArray[np.uint64] = rows.view(np.uint64) + np.arange(rows.shape[1] // WORD, dtype=np.uint64) * MULTIPLIER
+    words = rows.view(np.uint64)
+    positions: NDArray[np.uint64] = np.arange(words.shape[1], dtype=np.uint64)
+    words = words + positions * MULTIPLIER
     for _ in range(2):  # products carry bits upwards alone
         words *= MULTIPLIER
         words ^= words >> np.uint64(32)
