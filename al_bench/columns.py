@@ -24,7 +24,13 @@ TYPES: dict[str, type] = {
     "validation_loss": float,
     "unlabelled_entropy": float,
     "unlabelled_class_marginals": str,
+    "num_steps": int,
+    "fit_cpu_seconds": float,
+    "query_cpu_seconds": float,
+    "num_copies": int,
+    "queries_digest": str,  # hexadecimal
 }
 ROUND_COLUMNS = tuple(TYPES)
+REQUIRED = (*IDENTITY_COLUMNS, "round", "num_labelled", "test_accuracy")  # the others were not always there
 WHOLE = tuple(name for name, kind in TYPES.items() if kind is int)
 REAL = tuple(name for name, kind in TYPES.items() if kind is float)

@@ -142,8 +142,8 @@ def _check_keys(prefix: str, schema: type, values: Any) -> None:
             checked_value(f"{prefix}{key}", hints[key], value)
 
 
-def identity_of_job(config: Mapping[str, Any], hydra: HydraConf) -> Identity:
-    """The identity of the configuration of a Hydra job, whose own node is `hydra`."""
+def identity_of_job(config: Mapping[str, Any], hydra: HydraConf) -> tuple[Identity, Mapping[str, Any]]:
+    """The identity of the configuration of a Hydra job, whose own node is `hydra`, and what its choices alone give."""
     choices: dict[str, str] = {}
     for group in GROUPS:
         choice = hydra.runtime.choices.get(group)
@@ -156,7 +156,8 @@ def identity_of_job(config: Mapping[str, Any], hydra: HydraConf) -> Identity:
     usual = _composed(name, tuple(choices.items())).hydra.runtime.choices
     changed = {key: option for key, option in nested.items() if option != usual.get(key)}
     default = _default_config(name, (*choices.items(), *changed.items()))
-    return identity_of(config, default, choices, {key.partition("@")[2]: option for key, option in changed.items()})
+    inner = {key.partition("@")[2]: option for key, option in changed.items()}
+    return identity_of(config, default, choices, inner), default
 
 
 def task_overrides() -> list[str]:

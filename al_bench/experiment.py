@@ -65,6 +65,7 @@ class Parts:
 
 def run(
     config: Mapping[str, Any],
+    default: Mapping[str, Any],
     identity: Identity,
     path: Path,
     parts: Parts,
@@ -75,6 +76,7 @@ def run(
 
     Args:
         config: plain values, checked.
+        default: what its choices alone give (see `al_bench.identity.differing_keys`).
         identity: of the run.
         path: of its directory.
         parts: built from `config`.
@@ -86,7 +88,7 @@ def run(
     """
     set_up_torch(config["num_threads"], parts.device)
     environment = describe(parts.device) | {"budget": config["budget"]}
-    with RunDirectory.opened(path, identity, config, environment) as directory:
+    with RunDirectory.opened(path, identity, config, environment, default) as directory:
         data = loaded(parts.dataset, Path(config["data_dir"]), config["seed"])
         directory.check_data(data.digest)
         dataset = data.dataset

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ VARIANT_KEYS = (
 )  # root keys that change results and are named if not the default
 READ_BY_MODELS = "dataset.hyperparameters"  # its values count where a model takes them
 MAX_LABEL = 120
+NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
 IRRELEVANT = {"output_dir", "data_dir", "name", "device", "storage_device", "tracker", "budget", "dry_run"}
 
 
@@ -86,19 +88,39 @@ def identity_of(
     )
 
 
-def differing_keys(config: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """The keys, with both values, in which two configurations that change results are not the same."""
-    ours, theirs = (
-        dict(flattened({key: value for key, value in each.items() if key not in IRRELEVANT}))
-        for each in (config, other)
-    )
-    keys = sorted(key for key in ours.keys() | theirs.keys() if not key.startswith(READ_BY_MODELS))
+def differing_keys(
+    config: Mapping[str, Any], stored: Mapping[str, Any], default: Mapping[str, Any] = NO_DEFAULTS
+) -> list[str]:
+    """The keys, with both values, in which a configuration would not have the results of a stored one.
+
+    A key that the stored one lacks was not known when it was written: it counts as its value in `default`, the
+    configuration that the choices alone give, which means what was done before there was the key.
+    """
+    ours, theirs, usual = (_relevant_leaves(each) for each in (config, stored, default))
     return [
         f"{key}: {canonical(theirs[key]) if key in theirs else 'absent'} there, "
         f"{canonical(ours[key]) if key in ours else 'absent'} asked for"
-        for key in keys
-        if key not in ours or key not in theirs or ours[key] != theirs[key]
+        for key in sorted(ours.keys() | theirs.keys())
+        if (key in theirs or not _is_usual(key, ours, usual)) and not _is_equal(key, ours, theirs)
     ]
+
+
+def _relevant_leaves(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that change results; an empty mapping says nothing."""
+    relevant = {key: value for key, value in config.items() if key not in IRRELEVANT}
+    return {
+        key: value
+        for key, value in flattened(relevant)
+        if not key.startswith(READ_BY_MODELS) and not (isinstance(value, Mapping) and not value)
+    }
+
+
+def _is_usual(key: str, leaves: Mapping[str, Any], usual: Mapping[str, Any]) -> bool:
+    return key in usual and leaves[key] == usual[key]
+
+
+def _is_equal(key: str, leaves: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+    return key in leaves and key in others and bool(leaves[key] == others[key])
 
 
 def flattened(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

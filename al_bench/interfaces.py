@@ -238,7 +238,10 @@ class RoundRecord:
 
     `num_labelled` counts all labels, those of the `num_validation` validation examples among them; `query_seconds` is
     the time taken to choose `batch` (0 for the initial labels), with the forward pass; `class_counts` (C,) counts the
-    classes in `batch`; `strategy_state` is the state after that choice.
+    classes in `batch`; `strategy_state` is the state after that choice. `num_steps` counts the mini-batches that the
+    measured network was trained on. The `_cpu_seconds` are of this process on the processor, over what the other
+    seconds span (on CUDA: of the clock, with the device's work done). `num_copies` of the examples in `batch` have the
+    same inputs as one that was labelled before, or earlier in it.
     """
 
     round: int
@@ -255,3 +258,7 @@ class RoundRecord:
     validation: Metrics | None = None
     unlabelled: PoolMetrics | None = None
     strategy_state: dict[str, Any] | None = None
+    num_steps: int = 0
+    fit_cpu_seconds: float = 0.0
+    query_cpu_seconds: float = 0.0
+    num_copies: int = 0

@@ -1,7 +1,6 @@
 """Training from scratch."""
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from al_bench.models.mlp import MLP
 from al_bench.seeding import Stream, generator, torch_seeded
 from al_bench.steps import AutogradStep, MLPStep, Step
 from al_bench.stopping import StoppingRule, TrainAccuracy, ValidationLoss
+from al_bench.timing import Stopwatch
 from al_bench.trained import Preparation, Trained, loss_of, outputs_of
 from al_bench.training import Training
 from al_bench.unlabelled import PART_SIZE, Term, Unlabelled, UnlabelledSteps
@@ -99,7 +99,7 @@ class Learner:
             ConfigError: if `training.patience` is set without validation examples.
             TrainingError: if a loss is not finite, or the learning-rate schedule does not go on.
         """
-        start = time.perf_counter()
+        stopwatch = Stopwatch(self.device)
         rule = self._stopping_rule(labelled, validation)
         network = self._new_network(seed, round)
         minibatches = self._minibatches(labelled, network, seed, round)
@@ -112,8 +112,17 @@ class Learner:
             except TrainingError as error:
                 raise TrainingError(f"round {round}, {error}") from error
             self._recompute_batch_norm(network, labelled)
-        seconds = time.perf_counter() - start
-        return Trained(network.eval(), self._prepare, accuracy, num_epochs, is_limit_hit, seconds)
+        taken = stopwatch.seconds()
+        return Trained(
+            network=network.eval(),
+            prepare=self._prepare,
+            train_accuracy=accuracy,
+            num_epochs=num_epochs,
+            epoch_limit_hit=is_limit_hit,
+            num_steps=num_epochs * len(minibatches.sizes),
+            fit_seconds=taken.wall,
+            fit_cpu_seconds=taken.cpu,
+        )
 
     def tried(self, inputs: Tensor) -> tuple[Network, int]:
         """A network that has taken some inputs (N, ...), to know before training that it can, and its dimensions D.

@@ -3,7 +3,6 @@
 import itertools
 import logging
 import math
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +26,7 @@ from al_bench.pool import Pool
 from al_bench.querying import measured, pool_outputs, query
 from al_bench.ranges import check_budget
 from al_bench.seeding import Stream, generator
+from al_bench.timing import Seconds, Stopwatch
 from al_bench.unlabelled import Unlabelled
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def active_learning(
     if replayed and pool.num_labelled >= budget:
         return
     learner = learner.pretrained(dataset.train.inputs, seed)
-    query_seconds, last_committed = 0.0, len(replayed) - 1
+    of_query, last_committed = Seconds(), len(replayed) - 1
     for round in itertools.count(max(0, last_committed)):
         is_committed = round == last_committed
         batch = replayed[round] if is_committed else pool.label(indices)
@@ -102,10 +102,10 @@ def active_learning(
         unlabelled = _unlabelled(pool, strategy.unlabelled_term)
         trained = fit(unlabelled=unlabelled)
         is_other_measured = strategy.measures_without_term and unlabelled is not None
-        start = time.perf_counter()
+        stopwatch = Stopwatch(learner.device)
         is_pool_measured = strategy.measures_pool and pool.num_labelled < len(pool)
         outputs = pool_outputs(pool, trained, strategy) if is_pool_measured else None
-        measuring_seconds = time.perf_counter() - start
+        of_measuring = stopwatch.seconds()
         if not is_committed:
             to_measure = fit() if is_other_measured else trained
             test = to_measure.evaluate(dataset.test)
@@ -120,21 +120,25 @@ def active_learning(
                 num_epochs=to_measure.num_epochs,
                 epoch_limit_hit=to_measure.epoch_limit_hit,
                 fit_seconds=to_measure.fit_seconds,
-                query_seconds=query_seconds,
+                query_seconds=of_query.wall,
                 class_counts=tuple(np.bincount(batch.targets, minlength=dataset.num_classes).tolist()),
                 num_validation=num_validation,
                 validation=None if validation is None else to_measure.evaluate(validation),
                 unlabelled=None if outputs is None else measured(outputs, pool, dataset.num_classes, round),
                 strategy_state=strategy.state_dict(),
+                num_steps=to_measure.num_steps,
+                fit_cpu_seconds=to_measure.fit_cpu_seconds,
+                query_cpu_seconds=of_query.cpu,
+                num_copies=pool.num_copies,
             )
         if pool.num_labelled >= budget:
             return
         size = min(batch_size, budget - pool.num_labelled)
-        start = time.perf_counter()
+        stopwatch = Stopwatch(learner.device)
         indices = query(pool, trained, strategy, size, dataset.num_classes, seed=seed, round=round, outputs=outputs)
-        query_seconds = measuring_seconds + time.perf_counter() - start
+        of_query = of_measuring + stopwatch.seconds()
         if is_other_measured:
-            query_seconds += trained.fit_seconds
+            of_query += Seconds(trained.fit_seconds, trained.fit_cpu_seconds)
 
 
 def _unlabelled(pool: Pool, term: UnlabelledTerm | None) -> Unlabelled | None:

@@ -1,7 +1,7 @@
 """Which run a composed configuration is, before anything of it is built: for a job, and for the sweeper that skips."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from al_bench.status import is_finished
 
 @dataclass(frozen=True)
 class Planned:
-    """A run: its checked configuration, what it is called, and the folder of its experiment."""
+    """A run: its checked configuration, what it is called, the folder of its experiment, and what its choices give."""
 
     config: Mapping[str, Any]
     identity: Identity
     folder: Path
+    default: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def path(self) -> Path:
@@ -29,11 +30,12 @@ class Planned:
 
     def is_finished(self) -> bool:
         """See `al_bench.status.is_finished`."""
-        return is_finished(self.path, self.config)
+        return is_finished(self.path, self.config, self.default)
 
 
 def planned(cfg: DictConfig, hydra: HydraConf) -> Planned:
     """The run of a configuration, whose Hydra node is `hydra`; ConfigError for what can be told to be wrong by now."""
     config = checked_root(cfg)
     checked_part("tracker", config["tracker"])  # no part of the identity: skipping must not hide a mistake in it
-    return Planned(config, identity_of_job(config, hydra), Path(config["output_dir"], config["name"]))
+    identity, default = identity_of_job(config, hydra)
+    return Planned(config, identity, Path(config["output_dir"], config["name"]), default)

@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from al_bench.copies import first_equal
 from al_bench.interfaces import Batch, Examples
 
 
@@ -22,6 +23,10 @@ class Pool:
         self._validation = np.empty(0, dtype=np.int64) if validation_indices is None else validation_indices
         self._is_labelled = np.zeros(len(examples), dtype=bool)
         self._is_labelled[self._validation] = True
+        self._first_equal = first_equal(examples.inputs)
+        self._is_bought = np.zeros(len(examples), dtype=bool)  # by the first of equal examples
+        self._is_bought[self._first_equal[self._validation]] = True
+        self._num_copies = 0
 
     def __len__(self) -> int:
         return len(self._examples)
@@ -35,6 +40,14 @@ class Pool:
     def num_labelled(self) -> int:
         """How many examples have been labelled, those for validation among them."""
         return int(self._is_labelled.sum())
+
+    @property
+    def num_copies(self) -> int:
+        """How many of the batch that was labelled last have inputs that were labelled before, or earlier in it.
+
+        Those of validation examples count as labelled from the start.
+        """
+        return self._num_copies
 
     @property
     def labelled_indices(self) -> Tensor:
@@ -64,6 +77,9 @@ class Pool:
         if self._is_labelled[indices].any() or len(np.unique(indices)) != len(indices):
             raise ValueError("an example can be labelled only once")
         self._is_labelled[indices] = True
+        rows = self._first_equal[indices]
+        self._num_copies = len(rows) - len(np.unique(rows[~self._is_bought[rows]]))
+        self._is_bought[rows] = True
         self._order.append(indices)
         targets = self._examples.targets[self._on_device(indices)]
         return Batch(indices, targets.cpu().numpy())

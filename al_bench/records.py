@@ -14,16 +14,17 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from hashlib import sha256
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
-from al_bench.columns import IDENTITY_COLUMNS, ROUND_COLUMNS
+from al_bench.columns import IDENTITY_COLUMNS, REQUIRED, ROUND_COLUMNS
 from al_bench.errors import BusyError, DataError, RunDirectoryError, StrategyError, message_of
 from al_bench.files import append_lines, keep_lines, mended_lines, replace_text
-from al_bench.identity import Identity
+from al_bench.identity import NO_DEFAULTS, Identity
 from al_bench.interfaces import RoundRecord
 from al_bench.loop import Committed
 from al_bench.status import SCHEMA_VERSION, check_same_run
@@ -37,6 +38,7 @@ from al_bench.tables import (
 
 log = logging.getLogger(__name__)
 
+DIGEST_LENGTH = 16  # hexadecimal digits of the sha256 of queries.csv up to a round
 LOCK_TRIES = 5  # who looks whether a run is going on holds its lock for an instant
 
 
@@ -47,18 +49,25 @@ class RunDirectory:
         self.path = path
         self.identity = identity
         self.committed = Committed()
-        self._rounds = Table(path / "rounds.csv", ROUND_COLUMNS)
-        self._queries = Table(path / "queries.csv", QUERY_COLUMNS)
+        self._rounds = Table(path / "rounds.csv", ROUND_COLUMNS, REQUIRED)
+        self._queries = Table(path / "queries.csv", QUERY_COLUMNS, QUERY_COLUMNS)
+        self._queries_hash = sha256()
         self._states = path / "strategy_state.jsonl"
 
     @classmethod
     @contextmanager
     def opened(
-        cls, path: Path, identity: Identity, config: Mapping[str, Any], environment: Mapping[str, Any]
+        cls,
+        path: Path,
+        identity: Identity,
+        config: Mapping[str, Any],
+        environment: Mapping[str, Any],
+        default: Mapping[str, Any] = NO_DEFAULTS,
     ) -> Iterator["RunDirectory"]:
         """Create or reopen, lock and mend a run directory; `committed` then says what is done.
 
-        An error inside the `with` is kept in error.json until the next start, and raised again.
+        `default` is that of `al_bench.identity.differing_keys`. An error inside the `with` is kept in error.json until
+        the next start, and raised again.
 
         Raises:
             BusyError: if another process has it open.
@@ -70,7 +79,7 @@ class RunDirectory:
             lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
             _acquire(lock, path)
-            check_same_run(path, config)
+            check_same_run(path, config, default)
             with _writing(path):
                 directory._mend()
                 directory._start(config, environment)
@@ -92,10 +101,11 @@ class RunDirectory:
         except (TypeError, ValueError) as error:
             raise StrategyError(f"the strategy's state_dict cannot be written as JSON: {error}") from error
         with _writing(self.path):
-            self._queries.append(query_rows(record))
+            self._queries_hash.update(self._queries.append(query_rows(record)).encode())
             if record.strategy_state is not None:
                 append_lines(self._states, f"{state}\n")
-            self._rounds.append([round_row(self.identity, record)])
+            digest = self._queries_hash.hexdigest()[:DIGEST_LENGTH]
+            self._rounds.append([round_row(self.identity, record) | {"queries_digest": digest}])
 
     def check_data(self, digest: str) -> None:
         """Note which data this start has loaded; DataError if rounds are committed on other data."""
@@ -127,7 +137,7 @@ class RunDirectory:
         if any(row[column] != expected[column] for row in rounds for column in IDENTITY_COLUMNS):
             raise RunDirectoryError(f"{self.path / 'rounds.csv'} holds rows of another run; give this run another name")
         batches = batches_of(row for row in queries if int(row["round"]) < len(rounds))
-        counted = [int(row["num_labelled"]) - int(row["num_validation"]) for row in rounds]
+        counted = [int(row["num_labelled"]) - int(row.get("num_validation") or 0) for row in rounds]
         if list(accumulate(len(batch.indices) for batch in batches)) != counted:
             raise RunDirectoryError(
                 f"{self.path}: queries.csv does not hold the labels that rounds.csv counts; the folder was changed "
@@ -137,6 +147,8 @@ class RunDirectory:
         keep_lines(self._states, states)
         self.committed = Committed(batches, [json.loads(line)["state"] for line in states])
         self._queries.keep(self.committed.num_labelled)
+        if self._queries.path.exists():
+            self._queries_hash.update(self._queries.path.read_bytes())
 
     def _start(self, config: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
         """Say what is started; the error of an earlier start is removed."""

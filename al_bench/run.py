@@ -101,7 +101,7 @@ def _done(run: Planned, is_sweep: bool) -> Outcome:
     from al_bench import experiment  # torch, a second that skipping and --help need not wait
 
     parts = experiment.Parts.checked(run.config)
-    experiment.run(run.config, identity, path, parts, display, model_nodes)
+    experiment.run(run.config, run.default, identity, path, parts, display, model_nodes)
     display.finish(None if is_sweep else draw_curve(path))
     return Outcome(identity.title, Status.FINISHED, path=path)
 

@@ -8,18 +8,20 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from al_bench.errors import RunDirectoryError
-from al_bench.identity import differing_keys
+from al_bench.identity import NO_DEFAULTS, differing_keys
 
 SCHEMA_VERSION = 1
 
 
-def is_finished(path: Path, config: Mapping[str, Any]) -> bool:
+def is_finished(path: Path, config: Mapping[str, Any], default: Mapping[str, Any] = NO_DEFAULTS) -> bool:
     """Whether the run in this directory has all the labels that this configuration asks for.
+
+    What `default` says see `differing_keys`.
 
     Raises:
         RunDirectoryError: if the directory belongs to another configuration or another version of al_bench.
     """
-    check_same_run(path, config)
+    check_same_run(path, config, default)
     try:
         done = json.loads((path / "done.json").read_text())
         version, num_labelled, pool_size = done["schema_version"], done["num_labelled"], done["pool_size"]
@@ -36,7 +38,7 @@ def is_finished(path: Path, config: Mapping[str, Any]) -> bool:
     return is_whole and bool(num_labelled >= (config["budget"] or pool_size))
 
 
-def check_same_run(path: Path, config: Mapping[str, Any]) -> None:
+def check_same_run(path: Path, config: Mapping[str, Any], default: Mapping[str, Any] = NO_DEFAULTS) -> None:
     """RunDirectoryError, with the keys, if the directory holds a run whose results may differ from this one's."""
     try:
         stored: Any = OmegaConf.to_container(OmegaConf.load(path / "config.yaml"))
@@ -46,7 +48,7 @@ def check_same_run(path: Path, config: Mapping[str, Any]) -> None:
         raise RunDirectoryError(f"{path / 'config.yaml'} cannot be read ({error})") from error
     if not isinstance(stored, dict) or not stored:
         raise RunDirectoryError(f"{path / 'config.yaml'} is empty; delete {path} to start again")
-    differences = differing_keys(config, stored)
+    differences = differing_keys(config, stored, default)
     if differences:
         listed = "\n  ".join(differences)
         raise RunDirectoryError(f"{path} holds a run of another configuration; give this one another name:\n  {listed}")

@@ -74,10 +74,9 @@ class WandbTracker:
 
     def log(self, record: "RoundRecord") -> None:
         """See `Tracker`."""
-        from al_bench import columns, tables, wandb_runs
+        from al_bench import tables, wandb_runs
 
-        row = dict(zip(columns.ROUND_COLUMNS, tables.round_row(self._identity, record), strict=True))
-        wandb_runs.log_round(self._run, row)
+        wandb_runs.log_round(self._run, tables.round_row(self._identity, record))
 
     def finish(self, exit_code: int) -> None:
         """See `Tracker`."""

@@ -57,7 +57,9 @@ class Trained:
     train_accuracy: float
     num_epochs: int
     epoch_limit_hit: bool
+    num_steps: int
     fit_seconds: float
+    fit_cpu_seconds: float
 
     def outputs(self, inputs: Tensor, rows: Tensor, needs: Needs) -> Outputs:
         """The outputs declared in `needs` for these rows of `inputs`, in their order, in one pass."""

@@ -23,6 +23,7 @@ DATASETS = ("mnist", "svhn", "cifar10", "openml_6", "openml_155", "openml_156", 
 SETTINGS = tuple(product(DATASETS, ("mlp", "resnet", "vgg"), (100, 1000, 10_000)))[:57]
 NUM_SEEDS, NUM_ROUNDS, NUM_CLASSES, REPEATS = 5, 100, 10, 3
 PLAIN = {"test_loss": 0.5, "num_epochs": 10, "epoch_limit_hit": False, "query_seconds": 0.25, "num_validation": 0}
+PLAIN |= {"num_steps": 40, "fit_cpu_seconds": 1.5, "query_cpu_seconds": 0.25, "num_copies": 0}
 
 
 def analysis() -> Table:

@@ -48,6 +48,10 @@ def write_run(folder: Path, identity: Identity, accuracies: dict[int, float], **
         "query_seconds": 0.25,
         "class_counts": "50 50",
         "num_validation": 0,
+        "num_steps": 40,
+        "fit_cpu_seconds": 1.25,
+        "query_cpu_seconds": 0.125,
+        "num_copies": 0,
     }
     with (path / "rounds.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, ROUND_COLUMNS, lineterminator="\n")

@@ -99,6 +99,45 @@ def test_differing_keys_ignores_what_changes_no_result():
     assert differing_keys(DEFAULT, DEFAULT | {"seed": 1}) == ["seed: 1 there, 0 asked for"]
 
 
+def without(config: dict[str, object], group: str, key: str) -> dict[str, object]:
+    return config | {group: {name: value for name, value in config[group].items() if name != key}}
+
+
+def test_a_key_that_a_stored_run_lacks_counts_as_its_default():
+    older = without(without(DEFAULT, "model", "optimizer"), "strategy", "first")
+    del older["num_threads"]
+    assert differing_keys(DEFAULT, older, DEFAULT) == []
+    ours = DEFAULT | {"strategy": {"_target_": "s", "first": "largest"}, "num_threads": 2}
+    assert differing_keys(ours, older, DEFAULT) == [
+        "num_threads: absent there, 2 asked for",
+        "strategy.first: absent there, largest asked for",
+    ]
+    assert "strategy.first: absent there, uniform asked for" in differing_keys(DEFAULT, older)
+
+
+def test_a_group_that_a_stored_run_lacks_counts_as_its_default():
+    usual = DEFAULT | {"features": {"_target_": "f", "options": {"size": 3}}}
+    assert differing_keys(usual, DEFAULT, usual) == []
+    assert differing_keys(usual, DEFAULT | {"features": {}}, usual) == []
+    ours = usual | {"features": {"_target_": "f", "options": {"size": 4}}}
+    assert differing_keys(ours, DEFAULT, usual) == ["features.options.size: absent there, 4 asked for"]
+    assert differing_keys(DEFAULT | {"features": None}, DEFAULT, DEFAULT | {"features": None}) == []
+
+
+def test_a_key_that_only_the_stored_run_has_is_a_difference_whatever_its_value():
+    lacking = without(DEFAULT, "strategy", "first")
+    assert differing_keys(lacking, DEFAULT, lacking) == ["strategy.first: uniform there, absent asked for"]
+    assert differing_keys(lacking, DEFAULT, DEFAULT) == ["strategy.first: uniform there, absent asked for"]
+
+
+def test_a_part_in_place_of_what_was_nothing_is_a_difference():
+    part = DEFAULT | {"strategy": {"_target_": "s", "first": {"_target_": "other"}}}
+    assert differing_keys(part, DEFAULT, DEFAULT) == [
+        "strategy.first: uniform there, absent asked for",
+        "strategy.first._target_: absent there, other asked for",
+    ]
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(1.0, "1"), (1e-3, "0.001"), (None, "null"), ("a b", "a b"), (1e22, "10000000000000000000000")]
 )

@@ -368,7 +368,8 @@ class TestMeasuredWithoutJointTraining:
 
         class Timed(Learner):
             def fit(self, *arguments, **keywords):
-                return replace(made.fit(*arguments, **keywords), fit_seconds=next(fits))
+                seconds = next(fits)
+                return replace(made.fit(*arguments, **keywords), fit_seconds=seconds, fit_cpu_seconds=2 * seconds)
 
         timed = list(
             active_learning(
@@ -377,6 +378,8 @@ class TestMeasuredWithoutJointTraining:
         )
         assert [each.fit_seconds for each in timed] == [20.0] * len(timed)
         assert all(1.0 < each.query_seconds < 10.0 for each in timed[1:])
+        assert [each.fit_cpu_seconds for each in timed] == [40.0] * len(timed)
+        assert all(2.0 < each.query_cpu_seconds < 10.0 for each in timed[1:])
 
     def test_without_a_weight_it_is_the_rule_alone(self):
         made = Joint(Entropy(), 0.0, measured="labelled")

@@ -1,11 +1,13 @@
+import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from al_bench.errors import ConfigError, DataError, StrategyError
-from al_bench.interfaces import Batch, Needs, QueryContext, RoundRecord, Strategy, cross_entropy
+from al_bench.interfaces import Batch, Examples, Needs, QueryContext, RoundRecord, Strategy, cross_entropy
 from al_bench.loop import Committed, active_learning
 from al_bench.seeding import Stream, generator
 from al_bench.strategies.albl import Albl
@@ -267,3 +269,28 @@ class TestValidation:
     def test_more_than_there_are_is_refused(self, arguments, message):
         with pytest.raises(ConfigError, match=message):
             run(Random(), **arguments)
+
+
+def test_the_steps_of_training_are_counted_and_copies_too():
+    records = run(Margin(), budget=110)
+    sizes = [20, 50, 80, 110]
+    assert [r.num_steps for r in records] == [
+        r.num_epochs * -(-size // 32) for r, size in zip(records, sizes, strict=True)
+    ]
+    doubled = replace(DATASET, train=Examples(DATASET.train.inputs.repeat(2, 1), DATASET.train.targets.repeat(2)))
+    whole = run(Random(), dataset=doubled, batch_size=90)
+    assert sum(r.num_copies for r in whole) == POOL_SIZE
+    resumed = run(Random(), dataset=doubled, batch_size=90, committed=Committed([r.batch for r in whole[:2]]))
+    assert [r.num_copies for r in resumed] == [r.num_copies for r in whole[2:]]
+
+
+def test_seconds_of_the_processor_are_of_what_works_and_not_of_what_waits():
+    class Waiting(Random):
+        def query(self, context, batch_size, rng):
+            time.sleep(0.2)
+            return super().query(context, batch_size, rng)
+
+    first, second = run(Waiting(), budget=50)
+    assert first.query_cpu_seconds == first.query_seconds == 0
+    assert second.query_seconds >= 0.2 > second.query_cpu_seconds > 0
+    assert first.fit_cpu_seconds > 0

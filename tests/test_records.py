@@ -1,9 +1,11 @@
 """The run directory: what is committed, what is dropped, what is refused."""
 
+import csv
 import errno
 import json
 import os
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,10 @@ def record(round: int, state: dict[str, object] | None = None) -> RoundRecord:
         query_seconds=0.5,
         class_counts=(1, 1),
         strategy_state=state,
+        num_steps=24,
+        fit_cpu_seconds=0.125,
+        query_cpu_seconds=0.0625,
+        num_copies=1,
     )
 
 
@@ -60,7 +66,10 @@ def test_what_was_appended_is_committed(path):
 def test_the_tables_are_as_documented(path):
     header, *rows = (path / "rounds.csv").read_text().splitlines()
     assert header == ",".join(ROUND_COLUMNS)
-    assert rows[1] == 'digits,"mlp,optimizer.lr=0.001",badge,2,,0,1,4,0.99,0.51,0.5,1.25,3,False,0.25,0.5,1 1,0,,,,'
+    queries = (path / "queries.csv").read_bytes().splitlines(keepends=True)
+    digests = [sha256(b"".join(queries[: 1 + 2 * (round + 1)])).hexdigest()[:16] for round in range(3)]
+    results = "1,4,0.99,0.51,0.5,1.25,3,False,0.25,0.5,1 1,0,,,,,24,0.125,0.0625,1"
+    assert rows[1] == f'digits,"mlp,optimizer.lr=0.001",badge,2,,0,{results},{digests[1]}'
     assert (path / "queries.csv").read_text().splitlines()[:4] == [
         "round,order,pool_index,target",
         "0,0,0,1",
@@ -289,3 +298,71 @@ def test_a_last_line_that_is_torn_is_left_out_and_cut_off_by_its_writer(tmp_path
     assert file.stat().st_size == size, "a reader changes nothing: the rest may be on its way"
     assert mended_lines(file) == ["a\x0bb\n", "ü\n"]
     assert file.read_bytes() == "a\x0bb\nü\n".encode()
+
+
+NEW = ("num_steps", "fit_cpu_seconds", "query_cpu_seconds", "num_copies", "queries_digest")
+
+
+def without_columns(file: Path, *names: str) -> None:
+    """As a version that did not know them had written it."""
+    header, *rows = csv.reader(file.read_text().splitlines())
+    kept = [position for position, name in enumerate(header) if name not in names]
+    with file.open("w", newline="") as opened_file:
+        csv.writer(opened_file, lineterminator="\n").writerows(
+            [row[position] for position in kept] for row in [header, *rows]
+        )
+
+
+@pytest.mark.parametrize("lacking", [NEW, ("num_validation", "validation_accuracy", "validation_loss", *NEW)])
+def test_a_folder_keeps_the_header_it_began_with(path, lacking):
+    file = path / "rounds.csv"
+    without_columns(file, *lacking)
+    before = file.read_text()
+    with opened(path) as directory:
+        assert len(directory.committed.batches) == 3
+        directory.append(record(3, {"count": 3}))
+    header, *rows = csv.reader(file.read_text().splitlines())
+    assert file.read_text().startswith(before)
+    assert header == [name for name in ROUND_COLUMNS if name not in lacking]
+    assert [row[header.index("num_labelled")] for row in rows] == ["2", "4", "6", "8"]
+    assert {len(row) for row in rows} == {len(header)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace(",num_steps,", ",macro_f1,"),
+        lambda text: text.replace(",num_steps,", ",num_epochs,"),
+        lambda text: text.replace(",test_accuracy,", ",macro_f1,"),
+    ],
+    ids=["unknown", "twice", "required"],
+)
+def test_a_header_with_an_unknown_column_or_without_a_needed_one_is_refused(path, change):
+    file = path / "rounds.csv"
+    file.write_text(change(file.read_text()))
+    before = file.read_bytes()
+    with (
+        pytest.raises(RunDirectoryError, match=r"rounds.csv is damaged or was written by another version"),
+        opened(path),
+    ):
+        pass
+    assert file.read_bytes() == before
+
+
+def test_the_digest_goes_on_after_a_start_and_after_what_was_interrupted(path, tmp_path):
+    with opened(tmp_path / "whole") as directory:
+        for round in range(4):
+            directory.append(record(round, {"count": round}))
+    append_lines(path / "queries.csv", "3,0,17,1\n")  # of a round that was not committed
+    with opened(path) as directory:
+        directory.append(record(3, {"count": 3}))
+    assert (path / "rounds.csv").read_bytes() == (tmp_path / "whole" / "rounds.csv").read_bytes()
+
+
+def test_a_run_of_a_version_with_fewer_keys_is_gone_on_with_and_then_has_them(path):
+    new = CONFIG | {"model": {"width": 3, "dropout": 0}, "features": {"_target_": "none"}}
+    with RunDirectory.opened(path, IDENTITY, new, {}, new) as directory:
+        directory.finish(6, pool_size=6)
+    assert is_finished(path, new, new)
+    with pytest.raises(RunDirectoryError, match=r"model.dropout: 0 there, 0.5 asked for"):
+        is_finished(path, new | {"model": {"width": 3, "dropout": 0.5}}, new)

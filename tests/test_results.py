@@ -137,7 +137,14 @@ def test_a_folder_that_is_a_link_is_followed_once(tmp_path):
 def test_a_missing_usual_column_is_named(tmp_path):
     path = write_run(tmp_path, Identity("digits", "mlp", "badge", 100, "", 0), {100: 0.5}) / "rounds.csv"
     pd.read_csv(path).drop(columns="class_counts").to_csv(path, index=False)
-    assert load_results(tmp_path).problems == (f"{path}: it has no column class_counts",)
+    assert load_results(tmp_path).problems == (f"1 of 1 runs have no column class_counts, such as {path}",)
+
+
+def test_a_column_that_many_runs_lack_is_one_line(folder):
+    for path in sorted(folder.rglob("rounds.csv")):
+        pd.read_csv(path).drop(columns=["class_counts", "num_steps"]).to_csv(path, index=False)
+    first = min(folder.rglob("rounds.csv"))
+    assert load_results(folder).problems == (f"2 of 2 runs have no column class_counts, such as {first}",)
 
 
 def test_stray_files_beside_runs_change_nothing(tmp_path):

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,13 +14,12 @@ from typing import Any
 
 import pandas as pd
 
-from al_bench.columns import REAL, WHOLE
+from al_bench.columns import REAL, REQUIRED, WHOLE
 from al_bench.errors import ResultsError
 from al_bench.status import SCHEMA_VERSION
 
 SETTING = ["dataset", "model", "batch_size", "variant"]
 IDENTITY = [*SETTING, "strategy", "seed"]
-REQUIRED = (*IDENTITY, "round", "num_labelled", "test_accuracy")
 USUAL = ("test_balanced_accuracy", "epoch_limit_hit", "fit_seconds", "query_seconds", "class_counts")
 MARKS = {".lock", "rounds.csv", "environment.json", "error.json", "done.json"}
 MAX_LISTED = 10
@@ -42,11 +42,15 @@ class Results:
 
 @dataclass(frozen=True)
 class RoundsFile:
-    """What a rounds.csv holds: columns, unless the file cannot be used, and what is wrong with it, if anything."""
+    """What a rounds.csv holds: columns, unless the file cannot be used, and what is wrong with it, if anything.
+
+    `lacking` are usual columns that it has not, as an older version of al_bench wrote it.
+    """
 
     path: Path
     columns: Columns | None
     problem: str = ""
+    lacking: tuple[str, ...] = ()
 
 
 def load_results(folder: Path) -> Results:
@@ -135,6 +139,7 @@ def combined(files: Sequence[RoundsFile], folder: Path) -> Results:
     problems = tuple(
         f"{file.path}: {'left out: ' if file.columns is None else ''}{file.problem}" for file in files if file.problem
     )
+    problems += tuple(_lacking(files))
     runs = {file.path: file.columns for file in files if file.columns is not None}
     if not runs:
         raise ResultsError(f"{folder}: there are no results in it{listed(problems)}")
@@ -150,6 +155,14 @@ def combined(files: Sequence[RoundsFile], folder: Path) -> Results:
     return Results(_concatenated(list(runs.values())), problems)
 
 
+def _lacking(files: Sequence[RoundsFile]) -> Iterator[str]:
+    """A line for each column that some of the runs lack."""
+    counts = Counter(column for file in files for column in file.lacking)
+    for column, count in counts.items():
+        example = next(file.path for file in files if column in file.lacking)
+        yield f"{count} of {len(files)} runs have no column {column}, such as {example}"
+
+
 def run_name(identity: Mapping[str, object]) -> str:
     """For people: `digits · mlp · badge · b100 · seed 0`."""
     parts = (*(identity[key] for key in ("dataset", "model", "strategy")), f"b{identity['batch_size']}")
@@ -163,8 +176,8 @@ def listed(lines: Iterable[str], most: int | None = MAX_LISTED) -> str:
     return "".join(f"\n  {line}" for line in [*lines[:most], *more])
 
 
-def _read(path: Path) -> tuple[Columns, str]:
-    """The whole rows of a rounds.csv, and a remark if there is one; ValueError if they are no run's."""
+def _read(path: Path) -> tuple[Columns, str, tuple[str, ...]]:
+    """The whole rows of a rounds.csv, a remark if there is one, and what it lacks; ValueError if they are no run's."""
     _check_version(path.parent / "done.json")
     text = path.read_text(encoding="utf-8-sig")
     whole = text[: text.rfind("\n") + 1]
@@ -182,10 +195,8 @@ def _read(path: Path) -> tuple[Columns, str]:
     run = {name: _converted(name, values) for name, values in zip(header, zip(*rows, strict=True), strict=True)}
     _check_run(run)
     run["is_finished"] = [is_finished(path.parent) is not False] * len(rows)
-    remarks = ["its last, half-written row is left out"] if whole != text else []
-    if lacking := [column for column in USUAL if column not in header]:
-        remarks.append(f"it has no column {', '.join(lacking)}")
-    return run, "; ".join(remarks)
+    remark = "its last, half-written row is left out" if whole != text else ""
+    return run, remark, tuple(column for column in USUAL if column not in header)
 
 
 def _check_version(path: Path) -> None:
