@@ -1,10 +1,12 @@
-"""Finished runs of a folder of results in one compressed file, and out of it again.
+"""Pack runs into compressed files, or restore them from there: results that outlive a machine.
 
-    python scripts/archive.py pack outputs/badge_small docs/results/badge/runs.tar.xz
-    python scripts/archive.py restore docs/results/badge/runs.tar.xz outputs/badge_small
+    python scripts/archive.py pack outputs/badge_small docs/results/badge [--unfinished]
+    python scripts/archive.py restore docs/results/badge outputs/badge_small
 
-What is packed is added to what the archive has. Runs that are there already are left as they are, so a sweep goes on
-from what was restored. Nothing is changed if a run has different results here and there.
+A folder has an archive for each setting (runs_mnist_mlp_b100.tar.xz); `....tar.xz` is one archive of all. What is
+packed is added to what is there already, so a sweep goes on from what was restored. With --unfinished the committed
+rounds of runs that are not done are kept beside them, in unfinished.tar.xz: restored, they go on, and they leave it once
+they are packed as finished. Nothing is changed if a run has different results here and there.
 """
 
 import argparse
@@ -19,19 +21,25 @@ def main() -> None:
     """Pack or restore."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=["pack", "restore"])
-    parser.add_argument("source", type=Path, help="pack: a folder with run directories; restore: an archive")
-    parser.add_argument("target", type=Path, help="pack: an archive; restore: a folder")
+    parser.add_argument(
+        "source", type=Path, help="pack: a folder with run directories; restore: an archive, or a folder of archives"
+    )
+    parser.add_argument("target", type=Path, help="pack: an archive, or a folder of archives; restore: a folder")
+    parser.add_argument("--unfinished", action="store_true", help="pack: keep runs that are not finished, too")
     arguments = parser.parse_args()
-    source, target = arguments.source, arguments.target
+    source, target, is_packed = arguments.source, arguments.target, arguments.command == "pack"
+    if arguments.unfinished and not is_packed:
+        parser.error("--unfinished is for pack: restore takes all that there is")
     try:
-        moved = pack(source, target) if arguments.command == "pack" else restore(source, target)
+        moved = pack(source, target, with_unfinished=arguments.unfinished) if is_packed else restore(source, target)
     except (UserError, OSError) as error:
         sys.exit(f"archive: {error}")
     except KeyboardInterrupt:
         sys.exit("archive: interrupted; the same command again goes on")
     for line in moved.left:
         print(f"archive: left as it is: {line}", file=sys.stderr)
-    print(f"{target}: {moved.num_added} of {moved.num_runs} runs were added")
+    unfinished = f"; {moved.num_unfinished} are not finished" if moved.num_unfinished else ""
+    print(f"{target}: {moved.num_added} of {moved.num_runs} runs were added{unfinished}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from al_bench.analysis.archive import Moved, pack, restore
+from al_bench.analysis.archive import Moved, _archive_of, pack, restore
 from al_bench.errors import ResultsError
 from al_bench.files import whole_lines
 from tests.conftest import assert_same_results
@@ -317,3 +317,138 @@ def test_which_folder_is_packed_does_not_matter(results, tmp_path):
     shutil.copytree(results, results.parent / "copy")
     with pytest.raises(ResultsError, match="are the same run"):
         pack(results.parent, tmp_path / "other.tar.xz")
+
+
+SETTINGS = {"runs_digits_mlp_b20.tar.xz", "runs_digits_mlp_b30_num_initial=40.tar.xz"}
+
+
+@pytest.fixture
+def two_settings(results, cli):
+    assert cli("-m", "strategy=random,margin", "batch_size.size=30", "num_initial=40", "budget=100").code == 0
+    return results
+
+
+def test_a_folder_has_an_archive_for_each_setting_and_only_what_changes_is_written(two_settings, cli, tmp_path):
+    archives = tmp_path / "docs"
+    assert pack(two_settings, archives) == Moved(6, 6, ())
+    assert {path.name for path in archives.iterdir()} == SETTINGS
+    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in archives.iterdir()}
+    assert pack(two_settings, archives) == Moved(0, 6, ())
+    assert cli(*SWEEP, "seed=2", "budget=140", "strategy=random").code == 0
+    assert pack(two_settings, archives) == Moved(1, 7, ())
+    after = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in archives.iterdir()}
+    assert [name for name in SETTINGS if after[name] != before[name]] == ["runs_digits_mlp_b20.tar.xz"]
+    assert restore(archives, tmp_path / "all") == Moved(7, 7, ())
+    assert contents(tmp_path / "all") == contents(two_settings)
+
+
+def test_a_run_stays_in_the_archive_of_the_folder_that_has_it(two_settings, tmp_path):
+    archives = tmp_path / "docs"
+    pack(two_settings / "digits" / "mlp" / "margin", archives / "runs.tar.xz")
+    assert pack(two_settings, archives).num_runs == 6
+    assert {path.name for path in archives.iterdir()} == {"runs.tar.xz", *SETTINGS}
+    assert restore(archives, tmp_path / "all") == Moved(6, 6, ())
+
+
+def test_settings_with_long_names_have_archives_of_their_own():
+    names = {_archive_of(Path(f"/r/{'d' * 119}{end}/{'m' * 120}/random/b10/s0")) for end in "ab"}
+    assert len(names) == 2
+    assert max(map(len, names)) < 200
+
+
+def interrupted(path: Path, num_rounds: int) -> None:
+    """As a kill in the round after these leaves a run directory."""
+    (path / "done.json").unlink()
+    for name in ("rounds.csv", "strategy_state.jsonl"):
+        if (path / name).exists():
+            lines = whole_lines(path / name)
+            kept = num_rounds + (name == "rounds.csv")
+            (path / name).write_text("".join(lines[:kept]) + (lines[kept][:9] if name == "rounds.csv" else ""))
+
+
+def test_unfinished_runs_are_kept_go_on_and_leave_once_they_are_finished(results, cli, tmp_path):
+    archives, undisturbed, run = tmp_path / "docs", tmp_path / "undisturbed", run_of(results, "margin", 1)
+    assert cli(*SWEEP, "seed=0", "budget=140", "strategy=albl").code == 0
+    shutil.copytree(results, undisturbed)
+    other = run_of(results, "albl", 0)
+    interrupted(run, 2)
+    interrupted(other, 1)
+    assert pack(results, archives).num_runs == 3
+    assert not (archives / "unfinished.tar.xz").exists()
+    assert pack(results, archives, with_unfinished=True) == Moved(0, 3, (), 2)
+    packed = (archives / "unfinished.tar.xz").read_bytes()
+    assert pack(results, archives, with_unfinished=True) == Moved(0, 3, (), 2)
+    assert (archives / "unfinished.tar.xz").read_bytes() == packed
+
+    shutil.rmtree(results)
+    assert restore(archives, results) == Moved(5, 5, (), 2)
+    assert len(whole_lines(run / "rounds.csv")) == 3
+    assert len(whole_lines(run / "queries.csv")) == 1 + 100 + 20
+    sweep = (*SWEEP, "seed=0,1", "budget=140", "strategy=random,margin,albl")
+    assert "6 runs: 3 finished before" in cli(*sweep).out
+    assert_same_results(run, run_of(undisturbed, "margin", 1))
+    assert_same_results(other, run_of(undisturbed, "albl", 0))
+
+    assert pack(results, archives) == Moved(3, 6, (), 0)
+    assert not (archives / "unfinished.tar.xz").exists()
+    assert restore(archives, tmp_path / "all").num_added == 6
+
+
+def test_the_longer_of_two_unfinished_runs_is_kept(results, tmp_path):
+    archives, run, shorter = tmp_path / "docs", run_of(results, "margin", 1), tmp_path / "shorter"
+    interrupted(run, 2)
+    shutil.copytree(results, shorter)
+    rounds = run_of(shorter, "margin", 1) / "rounds.csv"
+    rounds.write_text("".join(whole_lines(rounds)[:2]))
+    for folder, num_rounds in ((shorter, 1), (results, 2), (shorter, 2)):
+        pack(folder, archives, with_unfinished=True)
+        restored = tmp_path / f"restored{num_rounds}"
+        shutil.rmtree(restored, ignore_errors=True)
+        restore(archives, restored)
+        assert len(whole_lines(run_of(restored, "margin", 1) / "rounds.csv")) == 1 + num_rounds
+
+
+def test_a_finished_run_that_goes_on_is_kept_beside_its_finished_part(results, cli, tmp_path):
+    archives, run = tmp_path / "docs", run_of(results, "margin", 1)
+    pack(results, archives)
+    assert cli(*SWEEP, "seed=1", "strategy=margin", "budget=180").code == 0
+    done = (run / "done.json").read_bytes()
+    interrupted(run, 4)
+    assert pack(results, archives, with_unfinished=True) == Moved(0, 4, (), 1)
+    restore(archives, tmp_path / "all")
+    assert len(whole_lines(run_of(tmp_path / "all", "margin", 1) / "rounds.csv")) == 5
+    (run / "done.json").write_bytes(done)
+    assert cli(*SWEEP, "seed=1", "strategy=margin", "budget=180").code == 0
+    assert pack(results, archives) == Moved(1, 4, (), 0)
+
+
+def test_other_results_of_an_unfinished_run_are_refused(results, tmp_path):
+    archives, run = tmp_path / "docs", run_of(results, "margin", 1)
+    interrupted(run, 2)
+    pack(results, archives, with_unfinished=True)
+    packed = (archives / "unfinished.tar.xz").read_bytes()
+    table = pd.read_csv(run / "rounds.csv", nrows=2, dtype=str, keep_default_na=False)
+    table.assign(test_accuracy="0.125").to_csv(run / "rounds.csv", index=False)
+    for call in (lambda: pack(results, archives, with_unfinished=True), lambda: restore(archives, results)):
+        with pytest.raises(ResultsError, match="different results"):
+            call()
+    assert (archives / "unfinished.tar.xz").read_bytes() == packed
+
+
+def test_copies_are_compared_in_the_columns_that_both_have(results, tmp_path):
+    archives, rounds = tmp_path / "docs", run_of(results, "margin", 1) / "rounds.csv"
+    table = pd.read_csv(rounds, dtype=str, keep_default_na=False)
+    lacking = table.drop(columns=["num_steps", "queries_digest", "num_validation"])
+    lacking.to_csv(rounds, index=False)
+    assert pack(results, archives).num_added == 4
+    table.to_csv(rounds, index=False)
+    assert pack(results, archives) == Moved(0, 4, ())
+    assert restore(archives, results).num_added == 0
+    lacking.assign(test_accuracy="0.125").to_csv(rounds, index=False)
+    with pytest.raises(ResultsError, match="different results"):
+        pack(results, archives)
+
+
+def test_an_empty_folder_has_no_archives(tmp_path):
+    with pytest.raises(ResultsError, match=r"there is no runs\*.tar.xz in it"):
+        restore(tmp_path, tmp_path / "out")

@@ -1,135 +1,215 @@
-"""Finished runs in one compressed file, and out of it again: results that outlive the machine that made them."""
+"""Runs in compressed files, and out of them again: results that outlive the machine that made them.
 
-import csv
+A folder of archives has one file a setting (`runs_mnist_mlp_b100.tar.xz`), so that a new setting leaves the others as
+they are, and `unfinished.tar.xz` with the committed rounds of runs that are not finished.
+"""
+
 import fcntl
-import lzma
+import hashlib
 import os
 import shutil
-import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
-from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from al_bench.analysis.archived_runs import (
+    DONE,
+    Files,
+    archived,
+    committed_part,
+    files_in,
+    goes_on,
+    name_of,
+    problem_of,
+    read,
+)
 from al_bench.analysis.results import identity_of_path, is_finished, run_directories
 from al_bench.errors import ResultsError
 from al_bench.files import replace_bytes
 
-Files = Mapping[str, bytes]
-"""Of a run directory, by name."""
-
+SUFFIX = ".tar.xz"
+UNFINISHED = f"unfinished{SUFFIX}"
+OF_FINISHED = f"runs*{SUFFIX}"
 SCRATCH = ".restored-"
-NEEDED = ("config.yaml", "done.json", "environment.json", "queries.csv", "rounds.csv")
+MAX_STEM = 180  # letters of an archive's name
 
 
 @dataclass(frozen=True)
 class Moved:
-    """How many runs were added to an archive or a folder, and what was not, a line each."""
+    """How many runs were added to archives or a folder, how many there are, and what was not, a line each."""
 
     num_added: int
     num_runs: int
     left: tuple[str, ...]
+    num_unfinished: int = 0
 
 
-def pack(folder: Path, archive: Path) -> Moved:
-    """Add the finished runs below a folder to an archive, which is made if it is not there.
+class _Archives:
+    """Archives of runs, read whole; `write` replaces those that have changed."""
 
-    A run that the archive has stays as it is there, unless it is damaged or the folder's goes on from it. The same runs
-    make the same bytes. Runs whose files are damaged, or whose path is not that of a run, are left.
+    def __init__(self, target: Path) -> None:
+        self.is_folder = not target.name.endswith(SUFFIX)
+        self.folder = target if self.is_folder else target.parent
+        self._target = target
+        files = sorted(target.glob(OF_FINISHED)) if self.is_folder else [target] if target.exists() else []
+        self._runs = {file: read(file) for file in files}
+        self._of_run = {name: file for file, runs in self._runs.items() for name in runs}
+        self._unfinished = self.folder / UNFINISHED
+        self.unfinished = read(self._unfinished) if self._unfinished.exists() else {}
+        self._changed: set[Path] = set()
+
+    def __len__(self) -> int:
+        return len(self._of_run)
+
+    def get(self, name: str) -> Files | None:
+        """A finished run."""
+        file = self._of_run.get(name)
+        return None if file is None else self._runs[file][name]
+
+    def put(self, name: str, files: Files, path: Path) -> None:
+        """A finished run, which is of a setting as its path says."""
+        file = self._of_run.setdefault(name, self.folder / _archive_of(path) if self.is_folder else self._target)
+        self._runs.setdefault(file, {})[name] = files
+        self._changed.add(file)
+
+    def put_unfinished(self, name: str, files: Files) -> None:
+        """The committed rounds of a run that is not finished."""
+        self.unfinished[name] = files
+        self._changed.add(self._unfinished)
+
+    def write(self) -> None:
+        """What has changed; runs that are finished by now leave `unfinished.tar.xz` last."""
+        for name in [name for name in self.unfinished if name in self._of_run]:
+            if not goes_on(self.unfinished[name], self.get(name) or {}, f"{name} in {self._unfinished}"):
+                del self.unfinished[name]
+                self._changed.add(self._unfinished)
+        for file in sorted(self._changed - {self._unfinished}):
+            replace_bytes(file, archived(self._runs[file]))
+        if self._unfinished in self._changed and self.unfinished:
+            replace_bytes(self._unfinished, archived(self.unfinished))
+        elif self._unfinished in self._changed:
+            self._unfinished.unlink(missing_ok=True)
+
+
+def pack(folder: Path, target: Path, *, with_unfinished: bool = False) -> Moved:
+    """Add the finished runs below a folder to an archive, or to a folder of archives; both are made if need be.
+
+    A run that is there stays as it is, unless it is damaged or the folder's goes on from it. The same runs make the
+    same bytes, and an archive to which nothing is added is not touched. Runs whose files are damaged, or whose path is
+    not that of a run, are left.
+
+    Args:
+        folder: with run directories.
+        target: `....tar.xz`, or a folder.
+        with_unfinished: keep the committed rounds of other runs, in `unfinished.tar.xz` of the same folder.
 
     Raises:
-        ResultsError: if a run has other results in the archive, the archive cannot be read, or there is nothing.
+        ResultsError: if a run has other results in an archive, an archive cannot be read, or there is nothing.
     """
     if not folder.is_dir():
         raise ResultsError(f"{folder}: there is no such folder")
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    with _alone_in(archive.parent):
-        packed = dict(_read(archive)) if archive.exists() else {}
-        added: dict[str, Path] = {}
-        left = []
+    (target.parent if target.name.endswith(SUFFIX) else target).mkdir(parents=True, exist_ok=True)
+    seen: dict[str, Path] = {}
+    added, left = 0, []
+    with _alone_in(target.parent if target.name.endswith(SUFFIX) else target):
+        archives = _Archives(target)
         for path, _, file in run_directories(folder):
-            name = _name(path)
-            if not is_finished(path):
+            is_done = bool(is_finished(path))
+            if not is_done and not with_unfinished:
                 continue
-            if name in added:
-                raise ResultsError(f"{path} and {added[name]} are the same run")
-            if not name or file is None or file.problem:
+            name = name_of(path)
+            if not name or file is None or (file.problem and (is_done or file.columns is None)):
                 left.append(f"{path}: {file.problem if name and file else 'no rounds.csv at the path of a run'}")
                 continue
-            files = _files_in(path)
-            is_wanted = name not in packed or _goes_on(files, packed[name], f"{path} and {name} in {archive}")
-            if problem := _problem(files):
+            if name in seen:
+                raise ResultsError(f"{path} and {seen[name]} are the same run")
+            seen[name] = path
+            files = files_in(path) if is_done else committed_part(files_in(path))
+            if problem := problem_of(files, is_finished=is_done):
                 left.append(f"{path}: {problem}")
-            elif is_wanted or _problem(packed[name]):
-                packed[name], added[name] = files, path
-        if not packed:
+            elif _is_wanted(archives, name, files, path, is_done):
+                added += is_done
+                archives.put(name, files, path) if is_done else archives.put_unfinished(name, files)
+        if not len(archives) and not archives.unfinished:
             raise ResultsError(f"{folder}: there is no finished run in it")
-        replace_bytes(archive, _archived(packed))
-    return Moved(len(added), len(packed), tuple(left))
+        archives.write()
+    return Moved(added, len(archives), tuple(left), len(archives.unfinished))
 
 
-def restore(archive: Path, folder: Path) -> Moved:
-    """Put the runs of an archive below a folder. Runs that are there stay as they are.
+def _is_wanted(archives: _Archives, name: str, files: Files, path: Path, is_done: bool) -> bool:
+    """Whether the archives lack these rounds of a run; ResultsError if they have other results of it."""
+    finished, unfinished = archives.get(name), archives.unfinished.get(name)
+    where = f"{path} and {name} in {archives.folder}"
+    if finished is not None and not goes_on(files, finished, where) and not problem_of(finished, is_finished=True):
+        return False
+    if unfinished is None:
+        return True
+    is_longer = goes_on(files, unfinished, where)
+    return is_done or is_longer or bool(problem_of(unfinished, is_finished=False))
+
+
+def restore(source: Path, folder: Path) -> Moved:
+    """Put the runs of an archive, or of a folder of archives, below a folder. Runs that are there stay as they are.
 
     Raises:
-        ResultsError: if a run that is there has other results, or the archive cannot be read.
+        ResultsError: if a run that is there has other results, or an archive cannot be read.
     """
-    runs = _read(archive)
+    runs = _longest(source)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
         for abandoned in folder.glob(f"{SCRATCH}*"):  # by a process that was killed
             shutil.rmtree(abandoned)
-        there = {name: _files_in(folder / name) for name in runs if (folder / name).exists()}
+        there = {name: files_in(folder / name) for name in runs if (folder / name).exists()}
         is_longer = {
-            name: _goes_on(runs[name], files, f"{name} in {archive} and {folder / name}")
-            for name, files in there.items()
+            name: goes_on(runs[name], files, f"{name} in {source} and {folder / name}") for name, files in there.items()
         }
-        with TemporaryDirectory(dir=folder, prefix=SCRATCH) as scratch:
-            for position, (name, files) in enumerate(runs.items()):
-                if name in there:
-                    continue
-                whole = Path(scratch) / str(position)
-                whole.mkdir()
-                for file, content in files.items():
-                    (whole / file).write_bytes(content)
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                whole.rename(folder / name)
+        _put({name: files for name, files in runs.items() if name not in there}, folder)
     left = [
         f"{folder / name}: is there, {'with fewer rounds' if is_finished(folder / name) else 'and not finished'}"
         for name in there
-        if is_longer[name] or not is_finished(folder / name)
+        if is_longer[name] or (DONE in runs[name] and not is_finished(folder / name))
     ]
-    return Moved(len(runs) - len(there), len(runs), tuple(left))
+    num_unfinished = sum(DONE not in files for files in runs.values())
+    return Moved(len(runs) - len(there), len(runs), tuple(left), num_unfinished)
 
 
-def _archived(runs: Mapping[str, Files]) -> bytes:
-    content = BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as tar:
-        for name, files in sorted(runs.items()):
-            for file, text in sorted(files.items()):
-                member = tarfile.TarInfo(f"{name}/{file}")
-                member.size = len(text)
-                tar.addfile(member, BytesIO(text))
-    return lzma.compress(content.getvalue())
-
-
-def _read(archive: Path) -> Mapping[str, Files]:
-    """All of the stream is decompressed, and so held against its checksum, before any of it is believed."""
-    runs: dict[str, dict[str, bytes]] = {}
-    try:
-        content = lzma.decompress(archive.read_bytes())
-        with tarfile.open(fileobj=BytesIO(content), mode="r:") as tar:
-            for member in tar:
-                path, file = Path(member.name), tar.extractfile(member)
-                if file is None or _name(Path("/") / path.parent) != path.parent.as_posix():
-                    raise ResultsError(f"{archive}: {member.name} is no file of a run")
-                runs.setdefault(path.parent.as_posix(), {})[path.name] = file.read()
-    except (OSError, KeyError, lzma.LZMAError, tarfile.TarError) as error:  # a KeyError of a link to nothing
-        raise ResultsError(f"{archive}: cannot be read: {error}") from error
+def _longest(source: Path) -> Mapping[str, Files]:
+    """The runs of an archive; of a folder of archives those with the most rounds."""
+    if not source.is_dir():
+        return read(source)
+    archives = [*sorted(source.glob(OF_FINISHED)), *source.glob(UNFINISHED)]
+    if not archives:
+        raise ResultsError(f"{source}: there is no {OF_FINISHED} in it")
+    runs: dict[str, Files] = {}
+    for archive in archives:
+        for name, files in read(archive).items():
+            if name not in runs or goes_on(files, runs[name], f"{name} in {archive} and beside it"):
+                runs[name] = files
     return runs
+
+
+def _put(runs: Mapping[str, Files], folder: Path) -> None:
+    """Each run whole or not at all, though this process is killed."""
+    with TemporaryDirectory(dir=folder, prefix=SCRATCH) as scratch:
+        for position, (name, files) in enumerate(runs.items()):
+            whole = Path(scratch) / str(position)
+            whole.mkdir()
+            for file, content in files.items():
+                (whole / file).write_bytes(content)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            whole.rename(folder / name)
+
+
+def _archive_of(path: Path) -> str:
+    """The name of the archive of a run's setting."""
+    identity = identity_of_path(path)
+    parts = (identity["dataset"], identity["model"], f"b{identity['batch_size']}", identity["variant"])
+    stem = "_".join(str(part) for part in ("runs", *parts) if part)
+    if len(stem.encode()) > MAX_STEM:
+        stem = f"{stem[: MAX_STEM // 2]}~{hashlib.sha256(stem.encode()).hexdigest()[:12]}"
+    return f"{stem}{SUFFIX}"
 
 
 @contextmanager
@@ -141,46 +221,3 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _name(path: Path) -> str:
-    """<dataset>/<model>/<strategy>/b<batch size>[/<variant>]/s<seed>, wherever that is; empty for other paths."""
-    identity = identity_of_path(path)
-    return Path(*path.absolute().parts[-6 if identity["variant"] else -5 :]).as_posix() if identity else ""
-
-
-def _files_in(path: Path) -> Files:
-    """Without the lock, and what a killed process left of a file."""
-    files = [file for file in sorted(path.iterdir()) if file.is_file() and not file.name.startswith(".")]
-    return {file.name: file.read_bytes() for file in files}
-
-
-def _problem(files: Files) -> str:
-    """What is wrong with the files of a finished run, so that it could not go on; empty if nothing."""
-    if lacking := [name for name in NEEDED if not files.get(name, b"").strip()]:
-        return f"{', '.join(lacking)}: missing or empty"
-    if not (rounds := _rounds(files)):
-        return "rounds.csv has no round"
-    num_queried = int(rounds[-1]["num_labelled"]) - int(rounds[-1]["num_validation"])
-    if files["queries.csv"].count(b"\n") - 1 != num_queried:
-        return "queries.csv does not hold the labels that rounds.csv counts"
-    states = files.get("strategy_state.jsonl")
-    if states is not None and states.count(b"\n") != len(rounds):
-        return "strategy_state.jsonl does not hold the rounds that rounds.csv has"
-    return ""
-
-
-def _goes_on(files: Files, others: Files, where: str) -> bool:
-    """Whether the first of two directories of a run has more rounds; one has to begin with the other, seconds apart."""
-    for first, second in zip_longest(_rounds(files), _rounds(others)):
-        if first is not None and second is not None and first != second:
-            raise ResultsError(f"{where}: two runs of the same identity with different results; nothing was changed")
-    queries, other_queries = (each.get("queries.csv", b"") for each in (files, others))
-    if not queries.startswith(other_queries) and not other_queries.startswith(queries):
-        raise ResultsError(f"{where}: two runs of the same identity with different queries; nothing was changed")
-    return len(_rounds(files)) > len(_rounds(others))
-
-
-def _rounds(files: Files) -> Sequence[Mapping[str, str]]:
-    rows = csv.DictReader(files.get("rounds.csv", b"").decode(errors="replace").splitlines())
-    return [{name: value for name, value in row.items() if not str(name).endswith("_seconds")} for row in rows]
