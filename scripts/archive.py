@@ -5,8 +5,8 @@
 
 A folder has an archive for each setting (runs_mnist_mlp_b100.tar.xz); `....tar.xz` is one archive of all. What is
 packed is added to what is there already, so a sweep goes on from what was restored. With --unfinished the committed
-rounds of runs that are not done are kept beside them, in unfinished.tar.xz: restored, they go on, and they leave it once
-they are packed as finished. Nothing is changed if a run has different results here and there.
+rounds of runs that are not done are kept beside them, in unfinished.tar.xz: restored, they go on, and they leave it
+once they are packed as finished. Nothing is changed if a run has different results here and there.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
     python scripts/badge.py docs/results/badge [--out DIR]
 
-Reads runs.tar.xz (see scripts/archive.py), batches.csv (see scripts/batch_diversity.py) and discussion.md, where they
+Reads runs*.tar.xz (see scripts/archive.py), batches.csv (see scripts/batch_diversity.py) and discussion.md, where they
 are there. Settings that lack a run of the paper's seven strategies are left out, and named.
 """
 
@@ -38,14 +38,14 @@ from al_bench.files import replace_text
 def main() -> None:
     """Write the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="with runs.tar.xz")
+    parser.add_argument("folder", type=Path, help="with runs*.tar.xz")
     parser.add_argument("--out", type=Path, help="where the files go (FOLDER)")
     arguments = parser.parse_args()
     folder, out = arguments.folder, arguments.out or arguments.folder
     try:
         with TemporaryDirectory() as scratch:
             runs = Path(scratch) / "runs"
-            restore(folder / "runs.tar.xz", runs)
+            restore(folder, runs)
             incomplete = without_incomplete(runs)
             batches = pd.read_csv(folder / "batches.csv") if (folder / "batches.csv").exists() else None
             discussion = folder / "discussion.md"
