@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn
 from omegaconf import DictConfig, OmegaConf
 
-from al_bench import sweeps
+from al_bench import job_order, sweeps
 from al_bench.console import console, log_to_stdout
 from al_bench.errors import ConfigError, UserError
 from al_bench.outcome import Outcome, Status
@@ -51,7 +51,8 @@ class Sweeper(BasicSweeper):
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
         batches = self.split_arguments(overrides, self.max_batch_size)
-        jobs = list(self._jobs(job for batch in batches for job in batch))
+        in_order = job_order.in_order([job for batch in batches for job in batch])
+        jobs = list(self._jobs(in_order))
         if self.config.hydra.launcher.get("n_jobs") == 0:
             raise ConfigError("hydra.launcher.n_jobs=0: must be above 0, or -1 for one per core")
         if self.config.dry_run:
@@ -94,6 +95,8 @@ class Sweeper(BasicSweeper):
         for job in jobs:
             if job.error:
                 log.error("would fail: %s: %s", job.name, job.error)
+        if order := job_order.described_order([job.overrides for job in jobs]):
+            console.print(order, soft_wrap=True)
         if any(job.error for job in jobs):
             raise SystemExit(1)
         return []

@@ -133,7 +133,7 @@ def drawn(rng):
 
 @pytest.mark.parametrize(("function", "times"), [("whole", 1), ("drawn", 2)])
 def test_a_data_set_is_read_once_per_process(cli, tmp_path, function, times):
-    """Once for each split, if the seed draws it; the sweep's last key is the seed, so strategies do not share it."""
+    """Once for each split, if the seed draws it: a sweep goes by seed, so that strategies share it."""
     (tmp_path / "readers.py").write_text(READERS)
     data = (f"dataset._target_=readers.{function}", "~dataset.test_fraction")
     assert cli("-m", "seed=0,1", "strategy=random,margin", *data, *QUICK).code == 0
