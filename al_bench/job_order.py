@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from al_bench.overrides import plain_key
+
 SETTING_KEYS = ("setting", "experiment", "dataset", "model", "batch_size", "batch_size.size")
 FIRST = "random"  # what the others are compared with
 
@@ -14,49 +16,44 @@ def in_order(jobs: Sequence[Sequence[str]]) -> list[list[str]]:
     Args:
         jobs: the overrides of each, `key=value`; the same keys in all, of which the last one varies fastest.
     """
-    values = _swept(jobs)
+    swept = _swept(jobs)
+    outer = [place for keys in _ranked(swept)[:-1] for place in keys]
     ranks = {
-        key: {value: (not (key == "strategy" and value == FIRST), rank) for rank, value in enumerate(given)}
-        for key, given in values.items()
+        place: {value: (not _is_first(swept[place][0], value), rank) for rank, value in enumerate(swept[place][1])}
+        for place in outer
     }
-    outer = [*_settings(values), *(key for key in ("seed", "strategy") if key in values)]
 
     def rank(job: Sequence[str]) -> list[tuple[bool, int]]:
-        own = dict(_split(override) for override in job)
-        return [ranks[key][own[key]] for key in outer]
+        return [ranks[place][job[place]] for place in outer]
 
     return [list(job) for job in sorted(jobs, key=rank)]  # which keeps the order given where these are equal
 
 
 def described_order(jobs: Sequence[Sequence[str]]) -> str:
     """A line that names the keys by which jobs are in order, the one that varies slowest first; "" without any."""
-    values = _swept(jobs)
-    settings = _settings(values)
-    others = [key for key in values if key not in (*settings, "seed", "strategy")]
-    first = " (random first)" * (FIRST in values.get("strategy", ()))
-    keys = [
-        *settings,
-        *["seed"] * ("seed" in values),
-        *[f"strategy{first}"] * ("strategy" in values),
-        *others,
-    ]
-    return f"in this order: by {', then by '.join(keys)}" if keys else ""
+    swept = _swept(jobs)
+    names = []
+    for place in (place for places in _ranked(swept) for place in places):
+        key, values = swept[place]
+        names.append(f"{key} (random first)" if any(_is_first(key, value) for value in values) else key)
+    return f"in this order: by {', then by '.join(names)}" if names else ""
 
 
-def _swept(jobs: Sequence[Sequence[str]]) -> dict[str, list[str]]:
-    """The keys that have more than one value, with these; both in the order given."""
-    values: dict[str, dict[str, None]] = {}
-    for job in jobs:
-        for override in job:
-            key, value = _split(override)
-            values.setdefault(key, {})[value] = None
-    return {key: list(given) for key, given in values.items() if len(given) > 1}
+def _swept(jobs: Sequence[Sequence[str]]) -> dict[int, tuple[str, list[str]]]:
+    """The places among a job's overrides that have more than one value: the key, and these in the order given."""
+    columns = (list(dict.fromkeys(column)) for column in zip(*jobs, strict=True))
+    return {place: (plain_key(column[0]), column) for place, column in enumerate(columns) if len(column) > 1}
 
 
-def _settings(values: dict[str, list[str]]) -> list[str]:
-    return [key for key in values if key in SETTING_KEYS]
+def _ranked(swept: dict[int, tuple[str, list[str]]]) -> tuple[list[int], list[int], list[int], list[int]]:
+    """The places of settings, of seeds, of strategies, and of all others."""
+    of_seeds, of_strategies = (
+        [place for place, (key, _) in swept.items() if key == each] for each in ("seed", "strategy")
+    )
+    of_settings = [place for place, (key, _) in swept.items() if key in SETTING_KEYS]
+    others = [place for place in swept if place not in {*of_settings, *of_seeds, *of_strategies}]
+    return of_settings, of_seeds, of_strategies, others
 
 
-def _split(override: str) -> tuple[str, str]:
-    key, _, value = override.partition("=")
-    return key.lstrip("+"), value
+def _is_first(key: str, override: str) -> bool:
+    return key == "strategy" and override.partition("=")[2] == FIRST

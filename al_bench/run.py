@@ -17,6 +17,7 @@ from al_bench.console import console, display_for, draw_curve, log_to_stdout
 from al_bench.errors import BusyError, UserError, described
 from al_bench.explain import explained
 from al_bench.outcome import Outcome, Status
+from al_bench.overrides import said_once
 from al_bench.planning import Planned, planned
 from al_bench.workers import end_with_parent, is_child
 
@@ -33,6 +34,7 @@ def main() -> None:
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, not to Hydra's printer
     try:
+        sys.argv[1:] = said_once(sys.argv[1:])
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
     except KeyboardInterrupt:
         sys.stderr.write("\nal-bench: interrupted; the same command goes on where it stopped\n")

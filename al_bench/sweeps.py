@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from textwrap import shorten
 from typing import Any
@@ -54,6 +54,15 @@ class Job:
             return None
         error = json.loads(file.read_text())
         return Outcome(self.name, Status.FAILED, f"{error['type']}: {error['message']}")
+
+
+def distinct(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs, of which each run is done once: `seed=0,0` is one."""
+    known: dict[object, Job] = {}
+    for number, job in enumerate(jobs):
+        run = job.run
+        known.setdefault(number if run is None else (run.path, json.dumps(run.config, sort_keys=True)), job)
+    return list(known.values())
 
 
 Launch = Callable[[Sequence[Job]], Sequence[JobReturn]]

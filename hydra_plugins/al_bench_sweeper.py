@@ -1,19 +1,22 @@
 """Hydra's own sweeper, which launches only what is not finished yet, shows how far it is, and sums up at the end."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from al_bench import job_order, sweeps
 from al_bench.console import console, log_to_stdout
 from al_bench.errors import ConfigError, UserError
 from al_bench.outcome import Outcome, Status
+from al_bench.overrides import plain_key, said_once
 from al_bench.planning import planned
 from al_bench.progress import Progress
 from al_bench.sweeps import Job
@@ -26,20 +29,6 @@ class Sweeper(BasicSweeper):
 
     _num_launched = 0
 
-    @staticmethod
-    def split_arguments(overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:
-        """As BasicSweeper does; ConfigError if a key has nothing to sweep over."""
-        if max_batch_size is not None and max_batch_size < 1:
-            raise ConfigError(f"hydra.sweeper.max_batch_size={max_batch_size}: must be above 0, or null")
-        for override in overrides:
-            if override.is_discrete_sweep() and not list(override.sweep_string_iterator()):
-                raise ConfigError(
-                    f"{override.input_line}: nothing matches, so there is nothing to run; `al-bench --help` lists "
-                    "the options"
-                )
-        batches: list[list[list[str]]] = BasicSweeper.split_arguments(overrides, max_batch_size)
-        return batches
-
     def sweep(self, arguments: list[str]) -> list[Outcome]:
         """Run all jobs that are not finished; say how many finished, were skipped and failed, and why.
 
@@ -48,11 +37,14 @@ class Sweeper(BasicSweeper):
         log_to_stdout(is_sweep=True)
         assert self.config is not None
         assert self.hydra_context is not None
+        if self.max_batch_size is not None and self.max_batch_size < 1:
+            raise ConfigError(f"hydra.sweeper.max_batch_size={self.max_batch_size}: must be above 0, or null")
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
-        batches = self.split_arguments(overrides, self.max_batch_size)
-        in_order = job_order.in_order([job for batch in batches for job in batch])
-        jobs = list(self._jobs(in_order))
+        self._check_params_are_not_their_own_choice(arguments)
+        combinations = _combined(parser.parse_overrides(said_once([*self._parse_config(), *arguments])))
+        jobs = sweeps.distinct(self._jobs(job_order.in_order(combinations)))
+        if len(jobs) < len(combinations):
+            log.info("%d combinations are %d different runs", len(combinations), len(jobs))
         if self.config.hydra.launcher.get("n_jobs") == 0:
             raise ConfigError("hydra.launcher.n_jobs=0: must be above 0, or -1 for one per core")
         if self.config.dry_run:
@@ -66,20 +58,63 @@ class Sweeper(BasicSweeper):
         with Progress([job.run.path for job in to_do if job.run is not None], len(skipped), len(jobs)):
             return _summed_up([*skipped, *sweeps.done(to_do, self._launched)])
 
-    def _jobs(self, all_overrides: Iterable[list[str]]) -> Iterator[Job]:
+    def _jobs(self, all_overrides: Sequence[list[str]]) -> Iterator[Job]:
         """Composed once for all seeds; whether a run is finished is told by its directory alone."""
         assert self.config is not None
         assert self.hydra_context is not None
         composed: dict[tuple[str, ...], DictConfig] = {}
         for overrides in all_overrides:
-            key = tuple(each for each in overrides if not each.startswith("seed="))
-            seeds = [each.removeprefix("seed=") for each in overrides if each.startswith("seed=")]
+            key = tuple(each for each in overrides if plain_key(each) != "seed")
+            seeds = [each.partition("=")[2] for each in overrides if plain_key(each) == "seed"]
             if seeds and not seeds[0].isdecimal():
                 key, seeds = tuple(overrides), []
             if key not in composed:
                 loader = self.hydra_context.config_loader
                 composed[key] = loader.load_sweep_config(self.config, overrides)
+                self._check_nothing_comes_late(composed[key], overrides, all_overrides)
             yield _job(composed[key], overrides, seeds)
+
+    def _check_nothing_comes_late(
+        self, composed: DictConfig, overrides: Sequence[str], all_overrides: Sequence[list[str]]
+    ) -> None:
+        """ConfigError if what is swept over brings a sweep or a launcher of its own, which nobody would look at."""
+        assert self.config is not None
+        assert self.hydra_context is not None
+        if not _own_parts(composed, self.config):
+            return
+        chosen, known = (each.hydra.runtime.choices for each in (composed, self.config))
+        for override in overrides:  # each alone, until it is found
+            key = plain_key(override)
+            if chosen.get(key) == known.get(key) and not key.startswith("hydra"):
+                continue
+            alone = self.hydra_context.config_loader.load_sweep_config(self.config, [override])
+            if parts := _own_parts(alone, self.config):
+                options = dict.fromkeys(each for job in all_overrides for each in job if plain_key(each) == key)
+                commands = ", ".join(f"al-bench {option} ..." for option in options)
+                raise ConfigError(
+                    f"{override}: it brings {parts} of its own, which comes too late where {key} is swept over; "
+                    f"give each a command of its own: {commands}"
+                )
+
+    def _check_params_are_not_their_own_choice(self, arguments: Sequence[str]) -> None:
+        """ConfigError for a file that is chosen, and that sweeps over the choice of which it is an option."""
+        assert self.config is not None
+        assert self.hydra_context is not None
+        for argument in arguments:
+            key = plain_key(argument)
+            if key not in self.params or key not in self.config.hydra.runtime.choices:
+                continue
+            hydra_overrides = OmegaConf.to_container(self.config.hydra.overrides.hydra)
+            assert isinstance(hydra_overrides, list)
+            others = [*hydra_overrides, *(each for each in arguments if plain_key(each) != key)]
+            without = self.hydra_context.config_loader.load_configuration(
+                self.config.hydra.job.config_name, others, RunMode.MULTIRUN
+            )
+            if key not in (without.hydra.sweeper.get("params") or {}):
+                raise ConfigError(
+                    f"{argument}: its hydra.sweeper.params say {key}={self.params[key]}, which comes too late where "
+                    f"{key} is chosen by then; give each a command of its own: al-bench {key}=..."
+                )
 
     def _shown(self, jobs: Sequence[Job]) -> list[Outcome]:
         """What would be run; exits with 1 if a run could not be."""
@@ -111,6 +146,38 @@ class Sweeper(BasicSweeper):
             returned += self.launcher.launch(batch, initial_job_idx=self._num_launched)
             self._num_launched += len(batch)
         return returned
+
+
+def _combined(overrides: Sequence[Override]) -> list[list[str]]:
+    """The overrides of each job: the cartesian product, in the order given, of which the last key varies fastest.
+
+    Raises:
+        ConfigError: if a key has nothing to sweep over, or is swept over as only a search can.
+    """
+    values = []
+    for override in overrides:
+        key = override.get_key_element()
+        if not override.is_sweep_override():
+            values.append([f"{key}={override.get_value_element_as_str()}"])
+        elif not override.is_discrete_sweep():
+            raise ConfigError(f"{override.input_line}: only a search (hydra/sweeper=optuna) takes intervals")
+        elif options := list(override.sweep_string_iterator()):
+            values.append([f"{key}={option}" for option in options])
+        else:
+            raise ConfigError(
+                f"{override.input_line}: nothing matches, so there is nothing to run; `al-bench --help` lists the "
+                "options"
+            )
+    return [list(job) for job in product(*values)]
+
+
+def _own_parts(job: DictConfig, sweep: DictConfig) -> str:
+    """The parts of Hydra's configuration that one job has otherwise than the sweep, which goes by its own."""
+    own, common = (
+        {part: OmegaConf.to_container(each.hydra[part], resolve=False) for part in ("sweeper", "launcher")}
+        for each in (job, sweep)
+    )
+    return " and ".join(f"a hydra.{part}" for part in own if own[part] != common[part])
 
 
 def _job(composed: DictConfig, overrides: list[str], seeds: Sequence[str]) -> Job:
