@@ -26,11 +26,13 @@ from al_bench.analysis.budgets import compared_settings
 from al_bench.analysis.curves import compared_part
 from al_bench.analysis.drawing import Drawing, drawn
 from al_bench.analysis.everything import Comparison, Everything, everything
-from al_bench.analysis.figures import draw_curves, draw_distributions, draw_penalty_matrix
+from al_bench.analysis.figures import draw_curves, draw_penalty_matrix
+from al_bench.analysis.names import file_name
+from al_bench.analysis.overviews import draw_distributions
 from al_bench.analysis.penalty import PenaltyMatrix
 from al_bench.analysis.results import combined
 from al_bench.analysis.runs import Run, State, runs_in
-from al_bench.analysis.settings import PAPER_ORDER, file_name, rows_of
+from al_bench.analysis.settings import PAPER_ORDER, rows_of
 from al_bench.errors import ResultsError, UserError
 from al_bench.files import replace_text
 

@@ -9,9 +9,10 @@ from al_bench.analysis.badge import claims, penalties_by_setting
 from al_bench.analysis.batches import batches_table
 from al_bench.analysis.claims import claims_table
 from al_bench.analysis.everything import Comparison, Everything
+from al_bench.analysis.names import file_name
 from al_bench.analysis.penalty import PenaltyMatrix, setting_wins
 from al_bench.analysis.runs import State
-from al_bench.analysis.settings import PAPER_ORDER, file_name, rows_of, setting_names
+from al_bench.analysis.settings import PAPER_ORDER, rows_of, setting_names
 
 
 def page(

@@ -9,19 +9,26 @@ so on, each with a .png and a .pdf beside it, to FOLDER/analysis or DIR. Rows be
 import argparse
 import math
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from al_bench.analysis.drawing import drawn
 from al_bench.analysis.figures import draw_penalty_matrix
+from al_bench.analysis.names import print_any_name
 from al_bench.analysis.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.analysis.results import load_results
 from al_bench.analysis.settings import with_seeds
 from al_bench.errors import UserError
+from al_bench.files import replace_text
+
+CELL = 5  # letters of a number: 12.34
 
 
 def main() -> None:
@@ -33,6 +40,7 @@ def main() -> None:
     parser.add_argument("--holm", action="store_true", help="adjust for all pairs at one budget of one setting")
     parser.add_argument("--partial", action="store_true", help="leave out what is missing instead of refusing")
     arguments = parser.parse_args()
+    print_any_name()
     out = arguments.out or arguments.folder / "analysis"
     try:
         results = load_results(arguments.folder)
@@ -45,7 +53,7 @@ def main() -> None:
             print(f"penalty_matrix: left out: {line}", file=sys.stderr)
         out.mkdir(parents=True, exist_ok=True)
         for penalty in matrices:
-            penalty.as_table().to_csv(out / f"{penalty.file_name}.csv", index=False)
+            replace_text(out / f"{penalty.file_name}.csv", penalty.as_table().to_csv(index=False))
         drawn([partial(draw_penalty_matrix, penalty, out / penalty.file_name) for penalty in matrices])
     except (UserError, OSError) as error:
         sys.exit(f"penalty_matrix: {error}")
@@ -54,22 +62,42 @@ def main() -> None:
 
 
 def show(penalty: PenaltyMatrix) -> None:
-    """In the terminal; where names do not fit as headers, numbers stand for them."""
-    console, names = Console(), [str(name) for name in penalty.matrix.columns]
-    is_narrow = max(map(len, names)) + sum(max(len(name), 4) + 2 for name in names) + 4 > console.width
-    title = f"settings: {len(penalty.settings)}; rows beat columns; lower means are better"
-    table = Table(title=title, box=box.SIMPLE_HEAD, padding=0)
-    table.add_column("", no_wrap=True)
-    for number, name in enumerate(names, start=1):
-        table.add_column(str(number) if is_narrow else name, justify="right")
-    rows = penalty.as_table().to_numpy().tolist()
-    for number, (name, *values) in enumerate(rows, start=1):
-        head = f"{number} {name}" if is_narrow and number < len(rows) else name
-        cells = ("" if math.isnan(value) else f"{value:.2f}" for value in values)
-        table.add_row(head, *cells, end_section=number == len(names))
-    console.print(table)
+    """In the terminal: every number whole, in as many tables below each other as its width asks for."""
+    console, rows = Console(highlight=False), penalty.as_table().to_numpy().tolist()
+    heads = names = [str(name) for name in penalty.matrix.columns]
+    labels = [*names, "mean"]
+    if len(in_tables(heads, labels, console.width)) > 1:  # numbers are shorter
+        heads = [f"{number}" for number in range(1, len(names) + 1)]
+        labels = [f"{head} {name}" for head, name in zip(heads, names, strict=True)] + ["mean"]
+        if max(map(cell_len, labels)) > console.width // 3:  # names stand in lines of their own
+            for label in labels[:-1]:
+                console.print(Text(label), soft_wrap=True)
+            labels = [*heads, "mean"]
+    print(f"settings: {len(penalty.settings)}; rows beat columns; lower means are better")
+    for columns in in_tables(heads, labels, console.width):
+        table = Table(box=box.SIMPLE_HEAD, padding=0)
+        table.add_column("", no_wrap=True)
+        for head in heads[columns]:
+            table.add_column(Text(head), justify="right", no_wrap=True)
+        for number, (label, (_, *values)) in enumerate(zip(labels, rows, strict=True), start=1):
+            cells = ("" if math.isnan(value) else f"{value:.2f}" for value in values[columns])
+            table.add_row(Text(label), *cells, end_section=number == len(names))
+        console.print(table)
     if penalty.without_budgets:
         print(f"without budgets: {', '.join(penalty.without_budgets)}")
+
+
+def in_tables(heads: Sequence[str], labels: Sequence[str], width: int) -> list[slice]:
+    """Which columns of numbers fit beside the labels of the rows, table by table: at least one."""
+    room = width - max(map(cell_len, labels)) - 4
+    tables, used = [slice(0, 0)], 0
+    for number, head in enumerate(heads):
+        used += max(cell_len(head), CELL) + 1
+        if used > room and tables[-1].stop > tables[-1].start:
+            tables.append(slice(number, number))
+            used = max(cell_len(head), CELL) + 1
+        tables[-1] = slice(tables[-1].start, number + 1)
+    return tables
 
 
 if __name__ == "__main__":

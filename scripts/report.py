@@ -12,6 +12,7 @@ from pathlib import Path
 
 from al_bench.analysis.everything import everything
 from al_bench.analysis.export import export
+from al_bench.analysis.names import print_any_name
 from al_bench.analysis.report import report
 from al_bench.errors import UserError
 from al_bench.files import replace_text
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--partial", action="store_true", help="compare in spite of missing runs")
     parser.add_argument("--interval", choices=["standard_error", "bootstrap"], default="standard_error")
     arguments = parser.parse_args()
+    print_any_name()
     out = arguments.out or arguments.folder / "analysis"
     try:
         found = everything(

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from al_bench.analysis.names import print_any_name
 from al_bench.analysis.runs import Run, State, described, runs_in
 from al_bench.errors import UserError
 
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="with run directories, at any depth")
     parser.add_argument("--all", action="store_true", help=f"list all runs of a state, not only {MAX_LISTED} lines")
     arguments = parser.parse_args()
+    print_any_name()
     try:
         runs = runs_in(arguments.folder)
     except (UserError, OSError) as error:

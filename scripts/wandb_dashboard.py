@@ -15,8 +15,9 @@ from pathlib import Path
 import wandb_workspaces.reports.v2 as panels
 import wandb_workspaces.workspaces as views
 
+from al_bench.analysis.names import file_name
 from al_bench.analysis.results import load_results
-from al_bench.analysis.settings import Curves, file_name, setting_curves
+from al_bench.analysis.settings import Curves, setting_curves
 from al_bench.errors import UserError
 from al_bench.wandb_report import JOB_TYPE
 from al_bench.wandb_runs import group_of, plain

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from al_bench.analysis.figures import STYLE, saved
+from al_bench.analysis.canvas import STYLE, saved
 from al_bench.analysis.style import looks
 
 PANELS = {

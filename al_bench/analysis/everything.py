@@ -86,7 +86,9 @@ class Everything:
             tables |= {"normalised_errors": self.comparison.errors, "differences": self.comparison.differences}
         if isinstance(self.ranks, Ranks):
             tables["mean_ranks"] = self.ranks.mean_ranks.rename("mean_rank").reset_index()
-            tables["nemenyi"] = self.ranks.p_values.rename_axis("strategy").reset_index()
+            nemenyi = self.ranks.p_values.reset_index(drop=True)
+            nemenyi.insert(0, "strategy", self.ranks.p_values.index, allow_duplicates=True)
+            tables["nemenyi"] = nemenyi
         return tables
 
 

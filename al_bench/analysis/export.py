@@ -9,16 +9,12 @@ import pandas as pd
 from al_bench.analysis.curves import compared_part
 from al_bench.analysis.drawing import Drawing, drawn
 from al_bench.analysis.everything import Comparison, Everything
-from al_bench.analysis.figures import (
-    draw_by_setting,
-    draw_curves,
-    draw_distributions,
-    draw_gains,
-    draw_penalty_matrix,
-    draw_ranks,
-)
+from al_bench.analysis.figures import draw_curves, draw_penalty_matrix
+from al_bench.analysis.names import encodable, file_name
+from al_bench.analysis.overviews import draw_by_setting, draw_distributions, draw_gains, draw_ranks
 from al_bench.analysis.ranks import Ranks
-from al_bench.analysis.settings import file_name, ordered, rows_of, setting_names
+from al_bench.analysis.settings import ordered, rows_of, setting_names
+from al_bench.files import replace_text
 
 
 def export(everything: Everything, folder: Path) -> list[Path]:
@@ -27,7 +23,7 @@ def export(everything: Everything, folder: Path) -> list[Path]:
     paths = []
     for name, table in everything.tables().items():
         paths.append(folder / f"{name}.csv")
-        table.to_csv(paths[-1], index=False)
+        replace_text(paths[-1], encodable(table.to_csv(index=False)))
     return paths + drawn(list(_drawings(everything, folder)))
 
 

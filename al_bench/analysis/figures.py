@@ -1,10 +1,8 @@
-"""Figures for papers, as PNG and PDF: in the manner of Ash et al. (2020), and beyond."""
+"""Figures for papers, as PNG and PDF, in the manner of Ash et al. (2020): learning curves and penalty matrices."""
 
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -12,38 +10,22 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from al_bench.analysis.cdf import corners
-from al_bench.analysis.paired import LEVEL
+from al_bench.analysis.canvas import MAX_MARKERS, NAMES, STYLE, height_of, legend, saved, width_of
 from al_bench.analysis.penalty import PenaltyMatrix
-from al_bench.analysis.ranks import Ranks
-from al_bench.analysis.settings import BASELINE, group_name, ordered, setting_names
+from al_bench.analysis.settings import group_name, ordered, setting_names
 from al_bench.analysis.style import Look, looks
 
-FORMATS = ("png", "pdf")
-QUICK_PNG = {"pil_kwargs": {"compress_level": 1}}  # in half the time, a little larger
-BESIDE: Any = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "frameon": False, "fontsize": 9, "handlelength": 3.5}
-MAX_MARKERS = 12  # on a curve
 MAX_PANELS = 3  # beside each other
 MAX_TITLE = 40  # letters of a line above a panel
 COLOURS = "Blues"
-CELL, LETTER, MIN_WIDTH = 0.75, 0.085, 5.5  # inches
-STYLE: Any = {  # its type lists every setting of matplotlib
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-    "axes.axisbelow": True,
-    "svg.fonttype": "none",
-    "pdf.fonttype": 42,
-}
+CELL, MIN_WIDTH = 0.75, 5.5  # inches
 
 
 def draw_penalty_matrix(penalty: PenaltyMatrix, path: Path) -> list[Path]:
     """The matrix with the column means below, as `path`.png and `path`.pdf."""
     names, num_strategies = list(penalty.matrix.columns), len(penalty.matrix)
     largest = max(len(penalty.settings), 1)
-    longest = LETTER * max(map(len, names))  # inches
+    longest = width_of(names)  # inches
     left, right, top = 0.4 + longest, 0.4 + 0.8 * longest, 0.5 + 0.6 * longest
     width = max(left + CELL * num_strategies + right, MIN_WIDTH)
     title, caption = (
@@ -51,7 +33,7 @@ def draw_penalty_matrix(penalty: PenaltyMatrix, path: Path) -> list[Path]:
     )
     above, below = 0.2 + 0.19 * len(title), 0.2 + 0.15 * len(caption)
     height = above + top + CELL * (num_strategies + 1.1) + below
-    with mpl.rc_context({"font.size": 10}):
+    with mpl.rc_context(NAMES | {"font.size": 10}):
         figure = Figure(figsize=(width, height))
         # All in one set of axes, in cells and without ticks: axes and their layout would take most of the time.
         box = (left / width, below / height, CELL * num_strategies / width, CELL * (num_strategies + 1.1) / height)
@@ -70,13 +52,11 @@ def draw_penalty_matrix(penalty: PenaltyMatrix, path: Path) -> list[Path]:
                 axes.text(column, first_row + row, text, ha="center", va="center", color=colour)
         for position, name in enumerate([*names, "mean"]):
             row = position if position < num_strategies else num_strategies + 0.1
-            axes.text(-0.6, row, _plain(name), ha="right", va="center")
+            axes.text(-0.6, row, name, ha="right", va="center")
         for position, name in enumerate(names):
-            axes.text(position - 0.1, -0.6, _plain(name), rotation=35, ha="left", va="bottom")
-        figure.text(0.5, 1 - 0.12 / height, _plain("\n".join(title)), ha="center", va="top", fontsize=11)
-        figure.text(
-            0.5, (below - 0.1) / height, _plain("\n".join(caption)), ha="center", va="top", fontsize=8, color="0.35"
-        )
+            axes.text(position - 0.1, -0.6, name, rotation=35, ha="left", va="bottom")
+        figure.text(0.5, 1 - 0.12 / height, "\n".join(title), ha="center", va="top", fontsize=11)
+        figure.text(0.5, (below - 0.1) / height, "\n".join(caption), ha="center", va="top", fontsize=8, color="0.35")
         return saved(figure, path)
 
 
@@ -103,9 +83,9 @@ def draw_curves(
     labels = curves["num_labelled"]
     parts = {"all rounds": (labels.min(), labels.max()), "the part compared": part}
     with mpl.rc_context(STYLE):
-        beside = 0.9 + LETTER * max(map(len, strategies))
+        beside = 0.9 + width_of(strategies)
         width = 10.5 + beside
-        figure = Figure(figsize=(width, 4.2))
+        figure = Figure(figsize=(width, max(4.2, height_of(strategies))))
         figure.subplots_adjust(left=0.8 / width, right=1 - beside / width, bottom=0.13, top=0.86, wspace=0.16)
         for axes, (title, limits) in zip(figure.subplots(1, len(parts)), parts.items(), strict=True):
             shown = curves[labels.between(*limits)]
@@ -116,8 +96,8 @@ def draw_curves(
             axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
             axes.set_title(title, fontsize=10)
         figure.axes[0].set_ylabel(name)
-        figure.axes[-1].legend(**BESIDE)
-        figure.suptitle(_plain(setting), fontsize=11)
+        legend(figure.axes[-1], {strategy: looks_of[strategy] for strategy in strategies})
+        figure.suptitle(setting, fontsize=11)
         return saved(figure, path)
 
 
@@ -140,127 +120,21 @@ def draw_panels(
     num_columns = min(len(panels), MAX_PANELS)
     num_rows = -(-len(panels) // num_columns)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(4.2 * num_columns + LETTER * max(map(len, strategies)), 3.6 * num_rows + 0.3))
+        height = max(3.6 * num_rows + 0.3, height_of(strategies))
+        figure = Figure(figsize=(4.2 * num_columns + width_of(strategies), height))
         figure.set_layout_engine("constrained")
         all_axes = figure.subplots(num_rows, num_columns, squeeze=False).flat
         for axes, (title, curves) in zip(all_axes, panels.items(), strict=False):
             common = curves[curves["is_common"]]
             for strategy in strategies:
                 _draw_curve(axes, common[common["strategy"] == strategy], strategy, looks_of[strategy])
-            axes.set_title(_plain("\n".join(wrap(title, MAX_TITLE))), fontsize=10)
+            axes.set_title("\n".join(wrap(title, MAX_TITLE)), fontsize=10)
             axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
         for axes in figure.axes[len(panels) :]:
             axes.remove()
         figure.supxlabel("labelled examples", fontsize=10)
         figure.supylabel(name, fontsize=10)
-        handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9, handlelength=3.5)
-        return saved(figure, path)
-
-
-def draw_distributions(
-    distributions: pd.DataFrame,
-    group: Mapping[str, object],
-    path: Path,
-    looks_of: Mapping[str, Look] | None = None,
-) -> list[Path]:
-    """Cumulative distributions, as `al_bench.analysis.cdf.cumulative_distributions` gives them."""
-    limits, steps = corners(distributions)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
-        axes = figure.subplots()
-        for strategy, (x, y) in steps.items():
-            look = (looks_of or looks(list(steps)))[strategy]
-            every = slice(1, -1, max(1, -(-len(x) // MAX_MARKERS)))
-            line: Any = {"color": look.colour, "linestyle": look.dash, "marker": look.marker, "markersize": 4.5}
-            axes.step(x, y, where="post", markevery=every, label=_plain(strategy), **line)
-        axes.set_xlim(*limits)
-        axes.set_xlabel("error / error of Random")
-        axes.set_ylabel("share of comparisons")
-        axes.set_title(_plain(group_name(group)), fontsize=11)
-        axes.legend(**BESIDE)
-        return saved(figure, path)
-
-
-def draw_gains(mean_areas: pd.DataFrame, path: Path, looks_of: Mapping[str, Look] | None = None) -> list[Path]:
-    """Gains over Random in the area under the budget curve, a row per setting, with 95 % BCa intervals."""
-    strategies = [name for name in ordered(mean_areas["strategy"].unique().tolist()) if name != BASELINE]
-    names = setting_names(mean_areas)
-    settings = list(dict.fromkeys(names))
-    looks_of = looks_of or looks(strategies)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.5, 1.5 + 0.16 * len(settings) * (len(strategies) + 1)), layout="constrained")
-        axes = figure.subplots()
-        axes.axvline(0, color="0.4", linewidth=1)
-        for position, strategy in enumerate(strategies):
-            rows = mean_areas[mean_areas["strategy"] == strategy]
-            places = [settings.index(name) for name in setting_names(rows)]
-            y = np.array(places) + 0.8 * ((position + 0.5) / len(strategies) - 0.5)
-            spread = np.stack([rows["gain"] - rows["gain_low"], rows["gain_high"] - rows["gain"]])
-            look = looks_of[strategy]
-            axes.errorbar(
-                rows["gain"],
-                y,
-                xerr=np.nan_to_num(spread).clip(0),
-                fmt=look.marker,
-                color=look.colour,
-                markersize=5,
-                label=_plain(strategy),
-            )
-        axes.set_yticks(range(len(settings)), map(_plain, settings))
-        axes.set_ylim(len(settings) - 0.5, -0.5)
-        axes.set_xlabel("mean accuracy over the budget, minus Random's (95 % BCa)")
-        axes.legend(**BESIDE)
-        return saved(figure, path)
-
-
-def draw_ranks(
-    ranks: Ranks, path: Path, looks_of: Mapping[str, Look] | None = None, formats: Sequence[str] = FORMATS
-) -> list[Path]:
-    """A critical-difference diagram: strategies on a bar do not differ significantly (Demsar, 2006)."""
-    import scikit_posthocs  # takes a second, with statsmodels
-
-    strategies = ranks.mean_ranks.index.tolist()
-    with mpl.rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(7.5, 1.4 + 0.2 * len(strategies)), layout="constrained")
-        axes = figure.subplots()
-        scikit_posthocs.critical_difference_diagram(
-            ranks.mean_ranks,
-            ranks.p_values,
-            alpha=LEVEL,
-            ax=axes,
-            label_fmt_left="{label} ({rank:.2f})",
-            label_fmt_right="({rank:.2f}) {label}",
-            text_h_margin=0.15,
-            color_palette={name: (looks_of or looks(strategies))[name].colour for name in strategies},
-        )
-        axes.set_title(
-            f"mean ranks over {len(ranks.settings)} settings; Friedman p = {ranks.p_value:.2g}\n"
-            f"critical difference {ranks.critical_difference:.2f}: strategies on a bar do not differ significantly",
-            fontsize=10,
-        )
-        return saved(figure, path, formats)
-
-
-def draw_by_setting(
-    table: pd.DataFrame, name: str, path: Path, looks_of: Mapping[str, Look] | None = None, *, is_log: bool = False
-) -> list[Path]:
-    """A mark per strategy in a row per setting; `table` has settings as index and strategies as columns."""
-    looks_of = looks_of or looks(table.columns)
-    with mpl.rc_context(STYLE):
-        height = max(1.3 + 0.3 * len(table), 0.6 + 0.19 * len(table.columns))
-        figure = Figure(figsize=(7.5, height), layout="constrained")
-        axes = figure.subplots()
-        for position, strategy in enumerate(table.columns):
-            look = looks_of[strategy]
-            y = np.arange(len(table)) + 0.6 * ((position + 0.5) / len(table.columns) - 0.5)
-            axes.plot(table[strategy], y, look.marker, color=look.colour, label=_plain(strategy))
-        axes.set_yticks(range(len(table)), map(_plain, table.index))
-        axes.set_ylim(len(table) - 0.5, -0.5)
-        if is_log:
-            axes.set_xscale("log")
-        axes.set_xlabel(name)
-        axes.legend(**BESIDE)
+        legend(figure, {strategy: looks_of[strategy] for strategy in strategies}, loc="outside right center")
         return saved(figure, path)
 
 
@@ -275,7 +149,7 @@ def _draw_curve(axes: Axes, curve: pd.DataFrame, strategy: str, look: Look) -> N
         marker=look.marker,
         markersize=4.5,
         markevery=max(1, -(-len(x) // MAX_MARKERS)),
-        label=_plain(strategy),
+        label=strategy,
     )
     axes.fill_between(x, curve["low"], curve["high"], color=look.colour, alpha=0.15, linewidth=0)
 
@@ -291,21 +165,3 @@ def _caption(penalty: PenaltyMatrix) -> str:
     if penalty.missing:
         parts.append(f"partial: {len(penalty.missing)} runs are missing or too short, an empty cell was not compared")
     return "; ".join(parts)
-
-
-def _plain(name: str) -> str:
-    """A name as it is: matplotlib takes what stands between two dollars for mathematics."""
-    return str(name).replace("$", r"\$")
-
-
-def saved(figure: Figure, path: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Whole files or none, in every format."""
-    paths = []
-    for suffix in formats:
-        partial = path.with_name(f".{path.name}.{suffix}.partial")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # a letter that the font lacks
-            options: Any = QUICK_PNG if suffix == "png" else {}
-            figure.savefig(partial, dpi=120, format=suffix, **options)
-        paths.append(partial.replace(path.with_name(f"{path.name}.{suffix}")))
-    return paths

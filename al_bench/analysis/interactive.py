@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from al_bench.analysis.cdf import corners
+from al_bench.analysis.names import for_plotly
 from al_bench.analysis.settings import BASELINE, ordered, setting_names
 from al_bench.analysis.style import Look, looks
 
@@ -54,7 +55,7 @@ def curves_figure(
         figure.add_scatter(
             **shared,
             y=curve["mean"],
-            name=strategy,
+            name=for_plotly(strategy),
             mode="lines+markers",
             line={"color": look.colour, "dash": look.plotly_dash, "width": 2},
             marker={"symbol": look.plotly_marker, "size": 7, "maxdisplayed": MAX_MARKERS},
@@ -63,7 +64,7 @@ def curves_figure(
                 for low, high, num_seeds in zip(curve["low"], curve["high"], curve["num_seeds"], strict=True)
             ],
             hovertemplate=(
-                f"<b>{strategy}</b><br>%{{x:,}} labels: %{{y:.4f}}<br>%{{customdata[0]}}"
+                f"<b>{for_plotly(strategy)}</b><br>%{{x:,}} labels: %{{y:.4f}}<br>%{{customdata[0]}}"
                 "%{customdata[1]} seeds<extra></extra>"
             ),
         )
@@ -84,11 +85,13 @@ def distributions_figure(distributions: pd.DataFrame, looks_of: Mapping[str, Loo
         figure.add_scatter(
             x=np.round(x, DIGITS).tolist(),
             y=np.round(y, DIGITS).tolist(),
-            name=strategy,
+            name=for_plotly(strategy),
             mode="lines+markers",
             line={"color": look.colour, "dash": look.plotly_dash, "shape": "hv", "width": 2},
             marker={"symbol": look.plotly_marker, "size": 7, "maxdisplayed": MAX_MARKERS},
-            hovertemplate=f"<b>{strategy}</b><br>%{{y:.0%}} at most %{{x:.3f}} x Random's error<extra></extra>",
+            hovertemplate=(
+                f"<b>{for_plotly(strategy)}</b><br>%{{y:.0%}} at most %{{x:.3f}} x Random's error<extra></extra>"
+            ),
         )
     x_axis = AXIS | {"title": {"text": "error / error of Random"}, "range": [low, high]}
     figure.update_layout(**LAYOUT, xaxis=x_axis, yaxis=AXIS | {"title": {"text": "share of comparisons"}})
@@ -115,17 +118,17 @@ def gains_figure(mean_areas: pd.DataFrame, looks_of: Mapping[str, Look] | None =
                 "thickness": 1.5,
                 "width": 0,
             },
-            name=strategy,
+            name=for_plotly(strategy),
             mode="markers",
             marker={"color": look.colour, "symbol": look.plotly_marker, "size": 8},
             customdata=[
-                [name, _interval(low, high), num_paired]
+                [for_plotly(name), _interval(low, high), num_paired]
                 for name, low, high, num_paired in zip(
                     names, rows["gain_low"], rows["gain_high"], rows["num_paired"], strict=True
                 )
             ],
             hovertemplate=(
-                f"<b>{strategy}</b>, %{{customdata[0]}}<br>%{{x:+.4f}}<br>%{{customdata[1]}}"
+                f"<b>{for_plotly(strategy)}</b>, %{{customdata[0]}}<br>%{{x:+.4f}}<br>%{{customdata[1]}}"
                 "%{customdata[2]} seeds<extra></extra>"
             ),
         )
@@ -135,7 +138,7 @@ def gains_figure(mean_areas: pd.DataFrame, looks_of: Mapping[str, Look] | None =
         xaxis=AXIS | {"title": {"text": "mean accuracy over the budget, minus Random's"}, "zeroline": True},
         yaxis={
             "tickvals": list(range(len(settings))),
-            "ticktext": settings,
+            "ticktext": [for_plotly(name) for name in settings],
             "range": [len(settings) - 0.5, -0.5],
             "automargin": True,
             "zeroline": False,

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from al_bench.analysis.budgets import Compared, Definition, Missing, compared_settings
+from al_bench.analysis.names import file_name
 from al_bench.analysis.paired import LEVEL, paired_tests
-from al_bench.analysis.settings import Floats, file_name, grouped, ordered, setting_name
+from al_bench.analysis.settings import Floats, grouped, ordered, setting_name
 
 
 @dataclass(frozen=True)

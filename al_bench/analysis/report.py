@@ -16,8 +16,9 @@ import al_bench
 from al_bench.analysis import report_tables, report_text
 from al_bench.analysis.curves import compared_part
 from al_bench.analysis.everything import Everything
-from al_bench.analysis.figures import draw_ranks
 from al_bench.analysis.interactive import curves_figure, distributions_figure, gains_figure
+from al_bench.analysis.names import encodable
+from al_bench.analysis.overviews import draw_ranks
 from al_bench.analysis.penalty import PenaltyMatrix
 from al_bench.analysis.settings import group_name, rows_of, with_seeds
 
@@ -56,7 +57,7 @@ def report(everything: Everything, command: Sequence[str]) -> str:
         "plots": plots.figures,
         "plotly": get_plotlyjs(),
     }
-    return environment.get_template("report.html.jinja").render(context)
+    return encodable(environment.get_template("report.html.jinja").render(context))
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Plots:
     def add(self, figure: go.Figure) -> str:
         """Its id."""
         name = f"figure-{len(self.figures)}"
-        self.figures[name] = figure.to_json().replace("</", "<\\/")
+        self.figures[name] = figure.to_json().replace("<", "\\u003c")  # nothing that the page could take for its own
         return name
 
 

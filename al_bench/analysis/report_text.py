@@ -8,6 +8,7 @@ from typing import Any
 
 from al_bench.analysis.areas import common_range
 from al_bench.analysis.everything import Comparison, Everything
+from al_bench.analysis.names import isolated
 from al_bench.analysis.paired import LEVEL
 from al_bench.analysis.ranks import Ranks
 from al_bench.analysis.runs import Run, State, described
@@ -38,7 +39,7 @@ def in_short(everything: Everything) -> Iterator[str]:
     comparison, ranks = everything.comparison, everything.ranks
     if isinstance(comparison, Comparison) and comparison.matrices[0].settings:
         penalties = comparison.matrices[0].penalties.dropna().sort_values(kind="stable")
-        listed = ", ".join(f"{name} {value:.2f}" for name, value in penalties.items())
+        listed = ", ".join(f"{isolated(str(name))} {value:.2f}" for name, value in penalties.items())
         yield f"Mean penalties, the lowest and best first: {listed}."
     if isinstance(comparison, str):
         yield "Penalties and errors relative to Random are not compared: see what is missing below."
@@ -60,11 +61,17 @@ def in_short(everything: Everything) -> Iterator[str]:
 def rank_sentence(ranks: Ranks) -> str:
     """Which strategy ranks best, and which are not significantly worse."""
     best = ranks.mean_ranks.index[0]
-    text = f"{best} has the best mean rank, {ranks.mean_ranks.iloc[0]:.2f} over {len(ranks.settings)} settings"
+    text = (
+        f"{isolated(best)} has the best mean rank, {ranks.mean_ranks.iloc[0]:.2f} over {len(ranks.settings)} settings"
+    )
     if not ranks.p_value < LEVEL:
         return f"{text}, but Friedman's test does not tell the strategies apart (p = {ranks.p_value:.2g})."
     alike = [name for name in ranks.mean_ranks.index[1:] if ranks.p_values.loc[best, name] >= LEVEL]
-    others = f"; not significantly worse: {', '.join(alike)}" if alike else ", significantly better than all others"
+    others = (
+        f"; not significantly worse: {', '.join(map(isolated, alike))}"
+        if alike
+        else ", significantly better than all others"
+    )
     return f"{text} (Friedman p = {ranks.p_value:.2g}){others} (Nemenyi, 5 %)."
 
 
@@ -82,7 +89,7 @@ def warnings(everything: Everything) -> Iterator[str]:
     yield from _short_strategies(everything)
     hit = everything.seconds[everything.seconds["epoch_limit_share"] > 0]
     for name, strategy, share in zip(setting_names(hit), hit["strategy"], hit["epoch_limit_share"], strict=True):
-        yield f"{name} · {strategy}: the epoch limit ended training in {share:.0%} of the rounds"
+        yield f"{name} · {isolated(strategy)}: the epoch limit ended training in {share:.0%} of the rounds"
 
 
 def _short_strategies(everything: Everything) -> Iterator[str]:
@@ -96,8 +103,8 @@ def _short_strategies(everything: Everything) -> Iterator[str]:
         if ends and min(ends.values()) < max(ends.values()):
             last = common_range(curves)[1]
             yield (
-                f"{curves.name}: {', '.join(short)} ends at {min(ends.values()):,} labels, others go on to "
-                f"{max(ends.values()):,}; areas and seconds are of {last:,} labels"
+                f"{curves.name}: {', '.join(map(isolated, short))} ends at {min(ends.values()):,} labels, others go on "
+                f"to {max(ends.values()):,}; areas and seconds are of {last:,} labels"
             )
 
 

@@ -1,15 +1,20 @@
 """The learning curve of one run, as a picture."""
 
+from io import BytesIO
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-MAX_LINE = 90  # characters below the title
+from al_bench.analysis.canvas import NAMES
+from al_bench.files import replace_bytes
+
+MAX_TITLE, MAX_LINE = 60, 90  # characters of a line of the title, and below it
 COLOUR = "#0072B2"
-STYLE: Any = {  # its type lists every setting of matplotlib
+STYLE: Any = NAMES | {  # its type lists every setting of matplotlib
     "font.size": 13,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -52,12 +57,14 @@ def draw_learning_curve(rounds: pd.DataFrame, path: Path) -> Path:
         axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
         axes.set_xlabel("labelled examples")
         axes.set_ylabel("test accuracy")
-        axes.set_title(f"{run['strategy']} on {run['dataset']}\n", loc="left", weight="bold")
+        title = "\n".join(wrap(f"{run['strategy']} on {run['dataset']}", MAX_TITLE))
+        axes.set_title(f"{title}\n", loc="left", weight="bold")
         details = [run["model"], f"batch size {run['batch_size']:,}", run["variant"], f"seed {run['seed']}"]
         details_line = ", ".join(filter(None, details))
         if len(details_line) > MAX_LINE:
             details_line = f"{details_line[:MAX_LINE]} ..."
         axes.text(0, 1.03, details_line, transform=axes.transAxes, fontsize=11, color="0.3")
-        partial = path.with_name(f".{path.name}.partial")
-        figure.savefig(partial, dpi=200, format=path.suffix.removeprefix("."))
-    return partial.replace(path)
+        content = BytesIO()
+        figure.savefig(content, dpi=200, format=path.suffix.removeprefix("."))
+    replace_bytes(path, content.getvalue())
+    return path

@@ -1,6 +1,5 @@
 """What is compared: the errors of all strategies and seeds in one setting (data set, model, batch size, variant)."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,6 @@ from al_bench.analysis.results import SETTING
 
 Floats = NDArray[np.float64]
 BASELINE = "random"
-MAX_NAME = 200  # bytes of a file's name without its ending
 GROUPINGS: tuple[tuple[str, ...], ...] = (
     (),
     ("batch_size",),
@@ -133,15 +131,6 @@ def grouped(settings: Sequence[Mapping[str, object]]) -> Iterator[tuple[dict[str
 def group_name(group: Mapping[str, object]) -> str:
     """For people: `batch size 100, model mlp`."""
     return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in group.items()) or "all settings"
-
-
-def file_name(start: str, group: Mapping[str, object]) -> str:
-    """Without its ending: `penalty_batch_size_100_model_mlp`; a long one ends in a hash."""
-    parts = [f"{key}_{value}" for key, value in group.items() if value != ""]
-    name = "_".join([start, *(parts or ["overall"])]).replace("/", "%2F")
-    if len(name.encode()) <= MAX_NAME:
-        return name
-    return f"{name[: MAX_NAME // 2]}~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def _sort_key(value: object) -> tuple[bool, object]:
