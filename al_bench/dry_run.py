@@ -16,7 +16,7 @@ from al_bench.console import duration
 from al_bench.errors import ResultsError
 from al_bench.identity import Identity
 from al_bench.planning import Planned
-from al_bench.wandb_runs import ID_FILE
+from al_bench.wandb_runs import known_id, offline_folders
 
 TWIN = [*SETTING, "strategy"]
 KIN = ([*SETTING], ["dataset", "model"])  # what a run without a twin is taken for, the nearest first
@@ -167,6 +167,6 @@ def _published() -> pd.DataFrame:
 def _num_bytes(folder: Path, path: Path) -> int:
     """Of a run directory, and of what wandb keeps of the run."""
     files = list(path.glob("*"))
-    if (path / ID_FILE).exists():
-        files += folder.parent.glob(f"wandb/offline-run-*-{(path / ID_FILE).read_text().strip()}/**/*")
+    if run_id := known_id(path):
+        files += [file for tracked in offline_folders(folder.parent, run_id) for file in tracked.rglob("*")]
     return sum(file.stat().st_size for file in files if file.is_file())

@@ -7,6 +7,7 @@ import hashlib
 import inspect
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ import torch
 from al_bench.datasets.fetching import exclusive
 from al_bench.datasets.files import UNREADABLE, read_npz, remove_partial, write_npz
 from al_bench.datasets.loading import Loaded
+from al_bench.files import check_link
 from al_bench.identity import flattened
 from al_bench.interfaces import Network
 from al_bench.learner import Learner, Weights
@@ -26,6 +28,7 @@ from al_bench.parts import located
 from al_bench.training import Training
 
 FOLDER = ".pretrained"
+OWN = re.compile(r"[0-9a-f]+\.npz|\.[0-9a-f]+\.npz\.\w+\.partial|\.pre-training-[0-9a-f]+\.lock")  # names in it
 FORMAT = 1  # of the files, and of how the parts of al_bench pre-train
 
 log = logging.getLogger(__name__)
@@ -62,6 +65,11 @@ def _source(module: str) -> str:
 
 def kept(path: Path, learned: Callable[[], Weights]) -> Weights:
     """What is kept there, else what `learned` gives, which is kept from then on; by one process at a time."""
+    try:
+        check_link(path.parent, lambda: all(OWN.fullmatch(each.name) for each in path.parent.iterdir()))
+    except OSError as error:
+        log.warning("%s is not kept (%s); the next start does that work again", path, error.strerror)
+        return learned()
     if (weights := _read(path)) is not None:
         return weights
     with exclusive(path.parent, f"pre-training-{path.stem}") as is_alone:

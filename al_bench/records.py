@@ -23,11 +23,20 @@ from omegaconf import OmegaConf
 
 from al_bench.columns import IDENTITY_COLUMNS, REQUIRED, ROUND_COLUMNS
 from al_bench.errors import BusyError, DataError, RunDirectoryError, StrategyError, message_of
-from al_bench.files import append_lines, keep_lines, mended_lines, replace_text
+from al_bench.files import (
+    append_lines,
+    check_link,
+    keep_lines,
+    mended_lines,
+    open_own,
+    read_json,
+    replace_text,
+)
 from al_bench.identity import NO_DEFAULTS, Identity
 from al_bench.interfaces import RoundRecord
 from al_bench.loop import Committed
-from al_bench.status import SCHEMA_VERSION, check_same_run
+from al_bench.run_files import check_files, logging_to
+from al_bench.status import SCHEMA_VERSION, check_same_run, holds_run
 from al_bench.tables import (
     QUERY_COLUMNS,
     Table,
@@ -39,6 +48,7 @@ from al_bench.tables import (
 log = logging.getLogger(__name__)
 
 DIGEST_LENGTH = 16  # hexadecimal digits of the sha256 of queries.csv up to a round
+BEGINNINGS = (".lock", ".config.yaml.partial")  # what a kill leaves before it can be told which run it is
 LOCK_TRIES = 5  # who looks whether a run is going on holds its lock for an instant
 
 
@@ -75,15 +85,17 @@ class RunDirectory:
         """
         directory = cls(path, identity)
         with _writing(path):
+            check_link(path, lambda: holds_run(path, config, default), BEGINNINGS)
             path.mkdir(parents=True, exist_ok=True)
-            lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+            lock = open_own(path / ".lock", os.O_RDWR | os.O_CREAT)
         try:
             _acquire(lock, path)
             check_same_run(path, config, default)
             with _writing(path):
+                check_files(path)
                 directory._mend()
                 directory._start(config, environment)
-            with _logging_to(path / "run.log"):
+            with logging_to(path / "run.log"):
                 try:
                     yield directory
                 except KeyboardInterrupt:
@@ -166,7 +178,7 @@ class RunDirectory:
     def _starts(self) -> list[dict[str, Any]]:
         path = self.path / "environment.json"
         try:
-            starts: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+            starts: list[dict[str, Any]] = read_json(path) if path.exists() else []
         except ValueError:
             log.warning("%s cannot be read; it is kept as environment.json.damaged", path)
             path.replace(self.path / "environment.json.damaged")
@@ -207,20 +219,6 @@ def _writing(path: Path) -> Iterator[None]:
         ) from error
     except (ValueError, KeyError) as error:
         raise RunDirectoryError(f"{path} is damaged ({error}); delete it to start again") from error
-
-
-@contextmanager
-def _logging_to(path: Path) -> Iterator[None]:
-    handler = logging.FileHandler(path, delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("al_bench")
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        with suppress(OSError):
-            handler.close()
 
 
 def _now() -> str:

@@ -52,3 +52,12 @@ def check_same_run(path: Path, config: Mapping[str, Any], default: Mapping[str, 
     if differences:
         listed = "\n  ".join(differences)
         raise RunDirectoryError(f"{path} holds a run of another configuration; give this one another name:\n  {listed}")
+
+
+def holds_run(path: Path, config: Mapping[str, Any], default: Mapping[str, Any] = NO_DEFAULTS) -> bool:
+    """Whether the directory holds a run that this configuration's goes on from; see `check_same_run`."""
+    try:
+        check_same_run(path, config, default)
+    except RunDirectoryError:
+        return False
+    return (path / "config.yaml").exists()

@@ -16,12 +16,13 @@ from typing import Any, Literal
 import numpy as np
 
 from al_bench.columns import IDENTITY_COLUMNS, REAL, WHOLE
-from al_bench.files import replace_text, whole_lines
+from al_bench.files import alone_in, read_text, replace_text, whole_lines
 from al_bench.identity import Identity
 
 Mode = Literal["online", "offline"]
 ID_FILE = "wandb_id"
 MAX_NAME, MAX_TAG = 128, 64  # of wandb
+ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as wandb takes it, and no pattern in it
 INIT_TIMEOUT = 30  # seconds to wait for wandb's server
 
 
@@ -34,7 +35,7 @@ def begun(identity: Identity, config: Mapping[str, Any], path: Path, folder: Pat
 
     run_id = _id(path)
     if mode == "offline":
-        for earlier in (folder / "wandb").glob(f"offline-run-*-{run_id}*"):
+        for earlier in offline_folders(folder, run_id):
             shutil.rmtree(earlier, ignore_errors=True)
     setting = _names(identity.as_dict())
     run = wandb.init(
@@ -51,7 +52,8 @@ def begun(identity: Identity, config: Mapping[str, Any], path: Path, folder: Pat
         settings=wandb.Settings(silent=True, console="off", init_timeout=INIT_TIMEOUT),
     )
     if run.id != run_id:  # an agent of a wandb sweep has drawn it
-        replace_text(path / ID_FILE, f"{run.id}\n")
+        with alone_in(path):
+            replace_text(path / ID_FILE, f"{run.id}\n")
     run.define_metric("num_labelled")
     run.define_metric("*", step_metric="num_labelled")
     for row in rounds_of(path):
@@ -96,12 +98,26 @@ def rounds_of(path: Path) -> Iterator[dict[str, str]]:
     yield from csv.DictReader(whole_lines(path / "rounds.csv"))
 
 
+def known_id(path: Path) -> str:
+    """The id that is kept in a run directory; empty if there is none, or what is there cannot be one."""
+    try:
+        known = read_text(path / ID_FILE).strip()
+    except (OSError, ValueError):
+        return ""
+    return known if ID.fullmatch(known) else ""
+
+
+def offline_folders(folder: Path, run_id: str) -> list[Path]:
+    """Those below `<folder>/wandb` of the run of this id: a folder's name is its time and the whole id."""
+    name = re.compile(rf"offline-run-\d{{8}}_\d{{6}}-{re.escape(run_id)}")
+    found = [path for path in (folder / "wandb").glob("offline-run-*") if name.fullmatch(path.name)]
+    return [path for path in found if path.is_dir() and not path.is_symlink()]
+
+
 def _id(path: Path) -> str:
     """Drawn once, and kept in the run directory."""
-    file = path / ID_FILE
-    known = file.read_text().strip() if file.exists() else ""
-    if re.fullmatch(r"[\w-]{1,64}", known):
-        return known
-    drawn = secrets.token_hex(4)
-    replace_text(file, f"{drawn}\n")
-    return drawn
+    with alone_in(path):
+        if not (run_id := known_id(path)):
+            run_id = secrets.token_hex(4)
+            replace_text(path / ID_FILE, f"{run_id}\n")
+    return run_id

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from al_bench import job_order, sweeps
 from al_bench.console import console, log_to_stdout
 from al_bench.errors import ConfigError, UserError
+from al_bench.files import alone_in, replace_text
 from al_bench.outcome import Outcome, Status
 from al_bench.overrides import plain_key, said_once
 from al_bench.planning import planned
@@ -51,7 +52,8 @@ class Sweeper(BasicSweeper):
             return self._shown(jobs)
         sweep_dir = Path(self.config.hydra.sweep.dir)
         sweep_dir.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, sweep_dir / "multirun.yaml")
+        with alone_in(sweep_dir):  # other sweeps have it too
+            replace_text(sweep_dir / "multirun.yaml", OmegaConf.to_yaml(self.config))
         skipped = [Outcome(job.name, Status.SKIPPED) for job in jobs if job.is_finished]
         to_do = [job for job in jobs if not job.is_finished]
         log.info("%d runs: %d finished before, %d to do", len(jobs), len(skipped), len(to_do))

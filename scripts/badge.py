@@ -34,7 +34,7 @@ from al_bench.analysis.results import combined
 from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.analysis.settings import PAPER_ORDER, rows_of
 from al_bench.errors import ResultsError, UserError
-from al_bench.files import replace_text
+from al_bench.files import alone_in, replace_text
 
 
 def main() -> None:
@@ -53,7 +53,8 @@ def main() -> None:
             discussion = folder / "discussion.md"
             text = discussion.read_text() if discussion.exists() else ""
             out.mkdir(parents=True, exist_ok=True)
-            write(everything(runs), incomplete, batches, text, out)
+            with alone_in(out):
+                write(everything(runs), incomplete, batches, text, out)
     except (UserError, OSError, pd.errors.EmptyDataError) as error:
         sys.exit(f"badge: {folder}: {error}")
     print(out / "README.md")
@@ -96,10 +97,10 @@ def write(found: Everything, incomplete: Sequence[str], batches: pd.DataFrame | 
     if not found.comparison.distributions:
         raise ResultsError("no setting of the archive has a number of labels at which strategies are compared")
     for name in ("curves", "areas", "seconds"):
-        found.tables()[name].to_csv(out / f"{name}.csv", index=False)
-    cost_of_runs(found.rounds, found.runs, found.folder).to_csv(out / "cost.csv", index=False)
+        replace_text(out / f"{name}.csv", found.tables()[name].to_csv(index=False))
+    replace_text(out / "cost.csv", cost_of_runs(found.rounds, found.runs, found.folder).to_csv(index=False))
     for penalty in shown_matrices(found.comparison):
-        penalty.as_table().to_csv(out / f"{penalty.file_name}.csv", index=False)
+        replace_text(out / f"{penalty.file_name}.csv", penalty.as_table().to_csv(index=False))
     drawn(list(drawings(found, found.comparison, batches, out)))
     replace_text(
         out / "README.md", page(found, found.comparison, shown_matrices(found.comparison), incomplete, batches, text)

@@ -25,7 +25,7 @@ from torch import Tensor
 from al_bench.datasets.mnist import mnist
 from al_bench.errors import UserError
 from al_bench.experiment import set_up_torch
-from al_bench.files import replace_text
+from al_bench.files import alone_in, replace_text
 from al_bench.interfaces import Dataset, Needs, QueryContext, Strategy
 from al_bench.learner import Learner
 from al_bench.loop import active_learning
@@ -118,7 +118,8 @@ def main() -> None:
             rows.insert(0, "seed", seed)
             rows.insert(0, "strategy", name)
             table = pd.concat([table, rows]) if len(table) else rows
-            replace_text(file, table.to_csv(index=False))
+            with alone_in(file.parent):
+                replace_text(file, table.to_csv(index=False))
             print(f"{name}, seed {seed}: {rows['seconds'].sum():.0f} s of choosing")
     except (UserError, OSError, ValueError, KeyError) as error:
         sys.exit(f"batch_diversity: {file}: {error}")

@@ -39,7 +39,7 @@ from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.analysis.settings import rows_of, setting_curves, setting_names
 from al_bench.analysis.style import looks
 from al_bench.errors import ResultsError, UserError
-from al_bench.files import replace_text
+from al_bench.files import alone_in, replace_text
 
 ABLATIONS = {  # of joint training: the strategies of a figure
     "weight": [f"{JOINT},entropy_weight={weight}" for weight in ("0", "0.01", "0.1", "0.3", "1")],
@@ -63,8 +63,10 @@ def main() -> None:
             runs, tuning = (restored(folder / f"{name}.tar.xz", Path(scratch) / name) for name in ("runs", "tuning"))
             discussion = (folder / "discussion.md").read_text()
             out.mkdir(parents=True, exist_ok=True)
-            cost_of_runs(rounds_of(runs), runs, Path(scratch) / "runs").to_csv(out / "cost.csv", index=False)
-            write(runs, rounds_of(tuning), discussion, out)
+            costs = cost_of_runs(rounds_of(runs), runs, Path(scratch) / "runs")
+            with alone_in(out):
+                replace_text(out / "cost.csv", costs.to_csv(index=False))
+                write(runs, rounds_of(tuning), discussion, out)
     except (UserError, OSError) as error:
         sys.exit(f"joint: {folder}: {error}")
     print(out / "README.md")
@@ -88,10 +90,10 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
     settings = [curves.setting for curves in setting_curves(compared)]
     all_gains = gains(rounds, [(JOINT, than) for than in BASELINES] + ablation_pairs(rounds))
     matrices = shown_matrices(compared)
-    learning_curves(rounds).to_csv(out / "curves.csv", index=False)
-    all_gains.to_csv(out / "gains.csv", index=False)
+    replace_text(out / "curves.csv", learning_curves(rounds).to_csv(index=False))
+    replace_text(out / "gains.csv", all_gains.to_csv(index=False))
     for penalty in matrices:
-        penalty.as_table().to_csv(out / f"{penalty.file_name}.csv", index=False)
+        replace_text(out / f"{penalty.file_name}.csv", penalty.as_table().to_csv(index=False))
     drawn(list(drawings(rounds, compared, settings, matrices, out)))
     collapsing, weights = ablated(rounds, settings, ABLATIONS["weight"]), of_weights(rounds)
     text = rendered(

@@ -22,6 +22,7 @@ from rich.text import Text
 from al_bench.analysis.drawing import drawn
 from al_bench.analysis.figures import draw_penalty_matrix
 from al_bench.analysis.names import print_any_name
+from al_bench.analysis.output import output_folder
 from al_bench.analysis.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.analysis.results import load_results
 from al_bench.analysis.settings import with_seeds
@@ -41,7 +42,6 @@ def main() -> None:
     parser.add_argument("--partial", action="store_true", help="leave out what is missing instead of refusing")
     arguments = parser.parse_args()
     print_any_name()
-    out = arguments.out or arguments.folder / "analysis"
     try:
         results = load_results(arguments.folder)
         for problem in results.problems:
@@ -51,10 +51,10 @@ def main() -> None:
         )
         for line in with_seeds(matrices[0].missing):
             print(f"penalty_matrix: left out: {line}", file=sys.stderr)
-        out.mkdir(parents=True, exist_ok=True)
-        for penalty in matrices:
-            replace_text(out / f"{penalty.file_name}.csv", penalty.as_table().to_csv(index=False))
-        drawn([partial(draw_penalty_matrix, penalty, out / penalty.file_name) for penalty in matrices])
+        with output_folder(arguments.folder, arguments.out) as out:
+            for penalty in matrices:
+                replace_text(out / f"{penalty.file_name}.csv", penalty.as_table().to_csv(index=False))
+            drawn([partial(draw_penalty_matrix, penalty, out / penalty.file_name) for penalty in matrices])
     except (UserError, OSError) as error:
         sys.exit(f"penalty_matrix: {error}")
     show(matrices[0])

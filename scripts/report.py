@@ -13,6 +13,7 @@ from pathlib import Path
 from al_bench.analysis.everything import everything
 from al_bench.analysis.export import export
 from al_bench.analysis.names import print_any_name
+from al_bench.analysis.output import output_folder
 from al_bench.analysis.report import report
 from al_bench.errors import UserError
 from al_bench.files import replace_text
@@ -36,7 +37,6 @@ def main() -> None:
     parser.add_argument("--interval", choices=["standard_error", "bootstrap"], default="standard_error")
     arguments = parser.parse_args()
     print_any_name()
-    out = arguments.out or arguments.folder / "analysis"
     try:
         found = everything(
             arguments.folder,
@@ -47,8 +47,9 @@ def main() -> None:
         )
         for problem in found.problems:
             print(f"report: {problem}", file=sys.stderr)
-        out.mkdir(parents=True, exist_ok=True)
-        replace_text(out / "report.html", report(found, ["python", *sys.argv]))
+        page = report(found, ["python", *sys.argv])
+        with output_folder(arguments.folder, arguments.out) as out:
+            replace_text(out / "report.html", page)
         print(out / "report.html")
         if arguments.figures:
             print(f"{len(export(found, arguments.figures))} files in {arguments.figures}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from al_bench.analysis.results import identity_of_path
 from al_bench.errors import ResultsError
+from al_bench.run_files import FILES
 
 Files = Mapping[str, bytes]
 """Of a run directory, by name."""
@@ -19,7 +20,6 @@ Runs = Mapping[str, Files]
 
 NEEDED = ("config.yaml", "environment.json", "queries.csv", "rounds.csv")
 DONE, STATES = "done.json", "strategy_state.jsonl"
-FILES = {*NEEDED, DONE, STATES, "error.json", "run.log", "curve.png", "wandb_id"}
 
 
 def name_of(path: Path) -> str:

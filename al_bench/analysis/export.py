@@ -14,17 +14,18 @@ from al_bench.analysis.names import encodable, file_name
 from al_bench.analysis.overviews import draw_by_setting, draw_distributions, draw_gains, draw_ranks
 from al_bench.analysis.ranks import Ranks
 from al_bench.analysis.settings import ordered, rows_of, setting_names
-from al_bench.files import replace_text
+from al_bench.files import alone_in, replace_text
 
 
 def export(everything: Everything, folder: Path) -> list[Path]:
     """Write them all; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, table in everything.tables().items():
-        paths.append(folder / f"{name}.csv")
-        replace_text(paths[-1], encodable(table.to_csv(index=False)))
-    return paths + drawn(list(_drawings(everything, folder)))
+    with alone_in(folder):
+        for name, table in everything.tables().items():
+            paths.append(folder / f"{name}.csv")
+            replace_text(paths[-1], encodable(table.to_csv(index=False)))
+        return paths + drawn(list(_drawings(everything, folder)))
 
 
 def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:

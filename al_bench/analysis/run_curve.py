@@ -1,6 +1,6 @@
 """The learning curve of one run, as a picture."""
 
-from io import BytesIO
+from io import StringIO
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from al_bench.analysis.canvas import NAMES
-from al_bench.files import replace_bytes
+from al_bench.files import alone_in, read_text, replacing
 
 MAX_TITLE, MAX_LINE = 60, 90  # characters of a line of the title, and below it
 COLOUR = "#0072B2"
@@ -27,7 +27,7 @@ STYLE: Any = NAMES | {  # its type lists every setting of matplotlib
 def load_rounds(path: Path) -> pd.DataFrame:
     """A rounds.csv as a table, labels and `variant` as text."""
     texts = ("dataset", "model", "strategy", "variant", "class_counts")
-    return pd.read_csv(path, dtype=dict.fromkeys(texts, "str"), keep_default_na=False)
+    return pd.read_csv(StringIO(read_text(path)), dtype=dict.fromkeys(texts, "str"), keep_default_na=False)
 
 
 def draw_learning_curve(rounds: pd.DataFrame, path: Path) -> Path:
@@ -64,7 +64,6 @@ def draw_learning_curve(rounds: pd.DataFrame, path: Path) -> Path:
         if len(details_line) > MAX_LINE:
             details_line = f"{details_line[:MAX_LINE]} ..."
         axes.text(0, 1.03, details_line, transform=axes.transAxes, fontsize=11, color="0.3")
-        content = BytesIO()
-        figure.savefig(content, dpi=200, format=path.suffix.removeprefix("."))
-    replace_bytes(path, content.getvalue())
+        with alone_in(path.parent), replacing(path) as file:
+            figure.savefig(file, dpi=200, format=path.suffix.removeprefix("."))
     return path

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import logging
+import os
 import shutil
 import socket
 import tarfile
@@ -16,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 from al_bench.datasets.files import md5_of
 from al_bench.errors import DataError
+from al_bench.files import open_regular
 
 TIMEOUT_SECONDS = 60.0  # without a byte from the network
 FAILURES = (OSError, HTTPException, RuntimeError, ValueError, EOFError, zlib.error, tarfile.TarError, AssertionError)
@@ -80,8 +82,9 @@ def exclusive(folder: Path, name: str) -> Iterator[bool]:
         stack.callback(socket.setdefaulttimeout, timeout)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context((folder / f".{name}.lock").open("w"))
-            _acquire(lock.fileno(), name)
+            lock = open_regular(folder / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
+            stack.callback(os.close, lock)
+            _acquire(lock, name)
             is_alone = True
         except OSError:
             is_alone = False

@@ -56,7 +56,7 @@ def write_npz(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with partial.open("xb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         partial.replace(path)
     except OSError as error:
