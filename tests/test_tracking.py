@@ -24,6 +24,7 @@ from al_bench.tracking import NullTracker, SafeTracker, WandbTracker
 from tests.conftest import assert_same_results, run_command
 from tests.made_results import write_run
 
+IDENTITY = Identity("digits", "mlp", "badge", 10, "", 0)
 QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=60")
 
 
@@ -417,3 +418,61 @@ def test_without_a_key_wandb_is_one_message(tmp_path, command):
     assert finished.returncode == 1
     assert finished.stderr.count("No API key") == 1
     assert "Traceback" not in finished.stderr
+
+
+@pytest.fixture
+def wandb_that_logs_nothing(monkeypatch) -> list[str]:
+    """The ids of the runs that are begun."""
+    begun: list[str] = []
+
+    class Run:
+        step = 10**6
+        id = ""
+
+        def define_metric(self, *_: object, **__: object) -> None: ...
+
+    def init(**options: object) -> Run:
+        begun.append(str(options["id"]))
+        run = Run()
+        run.id = begun[-1]
+        return run
+
+    monkeypatch.setattr(wandb, "init", init)
+    return begun
+
+
+@pytest.mark.parametrize("planted", ["b", "*", "?2c3d4e", "[a-f0-9]*", "", "../wandb", "c3d4e5", "-a1b2c3d4", "é"])
+def test_the_files_of_other_runs_stay_whatever_a_run_directory_says_its_id_is(
+    tmp_path, wandb_that_logs_nothing, planted
+):
+    path = write_run(tmp_path, IDENTITY, {10: 0.5})
+    (path / "wandb_id").write_text(planted)
+    others = [f"offline-run-20261126_030000-{run_id}" for run_id in ("a1b2c3d4", "b-b", "xb", "a1b2c3d4e5", "é")]
+    own = f"offline-run-20261126_030000-{planted}"
+    for name in others:
+        (tmp_path / "wandb" / name).mkdir(parents=True)
+    if planted == "b":
+        (tmp_path / "wandb" / own).mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "wandb" / f"offline-run-20261126_030001-{planted.replace('/', '')}").symlink_to(tmp_path / "elsewhere")
+    wandb_runs.begun(IDENTITY, {}, path, tmp_path, "mine", "offline")
+    left = {each.name for each in (tmp_path / "wandb").iterdir() if not each.is_symlink()}
+    assert left == set(others)
+    assert (tmp_path / "elsewhere").is_dir()
+    (run_id,) = wandb_that_logs_nothing
+    assert (run_id == planted) == (planted in ("b", "c3d4e5", "-a1b2c3d4"))
+    assert (path / "wandb_id").read_text().strip() == run_id
+
+
+def test_the_disk_space_of_a_run_is_not_that_of_all_others(tmp_path):
+    from al_bench import dry_run
+
+    path = write_run(tmp_path / "mine", IDENTITY, {10: 0.5})
+    for run_id in ("a1b2c3d4", "e5f6a7b8"):
+        (tmp_path / "wandb" / f"offline-run-20261126_030000-{run_id}").mkdir(parents=True)
+        (tmp_path / "wandb" / f"offline-run-20261126_030000-{run_id}" / "run.wandb").write_bytes(b"0" * 1000)
+    before = dry_run._num_bytes(tmp_path / "mine", path)
+    (path / "wandb_id").write_text("*")
+    assert dry_run._num_bytes(tmp_path / "mine", path) == before + 1
+    (path / "wandb_id").write_text("a1b2c3d4")
+    assert dry_run._num_bytes(tmp_path / "mine", path) == before + 1008
