@@ -1,14 +1,13 @@
 """How a run stands, read from its directory without opening it; imports no torch, so that skipping is quick."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from al_bench.errors import RunDirectoryError
+from al_bench.files import read_json
 from al_bench.identity import NO_DEFAULTS, differing_keys
+from al_bench.stored_config import read_config
 
 SCHEMA_VERSION = 1
 
@@ -23,7 +22,7 @@ def is_finished(path: Path, config: Mapping[str, Any], default: Mapping[str, Any
     """
     check_same_run(path, config, default)
     try:
-        done = json.loads((path / "done.json").read_text())
+        done = read_json(path / "done.json")
         version, num_labelled, pool_size = done["schema_version"], done["num_labelled"], done["pool_size"]
     except (FileNotFoundError, NotADirectoryError):
         return False
@@ -41,7 +40,7 @@ def is_finished(path: Path, config: Mapping[str, Any], default: Mapping[str, Any
 def check_same_run(path: Path, config: Mapping[str, Any], default: Mapping[str, Any] = NO_DEFAULTS) -> None:
     """RunDirectoryError, with the keys, if the directory holds a run whose results may differ from this one's."""
     try:
-        stored: Any = OmegaConf.to_container(OmegaConf.load(path / "config.yaml"))
+        stored: Any = read_config(path / "config.yaml")
     except (FileNotFoundError, NotADirectoryError):
         return
     except Exception as error:  # whatever the YAML reader makes of a foreign file

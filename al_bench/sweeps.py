@@ -11,7 +11,7 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 
 from al_bench.errors import LaunchError, described
-from al_bench.files import is_locked, is_newer
+from al_bench.files import is_locked, is_newer, read_json
 from al_bench.outcome import Outcome, Status
 from al_bench.planning import Planned
 
@@ -52,7 +52,7 @@ class Job:
         file = self.run.path / "error.json"
         if not is_newer(file, since):
             return None
-        error = json.loads(file.read_text())
+        error = read_json(file)
         return Outcome(self.name, Status.FAILED, f"{error['type']}: {error['message']}")
 
 

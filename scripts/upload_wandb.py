@@ -10,7 +10,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from omegaconf import OmegaConf
 from rich.progress import track
 from wandb.errors import UsageError
 
@@ -18,6 +17,7 @@ from al_bench import wandb_runs
 from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.errors import UserError
 from al_bench.identity import Identity
+from al_bench.stored_config import read_config
 
 
 def main() -> None:
@@ -53,9 +53,9 @@ def upload(run: Run, folder: Path, project: str, mode: wandb_runs.Mode) -> None:
     """One run, with its configuration if that is there."""
     assert run.path is not None
     config = run.path / "config.yaml"
-    plain = OmegaConf.to_container(OmegaConf.load(config)) if config.exists() else {}
+    plain = read_config(config) if config.exists() else {}
     identity = Identity(**run.identity)  # type: ignore[arg-type]
-    tracked = wandb_runs.begun(identity, plain, run.path, folder, project, mode)  # type: ignore[arg-type]
+    tracked = wandb_runs.begun(identity, plain, run.path, folder, project, mode)
     tracked.finish(exit_code=int(run.state is not State.FINISHED))
 
 

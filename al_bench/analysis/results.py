@@ -1,7 +1,6 @@
 """A folder of results as one tidy table: a row per run and round, read from the rounds.csv files alone."""
 
 import csv
-import json
 import math
 import os
 import re
@@ -16,6 +15,8 @@ import pandas as pd
 
 from al_bench.columns import REAL, REQUIRED, WHOLE
 from al_bench.errors import ResultsError
+from al_bench.files import read_json as json_of
+from al_bench.files import read_text
 from al_bench.status import SCHEMA_VERSION
 
 SETTING = ["dataset", "model", "batch_size", "variant"]
@@ -126,7 +127,7 @@ def is_finished(path: Path) -> bool | None:
 def read_json(path: Path) -> Any:
     """What it holds; None without it, ValueError (not raised) if it cannot be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json_of(path)
     except FileNotFoundError:
         return None
     except (ValueError, OSError) as error:
@@ -179,7 +180,7 @@ def listed(lines: Iterable[str], most: int | None = MAX_LISTED) -> str:
 def _read(path: Path) -> tuple[Columns, str, tuple[str, ...]]:
     """The whole rows of a rounds.csv, a remark if there is one, and what it lacks; ValueError if they are no run's."""
     _check_version(path.parent / "done.json")
-    text = path.read_text(encoding="utf-8-sig")
+    text = read_text(path, "utf-8-sig")
     whole = text[: text.rfind("\n") + 1]
     header, *rows = list(csv.reader(whole.splitlines())) or [[]]
     if not header:

@@ -8,7 +8,7 @@ import shutil
 import socket
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -53,6 +53,7 @@ def ensure_files(source: Source, data_dir: Path) -> None:
     Raises:
         DataError: if that fails; says what is missing or broken, and why it could not be fetched.
     """
+    _check_files(source.name, data_dir, (*source.files, *source.archives))
     if not _problems(data_dir, source.files):
         return
     with exclusive(data_dir, source.name) as is_alone:
@@ -89,6 +90,17 @@ def exclusive(folder: Path, name: str) -> Iterator[bool]:
         except OSError:
             is_alone = False
         yield is_alone
+
+
+def _check_files(name: str, data_dir: Path, files: Iterable[str]) -> None:
+    """DataError for a fifo, a socket, a device or a folder where a file of the data belongs."""
+    for file in files:
+        try:
+            os.close(open_regular(data_dir / file, os.O_RDONLY))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise DataError(f"{name}: {(data_dir / file).absolute()} cannot be read: {error.strerror}") from error
 
 
 def _acquire(lock: int, name: str) -> None:

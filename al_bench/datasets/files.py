@@ -12,6 +12,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from al_bench.files import open_regular
+
 UNREADABLE = (OSError, ValueError, EOFError, BadZipFile)  # what numpy raises for files that are not as they should be
 
 log = logging.getLogger(__name__)
@@ -19,7 +21,7 @@ log = logging.getLogger(__name__)
 
 def md5_of(path: Path) -> str:
     """The md5 of a file, in hexadecimal."""
-    with path.open("rb") as file:
+    with open(path, "rb", opener=open_regular) as file:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
@@ -37,7 +39,7 @@ def read_npz(path: Path, names: Collection[str] | None = None) -> dict[str, NDAr
 
 @contextmanager
 def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
-    with path.open("rb") as file:
+    with open(path, "rb", opener=open_regular) as file:
         stored = np.load(file, allow_pickle=False)
         if not isinstance(stored, np.lib.npyio.NpzFile):
             raise ValueError("it holds a single array, without a name")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from al_bench.datasets.fetching import Source, ensure_files, is_whole
 from al_bench.datasets.split import examples
+from al_bench.files import read_bytes
 from al_bench.interfaces import Dataset, Examples, Normalisation
 from al_bench.torchvision import torchvision_module
 
@@ -53,7 +54,7 @@ def _examples(folder: Path, part: str, suffix: str) -> Examples:
 
 def _read_idx(path: Path) -> NDArray[np.uint8]:
     """Two zeros, the type (bytes), the number of dimensions, each as four bytes, and the values."""
-    stored = path.read_bytes()
+    stored = read_bytes(path)
     content = bytearray(gzip.decompress(stored) if path.suffix == ".gz" else stored)  # writable, as PyTorch wants it
     num_dimensions = content[3]
     shape = np.frombuffer(content, dtype=">i4", count=num_dimensions, offset=4)
