@@ -411,13 +411,13 @@ def test_the_longer_of_two_unfinished_runs_is_kept(results, tmp_path):
 def test_a_finished_run_that_goes_on_is_kept_beside_its_finished_part(results, cli, tmp_path):
     archives, run = tmp_path / "docs", run_of(results, "margin", 1)
     pack(results, archives)
-    assert cli(*SWEEP, "seed=1", "strategy=margin", "budget=180").code == 0
     done = (run / "done.json").read_bytes()
+    assert cli(*SWEEP, "seed=1", "strategy=margin", "budget=180").code == 0
     interrupted(run, 4)
+    (run / "done.json").write_bytes(done)
     assert pack(results, archives, with_unfinished=True) == Moved(0, 4, (), 1)
     restore(archives, tmp_path / "all")
     assert len(whole_lines(run_of(tmp_path / "all", "margin", 1) / "rounds.csv")) == 5
-    (run / "done.json").write_bytes(done)
     assert cli(*SWEEP, "seed=1", "strategy=margin", "budget=180").code == 0
     assert pack(results, archives) == Moved(1, 4, (), 0)
 
