@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # it imports torch, which a display has no use for
 
 SUMMARY_ROWS = 10
 COLUMNS = ("round", "labels", "epochs", "seconds", "test accuracy", "time left")
+LIMIT_HIT = "* stopped by model.max_epochs, not by the stopping rule"
+LINE_WIDTH = 80 - len("00:00:00 ")  # of a log line, after the time
 
 log = logging.getLogger(__name__)
 console = Console(highlight=False, markup=False)  # a label may hold [brackets]
@@ -77,26 +79,31 @@ class RunDisplay:
         """A run starts or goes on."""
         self.plan = plan
         self.clock = Clock(plan.budget, plan.identity.batch_size)
+        self._limits_hit = 0
         how = f"goes on after {plan.num_done} labels" if plan.num_done else "starts"
         log.info("%s: %s, %s", plan.identity.title, how, plan.path)
 
     def round(self, record: "RoundRecord") -> None:
         """A round ended."""
         self.clock.lap(record.num_labelled)
-        log.info(
-            "%s: round %d, %d labels, %d epochs%s, %.2f s, test accuracy %.4f, %s left",
-            self.plan.identity.title,
-            record.round,
-            record.num_labelled,
-            record.num_epochs,
-            f" (epoch limit hit, training accuracy {record.train_accuracy:.4f})" if record.epoch_limit_hit else "",
-            self.clock.seconds,
-            record.test.accuracy,
-            duration(self.clock.seconds_left),
+        self._limits_hit += record.epoch_limit_hit
+        told = (
+            f"round {record.round}, {record.num_labelled} labels, {record.num_epochs} epochs"
+            f"{'*' * record.epoch_limit_hit}, {record.test.accuracy:.4f}, {duration(self.clock.seconds_left)} left"
         )
+        log.info("%s: %s", self._name(LINE_WIDTH - len(told) - 2), told)
 
     def stop(self) -> None:
         """The rounds ended, well or not."""
+        if self._limits_hit:
+            log.info("%s: %s", self._name(LINE_WIDTH - len(LIMIT_HIT) - 2), LIMIT_HIT)
+
+    def _name(self, width: int) -> str:
+        """What tells a run from others, as far as there is room for it."""
+        run = self.plan.identity
+        parts = (f"s{run.seed}", run.strategy, run.dataset, f"b{run.batch_size}", run.model, run.variant)
+        name = " ".join(part for part in parts if part)
+        return name if len(name) <= width else f"{name[: max(width - 1, 0)]}…"
 
     def skip(self, identity: Identity, path: Path, picture: Path | None) -> None:
         """The run was complete before."""
@@ -134,7 +141,6 @@ class TerminalDisplay(RunDisplay):
         if plan.num_done:
             console.print(f"\ngoes on after {plan.num_done:,} labels")
         console.print("\n" + _line(COLUMNS), style="bold")
-        self._limits_hit = 0
         self._status = console.status("training")
         self._status.start()
 
@@ -150,15 +156,15 @@ class TerminalDisplay(RunDisplay):
             duration(self.clock.seconds_left),
         )
         console.print(_line(cells))
-        self._limits_hit += record.epoch_limit_hit
         if record.num_labelled < self.plan.budget:
             self._status.update(f"round {record.round + 1}: querying and training")
 
     def stop(self) -> None:
         """See `RunDisplay`."""
+        super().stop()
         self._status.stop()
         if self._limits_hit:
-            console.print("* stopped by model.max_epochs, not by the stopping rule")
+            console.print(LIMIT_HIT)
 
     def finish(self, picture: Path | None) -> None:
         """See `RunDisplay`."""

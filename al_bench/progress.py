@@ -35,6 +35,7 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         self._start, self._clock = time.time(), time.perf_counter()
+        self._has_begun = False
         self._told = self.line()
         self._thread.start()
         return self
@@ -47,16 +48,21 @@ class Progress:
 
     def line(self) -> str:
         """`12 of 60 runs done, 2 running, 1 failed, about 34 min left`."""
-        left, num_running = [], 0
+        now, left, num_running = time.perf_counter(), [], 0
         for path in self._left:
             if ended := next((name for name in self._ended if is_newer(path / name, self._start)), None):
                 self._ended[ended] += 1
             else:
                 left.append(path)
-                num_running += is_newer(path / "environment.json", self._start) and is_locked(path / ".lock")
+                has_begun = is_newer(path / "environment.json", self._start)
+                self._has_begun |= has_begun
+                num_running += has_begun and is_locked(path / ".lock")
         self._left = left
         done, failed = self._ended.values()
-        seconds_left = (time.perf_counter() - self._clock) / max(done + failed, 1) * len(left)
+        self._has_begun |= done + failed > 0
+        if not self._has_begun:
+            self._clock = now  # until then a launcher starts processes, or a queue is long
+        seconds_left = (now - self._clock) / max(done + failed, 1) * len(left)
         return f"{self.num_skipped + done} of {self.num_runs} runs done" + "".join(
             [
                 f", {num_running} running" * bool(num_running),

@@ -1,5 +1,6 @@
 """What people see."""
 
+import logging
 import os
 import pty
 import re
@@ -7,10 +8,12 @@ import select
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from al_bench.console import Clock, duration
+from al_bench.console import Clock, Plan, RunDisplay, duration
+from al_bench.identity import Identity
 
 QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=60")
 
@@ -73,13 +76,37 @@ def test_without_a_terminal_there_is_one_line_per_round(cli, tmp_path):
     rounds = [line for line in lines if ": round " in line]
     assert len(rounds) == 3
     assert re.fullmatch(
-        r"\d\d:\d\d:\d\d digits · mlp,max_epochs=3,width=8 · badge · b20 · num_initial=20 · seed 0: "
-        r"round 1, 40 labels, 3 epochs \(epoch limit hit, training accuracy 0\.\d{4}\), \d+\.\d\d s, "
-        r"test accuracy 0\.\d{4}, \d+ s left",
+        r"\d\d:\d\d:\d\d s0 badge digits b20 m…: round 1, 40 labels, 3 epochs\*, 0\.\d{4}, \d+ s left",
         rounds[1],
-    )
+    ), rounds[1]
+    assert "s0 badge digit…: * stopped by model.max_epochs, not by the stopping rule" in "\n".join(lines)
     (log,) = tmp_path.rglob("run.log")
     assert sum(": round " in line for line in log.read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("strategy", "seed", "num_labelled", "num_epochs"),
+    [("badge", 0, 100, 3), ("joint,entropy_weight=0.1,query=badge", 123, 1100, 1204), ("a" * 200, 10**9, 10**6, 10**5)],
+)
+def test_lines_of_rounds_fit_80_columns(caplog, monkeypatch, strategy, seed, num_labelled, num_epochs):
+    monkeypatch.setattr(logging.getLogger("al_bench"), "propagate", True)
+    identity = Identity("openml_156", "mlp,width=8", strategy, 100, "num_initial=20", seed)
+    plan = Plan(identity, Path("o"), 10**6, 10, (4,), 3, 100, 0, 10**6, "cpu", 1, 10, 0)
+    measured = SimpleNamespace(accuracy=0.51234)
+    record = SimpleNamespace(
+        round=1000, num_labelled=num_labelled, num_epochs=num_epochs, epoch_limit_hit=True, test=measured
+    )
+    display = RunDisplay()
+    with caplog.at_level("INFO"):
+        display.start(plan)
+        display.round(record)
+        display.stop()
+    _, told, limit = (f"00:00:00 {each.getMessage()}" for each in caplog.records)
+    assert len(told) <= 80
+    assert len(limit) <= 80
+    assert ": round 1000, " in told
+    assert "0.5123" in told
+    assert f"s{seed} {strategy}"[:8] in told or seed == 10**9
 
 
 def test_the_picture_is_a_picture_and_drawn_again_when_it_is_missing_or_old(cli, tmp_path):

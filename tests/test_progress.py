@@ -35,10 +35,22 @@ def test_done_running_failed_and_what_is_from_before(tmp_path, monkeypatch):
             write(paths[3], "error.json")
             assert told.line() == "4 of 12 runs done, 1 running, 1 failed"
             write(paths[4], "done.json")
-            assert told.line() == "5 of 12 runs done, 1 running, 1 failed, about 15 min left"
+            assert told.line() == "5 of 12 runs done, 1 running, 1 failed, about 9 min left"
         for path in (paths[0], paths[1], paths[2], *paths[5:]):
             write(path, "done.json")
         assert told.line() == "11 of 12 runs done, 1 failed"
+
+
+def test_the_start_of_a_launcher_is_not_counted(tmp_path, monkeypatch):
+    """An hour in a queue, then a run in a minute."""
+    monkeypatch.setattr(progress.time, "perf_counter", iter([0.0, 0.0, 3600.0, 3660.0]).__next__)
+    monkeypatch.setattr(Progress, "_watch", lambda self: None)
+    paths = [tmp_path / str(number) for number in range(4)]
+    with Progress(paths, 0, 4) as told:
+        assert told.line() == "0 of 4 runs done"
+        write(paths[0], "environment.json")
+        write(paths[0], "done.json")
+        assert told.line() == "1 of 4 runs done, about 3 min left"
 
 
 def test_lines_come_as_runs_end(tmp_path, monkeypatch, caplog):
