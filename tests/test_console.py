@@ -79,7 +79,7 @@ def test_without_a_terminal_there_is_one_line_per_round(cli, tmp_path):
         r"\d\d:\d\d:\d\d s0 badge digits b20 m…: round 1, 40 labels, 3 epochs\*, 0\.\d{4}, \d+ s left",
         rounds[1],
     ), rounds[1]
-    assert "s0 badge digit…: * stopped by model.max_epochs, not by the stopping rule" in "\n".join(lines)
+    assert ": * stopped by model.max_epochs, not by the stopping rule" in "\n".join(lines)
     (log,) = tmp_path.rglob("run.log")
     assert sum(": round " in line for line in log.read_text().splitlines()) == 3
 
