@@ -9,6 +9,11 @@ from al_bench.config import CONF
 from al_bench.errors import ConfigError
 
 PREFIXES = ("", "+", "++")
+OPEN = {  # mappings whose keys are sbatch's and Ray's, which Hydra closes; and the launcher that has them
+    "hydra.launcher.additional_parameters": "submitit_slurm",
+    "hydra.launcher.ray.init": "ray",
+    "hydra.launcher.ray.remote": "ray",
+}
 
 
 def said_once(arguments: Sequence[str]) -> list[str]:
@@ -26,6 +31,9 @@ def said_once(arguments: Sequence[str]) -> list[str]:
         override = _parsed(parser, argument)
         if override is not None:
             _check_choice(argument, override)
+            if _is_in_open_mapping(override, arguments):
+                argument = f"++{argument}"
+                override = _parsed(parser, argument)
         place = _place_of_earlier(kept, override)
         if override is None or place is None:
             kept.append((argument, override))
@@ -61,6 +69,15 @@ def _check_choice(argument: str, override: Override) -> None:
         return
     if (CONF / override.key_or_group).is_dir() and _is_replacing(override):
         raise ConfigError(f"{argument}: a choice takes no '+'; say {argument.lstrip('+')}")
+
+
+def _is_in_open_mapping(override: Override, arguments: Sequence[str]) -> bool:
+    chosen = [each.partition("=")[2] for each in arguments if each.startswith("hydra/launcher=")]
+    may_be_of_a_file = not chosen and any(each.startswith("experiment=") for each in arguments)
+    return override.type is OverrideType.CHANGE and any(
+        f"{override.key_or_group}.".startswith(f"{key}.") and (may_be_of_a_file or launcher in chosen[-1:])
+        for key, launcher in OPEN.items()
+    )
 
 
 def _place_of_earlier(kept: Sequence[tuple[str, Override | None]], override: Override | None) -> int | None:

@@ -5,18 +5,17 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from textwrap import shorten
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 
-from al_bench.errors import LaunchError, described
+from al_bench.errors import LaunchError
 from al_bench.files import is_locked, is_newer, read_json
+from al_bench.lost import told
 from al_bench.outcome import Outcome, Status
 from al_bench.planning import Planned
 
 SECONDS_BETWEEN_LOOKS = 2.0
-MAX_TOLD = 200  # letters of a launcher's error
 
 log = logging.getLogger("al_bench.sweep")
 
@@ -54,6 +53,12 @@ class Job:
             return None
         error = read_json(file)
         return Outcome(self.name, Status.FAILED, f"{error['type']}: {error['message']}")
+
+    def lost(self, reason: str, since: float) -> Outcome:
+        """Its outcome where the process that did it is gone, for a reason; with the run's log, if that has begun."""
+        file = None if self.run is None else self.run.path / "run.log"
+        where = f"; the run's log: {file}" if file is not None and is_newer(file, since) else ""
+        return Outcome(self.name, Status.FAILED, f"{reason}{where}")
 
 
 def distinct(jobs: Iterable[Job]) -> list[Job]:
@@ -107,32 +112,27 @@ def launched(jobs: Sequence[Job], launch: Launch) -> list[Outcome]:
         except LaunchError:
             raise
         except Exception as error:  # whatever a launcher raises
-            told = _told(error)
+            reason = told(error)
             begun = {number for number in group if jobs[number].has_begun(began)}
             if is_first and not begun:
-                raise LaunchError(f"the launcher failed before a run had begun: {told}") from error
+                raise LaunchError(f"the launcher failed before a run had begun: {reason}") from error
         is_first = False
         outcomes |= {number: outcome for number in group if (outcome := jobs[number].ended(began)) is not None}
         left = [number for number in group if number not in outcomes]
         if len(group) == 1 or not begun:
-            outcomes |= {number: Outcome(jobs[number].name, Status.FAILED, told) for number in left}
+            outcomes |= {number: jobs[number].lost(reason, began) for number in left}
         else:
-            log.warning("processes have ended and are started again: %s", told)
+            log.warning("processes have ended and are started again: %s", reason)
             groups.insert(0, [number for number in left if number not in begun])
             groups += [[number] for number in left if number in begun]
     return [outcomes[number] for number in range(len(jobs))]
-
-
-def _told(error: BaseException) -> str:
-    """On a line; launchers may tell pages."""
-    return shorten(described(error), MAX_TOLD, placeholder=" ...")
 
 
 def _outcome(job: Job, returned: JobReturn, began: float) -> Outcome:
     """What a job returned; a launcher may bring an error instead, of a job that never started or was killed."""
     outcome: Any = returned._return_value
     if returned.status is JobStatus.FAILED:  # though it may have ended before it could say so
-        return job.ended(began) or Outcome(job.name, Status.FAILED, _told(outcome))
+        return job.ended(began) or job.lost(told(outcome), began)
     if not isinstance(outcome, Outcome):
         return Outcome(job.name, Status.FAILED, f"the job returned {outcome!r}")
     return outcome

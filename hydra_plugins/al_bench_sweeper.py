@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import product
+from multiprocessing import TimeoutError as WorkerTimeoutError
 from pathlib import Path
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -12,7 +13,7 @@ from hydra.core.utils import JobReturn
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from al_bench import job_order, sweeps
+from al_bench import job_order, lost, sweeps
 from al_bench.console import console, log_to_stdout
 from al_bench.errors import ConfigError, UserError
 from al_bench.files import alone_in, replace_text
@@ -140,12 +141,16 @@ class Sweeper(BasicSweeper):
 
     def _launched(self, jobs: Sequence[Job]) -> list[JobReturn]:
         """In batches of `max_batch_size`."""
+        assert self.config is not None
         assert self.launcher is not None
         size = self.max_batch_size or len(jobs)
         returned: list[JobReturn] = []
         for start in range(0, len(jobs), size):
             batch = [job.overrides for job in jobs[start : start + size]]
-            returned += self.launcher.launch(batch, initial_job_idx=self._num_launched)
+            try:
+                returned += self.launcher.launch(batch, initial_job_idx=self._num_launched)
+            except WorkerTimeoutError as error:
+                raise lost.in_time(error, self.config.hydra.launcher) from error
             self._num_launched += len(batch)
         return returned
 

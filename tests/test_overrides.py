@@ -48,6 +48,27 @@ def test_a_choice_takes_no_plus(typed):
     assert said_once(["++model={width: 4}", "+strategy@strategy.other=random"])  # these Hydra takes
 
 
+@pytest.mark.parametrize("key", ["additional_parameters={mail-type: END}", "additional_parameters.reservation=x"])
+def test_options_of_sbatch_are_taken_as_they_are(key):
+    """As docs/launchers/slurm.md says them; Hydra would take them only with a plus."""
+    typed = ["-m", "hydra/launcher=submitit_slurm", f"hydra.launcher.{key}"]
+    said = said_once(typed)
+    assert said == [*typed[:2], f"++hydra.launcher.{key}"]
+    assert said_once(said) == said
+    assert said_once([typed[2], "hydra/launcher=joblib"]) == [typed[2], "hydra/launcher=joblib"]
+    assert said_once([typed[2]]) == [typed[2]]
+    assert said_once(["experiment=mine", typed[2]])[1] == f"++hydra.launcher.{key}"
+    ray = ["hydra/launcher=ray", "hydra.launcher.ray.remote.memory=9", "hydra.launcher.ray.remote={resources: {a: 1}}"]
+    assert said_once(ray) == [ray[0], *(f"++{each}" for each in ray[1:])]
+
+
+def test_options_of_sbatch_reach_the_launcher(cli, monkeypatch):
+    pytest.importorskip("submitit", reason="NO SUBMITIT: pip install 'al-bench[slurm]'")
+    options = "hydra.launcher.additional_parameters={mail-type: END, reservation: x}"
+    shown = cli("--cfg", "hydra", "-p", "hydra.launcher", "hydra/launcher=submitit_slurm", options).out
+    assert yaml.safe_load(shown)["additional_parameters"] == {"requeue": True, "mail-type": "END", "reservation": "x"}
+
+
 def test_a_choice_with_a_plus_is_refused_by_the_command(cli):
     for mode in ([], ["-m"]):
         result = cli(*mode, "++strategy=random", *QUICK)
