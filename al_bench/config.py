@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from al_bench.errors import ConfigError, nearest
 from al_bench.identity import GROUPS, Identity, canonical, flattened, identity_of
 from al_bench.parts import checked_value
-from al_bench.ranges import NonNegativeInt, NumThreads, PositiveFloat, PositiveInt, check_budget
+from al_bench.ranges import NonNegativeInt, NumThreads, PositiveFloat, PositiveInt, Seed, check_budget
 
 CONF = next(
     folder for folder in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if folder.is_dir()
@@ -50,7 +50,7 @@ class Hyperparameters:
 class RootConfig:
     """Schema of the root. The values are those of conf/config.yaml; the groups are checked by `al_bench.parts`."""
 
-    seed: NonNegativeInt = MISSING
+    seed: Seed = MISSING
     num_initial: PositiveInt = MISSING
     num_validation: NonNegativeInt = MISSING
     budget: PositiveInt | None = MISSING
@@ -87,8 +87,17 @@ def _budget(of_random: int | None, of_others: int, *, _root_: DictConfig) -> int
 
 OmegaConf.register_new_resolver("al_bench_workers", _num_workers)
 OmegaConf.register_new_resolver("al_bench_budget", _budget)
+OmegaConf.register_new_resolver("al_bench_at_home", lambda folder: at_home("output_dir", folder))
 # conf/hydra/launcher/joblib.yaml and others are checked against the schema of Hydra's plugin of that name: as we want
 warnings.filterwarnings("ignore", r"\n'hydra/\w+/\w+' is validated against ConfigStore schema")
+
+
+def at_home(key: str, folder: str) -> str:
+    """A folder of the user's home by its path: in `key=~/x` no shell writes it out. ConfigError if there is no home."""
+    try:
+        return str(Path(folder).expanduser()) if folder.startswith("~") else folder
+    except RuntimeError as error:
+        raise ConfigError(f"{key}={folder}: {error} Say it without ~, or ./{folder}") from error
 
 
 def checked_root(cfg: DictConfig) -> dict[str, Any]:
@@ -102,16 +111,20 @@ def checked_root(cfg: DictConfig) -> dict[str, Any]:
         resolved: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     except OmegaConfBaseException as error:
         problem = str(error).splitlines()[0]
-        raise ConfigError(f"{error.full_key or 'the configuration'} cannot be resolved: {problem}") from error
+        key = error.full_key or "the configuration"
+        typed = dict(flattened(OmegaConf.to_container(cfg, resolve=False))).get(key)
+        raise ConfigError(f"{key}{'' if typed is None else f'={typed}'}: cannot be resolved: {problem}") from error
     if missing:
         raise ConfigError(f"{missing[0]} has no value; say {missing[0]}=...")
     _check_keys("", RootConfig, resolved)
     absent = [key for key in RootConfig.__annotations__ if key not in resolved]
     if absent:
         raise ConfigError(f"{absent[0]} was removed; say {absent[0]}=..., or leave it as it is")
+    for group in (*GROUPS, "tracker"):
+        if not isinstance(resolved[group], dict):
+            raise ConfigError(f"{group}={canonical(resolved[group])}: must hold the key _target_, and arguments for it")
     _check_keys("batch_size.", BatchSize, resolved["batch_size"])
-    if isinstance(resolved["dataset"], dict):
-        _check_keys("dataset.hyperparameters.", Hyperparameters, resolved["dataset"].get("hyperparameters", {}))
+    _check_keys("dataset.hyperparameters.", Hyperparameters, resolved["dataset"].get("hyperparameters", {}))
     _check_values(resolved)
     return resolved
 
@@ -122,6 +135,8 @@ def _check_values(resolved: dict[str, Any]) -> None:
     for key in ("name", "output_dir", "data_dir"):
         if not resolved[key].strip() or "\0" in resolved[key]:
             raise ConfigError(f"{key}={resolved[key]!r}: must name a folder")
+    for key in ("output_dir", "data_dir"):
+        resolved[key] = at_home(key, resolved[key])
     if "/" in resolved["name"] or resolved["name"] in (".", ".."):
         raise ConfigError(f"name={resolved['name']}: one folder below output_dir, without '/'")
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", resolved["device"]):

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 from rich.text import Text
 
+from al_bench.clock import Clock, duration
 from al_bench.identity import Identity
 
 if TYPE_CHECKING:  # it imports torch, which a display has no use for
@@ -184,31 +184,6 @@ class TerminalDisplay(RunDisplay):
         console.print(f"results  {path}", soft_wrap=True)
         if picture is not None:
             console.print(f"picture  {picture}", soft_wrap=True)
-
-
-class Clock:
-    """Seconds of the last round, and an estimate of what is left: a round takes time in proportion to its labels."""
-
-    def __init__(self, budget: int, batch_size: int) -> None:
-        self.budget = budget
-        self.batch_size = batch_size
-        self.seconds = 0.0
-        self.seconds_left = 0.0
-        self._since = time.perf_counter()
-
-    def lap(self, num_labelled: int) -> None:
-        """The round with this many labels ends now."""
-        now = time.perf_counter()
-        self.seconds, self._since = now - self._since, now
-        to_come = [*range(num_labelled + self.batch_size, self.budget, self.batch_size), self.budget]
-        self.seconds_left = sum(to_come) * self.seconds / num_labelled if num_labelled < self.budget else 0.0
-
-
-def duration(seconds: float) -> str:
-    """`4 s`, `3 min`, `2.5 h`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def draw_curve(path: Path) -> Path | None:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from al_bench.analysis.results import IDENTITY, SETTING, load_results, read_json
 from al_bench.analysis.settings import setting_name
-from al_bench.console import duration
+from al_bench.clock import duration
 from al_bench.errors import ResultsError
 from al_bench.identity import Identity
 from al_bench.planning import Planned

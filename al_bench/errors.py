@@ -1,9 +1,11 @@
 """The errors that a user can cause: the message is all that is shown, so it names the way out."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 MAX_LISTED = 20  # names in a message
+MAX_WORD = 200  # letters of a value in a message
 DIVERGED = "a smaller model.optimizer.lr or scaled inputs may help"
 
 
@@ -62,7 +64,12 @@ def message_of(error: BaseException) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The second half of a message about an unknown name: the nearest known one, or all of them."""
-    known = sorted(known)
-    matches = get_close_matches(name, known, n=1, cutoff=0.5)
+    known = sorted(map(str, known))  # a key of a yaml file may be a number
+    matches = get_close_matches(str(name), known, n=1, cutoff=0.5)
     listed = ", ".join(known[:MAX_LISTED]) + (", ..." if len(known) > MAX_LISTED else "") or "none"
     return f"did you mean {matches[0]!r}? (known: {listed})" if matches else f"known: {listed}"
+
+
+def shortened(message: str) -> str:
+    """The message without the middle of a value of thousands of letters; a path is shown whole."""
+    return re.sub(rf"[^\s/]{{{MAX_WORD},}}", lambda word: f"{word[0][: MAX_WORD // 2]}...{word[0][-20:]}", message)

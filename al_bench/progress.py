@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from al_bench.console import duration
+from al_bench.clock import duration
 from al_bench.files import is_locked, is_newer
 
 SECONDS_BETWEEN_LOOKS = 2.0

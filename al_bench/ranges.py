@@ -11,6 +11,7 @@ from al_bench.errors import ConfigError
 PositiveInt = Annotated[int, Gt(0), Le(2**31 - 1)]
 NumThreads = Annotated[int, Gt(0), Le(1024)]
 NonNegativeInt = Annotated[int, Ge(0)]
+Seed = Annotated[int, Ge(0), Le(2**63 - 1)]  # as tables hold it
 PositiveFloat = Annotated[float, Gt(0)]
 NonNegativeFloat = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Gt(0), Lt(1)]

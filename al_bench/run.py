@@ -1,10 +1,12 @@
 """The command line: `al-bench`, or `python -m al_bench.run`."""
 
+import faulthandler
 import logging
 import os
 import sys
-from contextlib import chdir
+from contextlib import chdir, suppress
 from pathlib import Path
+from traceback import walk_tb
 
 import hydra
 from hydra.conf import HydraConf
@@ -12,10 +14,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from al_bench.arguments import in_order
 from al_bench.config import CONF, check_hydra_overrides, model_nodes, task_overrides
 from al_bench.console import console, display_for, draw_curve, log_to_stdout
-from al_bench.errors import BusyError, UserError, described
-from al_bench.explain import explained
+from al_bench.errors import BusyError, UserError, described, shortened
+from al_bench.explain import explained, unexplained
 from al_bench.outcome import Outcome, Status
 from al_bench.overrides import said_once
 from al_bench.planning import Planned, planned
@@ -33,8 +36,9 @@ def main() -> None:
     logging.raiseExceptions = False  # a log line that a full disk or a closed pipe does not take is no error
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, not to Hydra's printer
+    _show_crashes()
     try:
-        sys.argv[1:] = said_once(sys.argv[1:])
+        sys.argv[1:] = said_once(in_order(sys.argv[1:]))
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
     except KeyboardInterrupt:
         sys.stderr.write("\nal-bench: interrupted; the same command goes on where it stopped\n")
@@ -44,22 +48,23 @@ def main() -> None:
         sys.exit(1)
     except Exception as error:
         message = explained(error, sys.argv[1:])
-        if wants_trace or message is None:
+        if wants_trace or (message is None and _is_of_a_run(error)):
             raise
-        sys.exit(f"al-bench: {message}")
+        sys.exit(f"al-bench: {unexplained(error, sys.argv[1:]) if message is None else message}")
 
 
 def job(cfg: DictConfig) -> Outcome:
     """One run. A single one exits with 1 on an error; in a sweep nothing is raised, so a failure stops nothing."""
     hydra_config = HydraConfig.get()
     is_sweep = hydra_config.mode == RunMode.MULTIRUN
+    _show_crashes()  # in a worker, too
     log_to_stdout(is_sweep)
     if not is_sweep:
         try:
             check_hydra_overrides()
             return _done(planned(cfg, hydra_config), is_sweep=False)
         except UserError as error:
-            sys.exit(f"al-bench: {error}")
+            sys.exit(f"al-bench: {shortened(str(error))}")
     if cfg.dry_run and not str(hydra_config.sweeper._target_).startswith("hydra_plugins.al_bench"):
         sys.exit("al-bench: dry_run=true: this sweeper chooses its runs as it goes, so there is no list of them")
     end_with_parent()
@@ -85,6 +90,18 @@ def _job_of_sweep(cfg: DictConfig, hydra_config: HydraConf) -> Outcome:
     except BaseException as error:  # SystemExit, too: whatever a part of the user's raises
         log.exception("%s: failed", name)
         return Outcome(name, Status.FAILED, described(error))
+
+
+def _show_crashes() -> None:
+    """A crash inside of a library says in which line of Python it was, where standard error can take it."""
+    with suppress(OSError, ValueError, RuntimeError, AttributeError):  # there is none, or one without a descriptor
+        if not faulthandler.is_enabled():
+            faulthandler.enable()
+
+
+def _is_of_a_run(error: Exception) -> bool:
+    """Whether it was raised in a run, where a trace may show a mistake in a part; before, it is what was typed."""
+    return any(frame.f_code is job.__code__ for frame, _ in walk_tb(error.__traceback__))
 
 
 def _done(run: Planned, is_sweep: bool) -> Outcome:

@@ -14,6 +14,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from al_bench import job_order, lost, sweeps
+from al_bench.arguments import check_sweeps
+from al_bench.config import at_home
 from al_bench.console import console, log_to_stdout
 from al_bench.errors import ConfigError, UserError
 from al_bench.files import alone_in, replace_text
@@ -124,7 +126,7 @@ class Sweeper(BasicSweeper):
         from al_bench import dry_run  # pandas
 
         assert self.config is not None
-        folder = Path(self.config.output_dir, self.config.name)
+        folder = Path(at_home("output_dir", self.config.output_dir), self.config.name)
         to_do, finished = (
             [job.run for job in jobs if job.run is not None and job.is_finished is is_finished]
             for is_finished in (False, True)
@@ -161,6 +163,7 @@ def _combined(overrides: Sequence[Override]) -> list[list[str]]:
     Raises:
         ConfigError: if a key has nothing to sweep over, or is swept over as only a search can.
     """
+    check_sweeps(overrides)
     values = []
     for override in overrides:
         key = override.get_key_element()
@@ -168,13 +171,8 @@ def _combined(overrides: Sequence[Override]) -> list[list[str]]:
             values.append([f"{key}={override.get_value_element_as_str()}"])
         elif not override.is_discrete_sweep():
             raise ConfigError(f"{override.input_line}: only a search (hydra/sweeper=optuna) takes intervals")
-        elif options := list(override.sweep_string_iterator()):
-            values.append([f"{key}={option}" for option in options])
         else:
-            raise ConfigError(
-                f"{override.input_line}: nothing matches, so there is nothing to run; `al-bench --help` lists the "
-                "options"
-            )
+            values.append([f"{key}={option}" for option in override.sweep_string_iterator()])
     return [list(job) for job in product(*values)]
 
 

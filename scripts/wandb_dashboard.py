@@ -12,8 +12,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import wandb_workspaces.reports.v2 as panels
-import wandb_workspaces.workspaces as views
+try:
+    import wandb_workspaces.reports.v2 as panels
+    import wandb_workspaces.workspaces as views
+except ImportError as error:
+    sys.exit(f"wandb_dashboard: {error}; pip install 'al-bench[dashboard]'")
 
 from al_bench.analysis.names import file_name
 from al_bench.analysis.results import load_results

@@ -7,12 +7,14 @@ import re
 import select
 import subprocess
 import sys
+from itertools import accumulate
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from al_bench.console import Clock, Plan, RunDisplay, duration
+from al_bench.clock import Clock, duration
+from al_bench.console import Plan, RunDisplay
 from al_bench.identity import Identity
 
 QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=60")
@@ -121,12 +123,43 @@ def test_the_picture_is_a_picture_and_drawn_again_when_it_is_missing_or_old(cli,
     assert picture.stat().st_size > 10_000
 
 
-def test_the_time_left_is_in_proportion_to_the_labels_to_come():
-    clock = Clock(budget=95, batch_size=30)
-    clock.lap(20)
-    assert clock.seconds_left == pytest.approx(clock.seconds / 20 * (50 + 80 + 95))
-    clock.lap(95)
-    assert clock.seconds_left == 0
+def estimates(seconds_of, num_initial: int, batch_size: int, budget: int) -> list[tuple[float, float]]:
+    """Of what is left after each round, and what was."""
+    labels = [*range(num_initial, budget, batch_size), budget]
+    ends = list(accumulate(seconds_of(number, each) for number, each in enumerate(labels)))
+    times = iter([0.0, *ends])
+    clock, told = Clock(budget, batch_size, now=lambda: next(times)), []
+    for end, each in zip(ends, labels, strict=True):
+        clock.lap(each)
+        told.append((clock.seconds_left, ends[-1] - end))
+    return told
+
+
+PACES = {
+    "as long whatever the labels": lambda number, labels: 0.1,
+    "in proportion": lambda number, labels: labels / 1000,
+    "some of both": lambda number, labels: 0.05 + labels / 5000,
+    "by chance": lambda number, labels: 0.08 + 0.04 * (number * 7 % 5) / 5,
+    "after a slow start": lambda number, labels: 2.0 * (number == 0) + 0.1,
+}
+
+
+@pytest.mark.parametrize("pace", PACES)
+def test_the_time_left_is_within_a_factor_of_three_from_the_sixth_round_on(pace):
+    """From 10 labels to 1,437 by tens: 16 s may be left where proportion to the labels says 17 minutes."""
+    for told, true in estimates(PACES[pace], num_initial=10, batch_size=10, budget=1437)[5:-1]:
+        assert true / 3 <= told <= true * 3, (told, true)
+
+
+@pytest.mark.parametrize("pace", PACES.keys() - {"after a slow start"})
+def test_the_time_left_is_never_wildly_too_long(pace):
+    for told, true in estimates(PACES[pace], num_initial=10, batch_size=10, budget=1437)[:-1]:
+        assert told <= true * 3, (told, true)
+
+
+def test_no_time_is_left_in_the_end():
+    for pace in PACES.values():
+        assert estimates(pace, num_initial=20, batch_size=30, budget=95)[-1][0] == 0
 
 
 @pytest.mark.parametrize(

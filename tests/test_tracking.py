@@ -476,3 +476,17 @@ def test_the_disk_space_of_a_run_is_not_that_of_all_others(tmp_path):
     assert dry_run._num_bytes(tmp_path / "mine", path) == before + 1
     (path / "wandb_id").write_text("a1b2c3d4")
     assert dry_run._num_bytes(tmp_path / "mine", path) == before + 1008
+
+
+def test_without_its_packages_the_dashboard_says_which_to_install(tmp_path):
+    (tmp_path / "wandb_workspaces.py").write_text("raise ImportError('there is none')\n")
+    finished = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "wandb_dashboard.py"), "--help"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 1
+    assert "Traceback" not in finished.stderr
+    assert "pip install 'al-bench[dashboard]'" in finished.stderr
