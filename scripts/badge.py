@@ -97,7 +97,8 @@ def write(found: Everything, incomplete: Sequence[str], batches: pd.DataFrame | 
     if not found.comparison.distributions:
         raise ResultsError("no setting of the archive has a number of labels at which strategies are compared")
     for name in ("curves", "areas", "seconds"):
-        replace_text(out / f"{name}.csv", found.tables()[name].to_csv(index=False))
+        table = found.tables()[name].drop(columns="is_partial")  # all are whole
+        replace_text(out / f"{name}.csv", table.to_csv(index=False))
     replace_text(out / "cost.csv", cost_of_runs(found.rounds, found.runs, found.folder).to_csv(index=False))
     for penalty in shown_matrices(found.comparison):
         replace_text(out / f"{penalty.file_name}.csv", penalty.as_table().to_csv(index=False))

@@ -90,7 +90,7 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
     settings = [curves.setting for curves in setting_curves(compared)]
     all_gains = gains(rounds, [(JOINT, than) for than in BASELINES] + ablation_pairs(rounds))
     matrices = shown_matrices(compared)
-    replace_text(out / "curves.csv", learning_curves(rounds).to_csv(index=False))
+    replace_text(out / "curves.csv", learning_curves(rounds).drop(columns="is_partial").to_csv(index=False))
     replace_text(out / "gains.csv", all_gains.to_csv(index=False))
     for penalty in matrices:
         replace_text(out / f"{penalty.file_name}.csv", penalty.as_table().to_csv(index=False))

@@ -53,7 +53,7 @@ def main() -> None:
             print(f"penalty_matrix: left out: {line}", file=sys.stderr)
         with output_folder(arguments.folder, arguments.out) as out:
             for penalty in matrices:
-                replace_text(out / f"{penalty.file_name}.csv", penalty.as_table().to_csv(index=False))
+                replace_text(out / f"{penalty.file_name}.csv", penalty.as_marked_table().to_csv(index=False))
             drawn([partial(draw_penalty_matrix, penalty, out / penalty.file_name) for penalty in matrices])
     except (UserError, OSError) as error:
         sys.exit(f"penalty_matrix: {error}")

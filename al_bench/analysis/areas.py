@@ -7,7 +7,7 @@ from al_bench.analysis.intervals import bca_interval
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import BASELINE, Curves, Floats, setting_curves
 
-AREA_COLUMNS = [*SETTING, "strategy", "seed", "from_labels", "to_labels", "area"]
+AREA_COLUMNS = [*SETTING, "strategy", "seed", "from_labels", "to_labels", "area", "is_partial"]
 MEAN_COLUMNS = [
     *SETTING,
     "strategy",
@@ -15,21 +15,34 @@ MEAN_COLUMNS = [
     "area",
     "area_low",
     "area_high",
+    "is_partial",
     "num_paired",
     "gain",
     "gain_low",
     "gain_high",
+    "is_gain_partial",
 ]
 
 
 def common_range(curves: Curves) -> tuple[int, int]:
     """The numbers of labels that some seed of every strategy spans, but for strategies with a single round."""
+    spanning = _spans(curves).values()
+    return int(max(first for first, _ in spanning)), int(min(last for _, last in spanning))
+
+
+def is_range_partial(curves: Curves) -> bool:
+    """Whether the common range may change, as no run of a strategy that bounds it is finished."""
+    finished = {strategy for strategy, seed, _, _ in curves.runs() if (strategy, seed) not in curves.unfinished}
+    _, last = common_range(curves)
+    return any(end == last and strategy not in finished for strategy, (_, end) in _spans(curves).items())
+
+
+def _spans(curves: Curves) -> dict[str, tuple[float, float]]:
     spans: dict[str, tuple[float, float]] = {}
     for strategy, _, labels_L, _ in curves.runs():
         first, last = spans.get(strategy, (np.inf, -np.inf))
         spans[strategy] = min(first, labels_L[0]), max(last, labels_L[-1])
-    spanning = [span for span in spans.values() if span[0] < span[1]] or list(spans.values())
-    return int(max(first for first, _ in spanning)), int(min(last for _, last in spanning))
+    return {strategy: span for strategy, span in spans.items() if span[0] < span[1]} or spans
 
 
 def areas(rounds: pd.DataFrame) -> pd.DataFrame:
@@ -37,15 +50,17 @@ def areas(rounds: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The columns of a setting, strategy, seed, from_labels, to_labels, area (0 .. 1; NaN for a run that does not
-        span the common range).
+        span the common range), is_partial (whether the area may change when all runs are finished).
     """
     rows = []
     for curves in setting_curves(rounds):
         first, last = common_range(curves)
+        is_open = is_range_partial(curves)
         for strategy, seed, labels_L, accuracy_L in curves.runs():
             is_spanning = labels_L[0] <= first < last <= labels_L[-1]
             area = _mean_between(first, last, labels_L, accuracy_L) if is_spanning else np.nan
-            rows.append([*curves.setting.values(), strategy, seed, first, last, area])
+            is_partial = is_open or (np.isnan(area) and (strategy, seed) in curves.unfinished)
+            rows.append([*curves.setting.values(), strategy, seed, first, last, area, is_partial])
     return pd.DataFrame(rows, columns=AREA_COLUMNS)
 
 
@@ -56,16 +71,21 @@ def mean_areas(areas: pd.DataFrame) -> pd.DataFrame:
         areas: as `areas` gives them.
 
     Returns:
-        The columns of a setting, strategy, num_seeds, area, area_low, area_high, num_paired (seeds that Random has
-        too), gain (mean difference from Random), gain_low, gain_high; NaN where there are too few seeds.
+        The columns of a setting, strategy, num_seeds, area, area_low, area_high, is_partial (whether it lacks a seed
+        that the setting has, or may change when all runs are finished), num_paired (seeds that Random has too), gain
+        (mean difference from Random), gain_low, gain_high, is_gain_partial; NaN where there are too few seeds.
     """
     rows = []
     for setting, of_setting in areas.groupby(SETTING, sort=True):
         by_seed = of_setting.pivot(index="seed", columns="strategy", values="area")
+        is_open = of_setting.groupby("strategy")["is_partial"].any()
         for strategy in by_seed.columns:
             area_S = by_seed[strategy].dropna().to_numpy()
             gain_S = (by_seed[strategy] - by_seed[BASELINE]).dropna().to_numpy() if BASELINE in by_seed else area_S[:0]
-            rows.append([*setting, strategy, len(area_S), *_mean(area_S), len(gain_S), *_mean(gain_S)])
+            is_partial = bool(is_open[strategy]) or len(area_S) < len(by_seed)
+            is_gain_partial = is_partial or len(gain_S) < len(by_seed)
+            area, gain = (len(area_S), *_mean(area_S), is_partial), (len(gain_S), *_mean(gain_S), is_gain_partial)
+            rows.append([*setting, strategy, *area, *gain])
     return pd.DataFrame(rows, columns=MEAN_COLUMNS)
 
 

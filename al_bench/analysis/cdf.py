@@ -7,7 +7,7 @@ from al_bench.analysis.budgets import Definition, compared_settings
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import BASELINE, grouped, ordered
 
-COLUMNS = [*SETTING, "num_labelled", "strategy", "num_seeds", "normalised_error", "weight"]
+COLUMNS = [*SETTING, "num_labelled", "strategy", "num_seeds", "normalised_error", "weight", "is_partial"]
 
 
 def normalised_errors(
@@ -17,7 +17,8 @@ def normalised_errors(
 
     Returns:
         The columns of a setting, num_labelled, strategy, num_seeds (those that Random has too), normalised_error (1 if
-        both make no error), and weight, 1 / (compared numbers of labels in the setting): each setting weighs the same.
+        both make no error), weight, 1 / (compared numbers of labels in the setting): each setting weighs the same, and
+        is_partial (whether runs of the setting are missing or too short).
 
     Raises:
         ResultsError: as `al_bench.analysis.penalty.penalty_matrices`.
@@ -33,7 +34,8 @@ def normalised_errors(
                 if is_paired_S.any():
                     ratio = _ratio(error_S[is_paired_S].mean(), random_S[is_paired_S].mean())
                     weight = 1 / len(setting.budgets)
-                    rows.append([*curves.setting.values(), budget, strategy, int(is_paired_S.sum()), ratio, weight])
+                    row = [budget, strategy, int(is_paired_S.sum()), ratio, weight, bool(setting.missing)]
+                    rows.append([*curves.setting.values(), *row])
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

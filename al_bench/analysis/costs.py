@@ -1,12 +1,14 @@
 """What a strategy costs in seconds, and which classes it buys."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from al_bench.analysis.areas import common_range
+from al_bench.analysis.areas import common_range, is_range_partial
 from al_bench.analysis.results import SETTING
-from al_bench.analysis.settings import Floats, setting_curves
+from al_bench.analysis.settings import Curves, Floats, setting_curves
 
 GROUP = [*SETTING, "strategy"]
 SECONDS = ("to_labels", "fit_seconds", "query_seconds", "seconds_per_query")
@@ -17,10 +19,11 @@ def seconds(rounds: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The columns of a setting, strategy, num_runs, to_labels (the last counted), fit_seconds and query_seconds (of a
-        whole run up to there), seconds_per_query, and epoch_limit_share (of all rounds, those that it ended).
-        NaN for what no run says.
+        whole run up to there), seconds_per_query, epoch_limit_share (of all rounds, those that it ended), and
+        is_partial (whether any of it may change when all runs are finished). NaN for what no run says.
     """
-    last = {tuple(curves.setting.values()): common_range(curves)[1] for curves in setting_curves(rounds)}
+    settings = setting_curves(rounds)
+    last = {tuple(curves.setting.values()): common_range(curves)[1] for curves in settings}
     to_labels = pd.Series(pd.MultiIndex.from_frame(rounds[SETTING]).map(last), index=rounds.index)
     timed = rounds.assign(to_labels=to_labels, is_limit_hit=_column(rounds, "epoch_limit_hit") == "True")
     timed = timed.assign(**{name: _column(rounds, name, np.nan) for name in ("fit_seconds", "query_seconds")})
@@ -38,7 +41,15 @@ def seconds(rounds: pd.DataFrame) -> pd.DataFrame:
     table["num_runs"] = whole.size().reindex(table.index, fill_value=0)
     table[["fit_seconds", "query_seconds"]] = whole[["fit_seconds", "query_seconds"]].median().reindex(table.index)
     table["seconds_per_query"] = counted[is_query].groupby(GROUP)["query_seconds"].median().reindex(table.index)
-    return table.reset_index()[[*GROUP, "num_runs", *SECONDS, "epoch_limit_share"]]
+    is_open = {tuple(curves.setting.values()) for curves in settings if is_range_partial(curves)}
+    partial = _partial(settings)
+    table["is_partial"] = [key in partial or key[:-1] in is_open for key in table.index]
+    return table.reset_index()[[*GROUP, "num_runs", *SECONDS, "epoch_limit_share", "is_partial"]]
+
+
+def _partial(settings: Sequence[Curves]) -> set[tuple[object, ...]]:
+    """Setting and strategy where runs are missing or not finished."""
+    return {(*curves.setting.values(), strategy) for curves in settings for strategy in curves.partial}
 
 
 def class_balance(rounds: pd.DataFrame) -> pd.DataFrame:
@@ -49,7 +60,8 @@ def class_balance(rounds: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The columns of a setting, strategy, num_batches, balance (mean over batches and seeds), balance_low and
-        balance_high (5 % and 95 % of batches). Runs without class counts are left out.
+        balance_high (5 % and 95 % of batches), is_partial (whether runs are missing or not finished). Runs without
+        class counts are left out.
     """
     counts = _column(rounds, "class_counts")
     queried = rounds[(rounds["round"] > 0) & (counts != "")]
@@ -58,12 +70,14 @@ def class_balance(rounds: pd.DataFrame) -> pd.DataFrame:
         counts_NC = np.array(" ".join(texts).split(), dtype=float).reshape(len(texts), -1)
         balance[texts.index] = batch_balance(counts_NC)
     by_strategy = queried.assign(balance=balance).groupby(GROUP, sort=True)["balance"]
+    partial = _partial(setting_curves(rounds))
     return pd.DataFrame(
         {
             "num_batches": by_strategy.size(),
             "balance": by_strategy.mean(),
             "balance_low": by_strategy.quantile(0.05),
             "balance_high": by_strategy.quantile(0.95),
+            "is_partial": [key in partial for key in by_strategy.size().index],
         }
     ).reset_index()
 

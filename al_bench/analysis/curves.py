@@ -25,9 +25,9 @@ def learning_curves(
         interval: the mean plus and minus its standard error, or its 95 % BCa interval.
 
     Returns:
-        The columns of a setting, strategy, num_labelled, mean, low, high (NaN for a single seed), num_seeds, and
-        is_common: whether all seeds of the strategy have a value there. A mean over fewer is of other runs, so figures
-        leave it out.
+        The columns of a setting, strategy, num_labelled, mean, low, high (NaN for a single seed), num_seeds,
+        is_common (whether all seeds of the strategy have a value there: a mean over fewer is of other runs, so figures
+        leave it out), and is_partial (whether a seed that the setting has is not among them).
     """
     return pd.concat([_of_setting(curves, interval) for curves in setting_curves(rounds, value)], ignore_index=True)
 
@@ -45,8 +45,9 @@ def _of_setting(curves: Curves, interval: Interval) -> pd.DataFrame:
             for name, value_N in zip(("mean", "low", "high"), _means(values_NS, interval), strict=True):
                 frame.loc[rows, name] = value_N
         frame["is_common"] = num_L == value_LS.shape[1]
+        frame["is_partial"] = num_L < len(curves.seeds)
         frames.append(frame[num_L > 0])
-    columns = ["strategy", "num_labelled", "mean", "low", "high", "num_seeds", "is_common"]
+    columns = ["strategy", "num_labelled", "mean", "low", "high", "num_seeds", "is_common", "is_partial"]
     whole: pd.DataFrame = pd.concat(frames, ignore_index=True).assign(**curves.setting)
     return whole[[*curves.setting, *columns]]
 

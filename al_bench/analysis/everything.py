@@ -82,7 +82,7 @@ class Everything:
         if self.balanced_curves is not None:
             tables["balanced_curves"] = self.balanced_curves
         if isinstance(self.comparison, Comparison):
-            tables |= {penalty.file_name: penalty.as_table() for penalty in self.comparison.matrices}
+            tables |= {penalty.file_name: penalty.as_marked_table() for penalty in self.comparison.matrices}
             tables |= {"normalised_errors": self.comparison.errors, "differences": self.comparison.differences}
         if isinstance(self.ranks, Ranks):
             tables["mean_ranks"] = self.ranks.mean_ranks.rename("mean_rank").reset_index()

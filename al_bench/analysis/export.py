@@ -13,7 +13,7 @@ from al_bench.analysis.figures import draw_curves, draw_penalty_matrix
 from al_bench.analysis.names import encodable, file_name
 from al_bench.analysis.overviews import draw_by_setting, draw_distributions, draw_gains, draw_ranks
 from al_bench.analysis.ranks import Ranks
-from al_bench.analysis.settings import ordered, rows_of, setting_names
+from al_bench.analysis.settings import marked_names, not_whole, ordered, rows_of
 from al_bench.files import alone_in, replace_text
 
 
@@ -46,8 +46,9 @@ def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:
         (everything.seconds, "query_seconds", "seconds of querying, a run", True),
         (everything.balance, "balance", "class balance of the queried batches", False),
     ):
-        wide = table.assign(setting=setting_names(table)).pivot(index="setting", columns="strategy", values=column)
-        wide = wide.loc[list(dict.fromkeys(setting_names(table))), ordered(wide.columns.tolist())]
+        names = marked_names(table)
+        wide = table.assign(setting=names).pivot(index="setting", columns="strategy", values=column)
+        wide = wide.loc[list(dict.fromkeys(names)), ordered(wide.columns.tolist())]
         if wide.notna().any(axis=None):
             yield partial(draw_by_setting, wide, name, folder / column, looks, is_log=is_log)
 
@@ -60,6 +61,6 @@ def _curves(everything: Everything, folder: Path) -> Iterator[Drawing]:
             rows = rows_of(table, curves.setting) if table is not None else pd.DataFrame(columns=["is_common"])
             if rows["is_common"].any():
                 label = f"{value} ({everything.bands})"
-                yield partial(
-                    draw_curves, rows, compared_part(curves), folder / f"{start}{name}", label, everything.looks
-                )
+                path = folder / f"{start}{name}"
+                arguments = (rows, compared_part(curves), path, label, everything.looks, not_whole(curves))
+                yield partial(draw_curves, *arguments)

@@ -66,6 +66,7 @@ def draw_curves(
     path: Path,
     name: str = "test accuracy",
     looks_of: Mapping[str, Look] | None = None,
+    note: str = "",
 ) -> list[Path]:
     """The curves of one setting, whole and, beside, the part between two numbers of labels.
 
@@ -75,6 +76,7 @@ def draw_curves(
         path: without the endings .png and .pdf.
         name: of what is shown, with what the bands are.
         looks_of: by strategy; by default those of these strategies alone.
+        note: below the name of the setting.
     """
     curves = curves[curves["is_common"]]
     setting = setting_names(curves.iloc[:1])[0]
@@ -97,7 +99,7 @@ def draw_curves(
             axes.set_title(title, fontsize=10)
         figure.axes[0].set_ylabel(name)
         legend(figure.axes[-1], {strategy: looks_of[strategy] for strategy in strategies})
-        figure.suptitle(setting, fontsize=11)
+        figure.suptitle("\n".join(filter(None, [setting, note])), fontsize=11)
         return saved(figure, path)
 
 

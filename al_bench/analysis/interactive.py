@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from al_bench.analysis.cdf import corners
 from al_bench.analysis.names import for_plotly
-from al_bench.analysis.settings import BASELINE, ordered, setting_names
+from al_bench.analysis.settings import BASELINE, marked_names, ordered
 from al_bench.analysis.style import Look, looks
 
 AXIS = {"gridcolor": "#e6e6e6", "zerolinecolor": "#999", "linecolor": "#444", "ticks": "outside"}
@@ -101,12 +101,13 @@ def distributions_figure(distributions: pd.DataFrame, looks_of: Mapping[str, Loo
 def gains_figure(mean_areas: pd.DataFrame, looks_of: Mapping[str, Look] | None = None) -> go.Figure:
     """Gains over Random in the area under the budget curve, a row per setting, with 95 % BCa intervals."""
     strategies = [name for name in ordered(mean_areas["strategy"].unique().tolist()) if name != BASELINE]
-    settings = list(dict.fromkeys(setting_names(mean_areas)))
+    named = dict(zip(mean_areas.index, marked_names(mean_areas, "is_gain_partial"), strict=True))
+    settings = list(dict.fromkeys(named.values()))
     figure = go.Figure()
     for position, strategy in enumerate(strategies):
         look = (looks_of or looks(strategies))[strategy]
         rows = mean_areas[(mean_areas["strategy"] == strategy) & mean_areas["gain"].notna()]
-        names = setting_names(rows)
+        names = [named[row] for row in rows.index]
         figure.add_scatter(
             x=rows["gain"],
             y=[settings.index(name) + 0.8 * ((position + 0.5) / len(strategies) - 0.5) for name in names],

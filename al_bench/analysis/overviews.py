@@ -14,7 +14,7 @@ from al_bench.analysis.cdf import corners
 from al_bench.analysis.names import isolated
 from al_bench.analysis.paired import LEVEL
 from al_bench.analysis.ranks import Ranks
-from al_bench.analysis.settings import BASELINE, group_name, ordered, setting_names
+from al_bench.analysis.settings import BASELINE, group_name, marked_names, ordered
 from al_bench.analysis.style import Look, looks
 
 PLOT = 4.5  # inches between the names of settings and the legend
@@ -49,8 +49,8 @@ def draw_distributions(
 def draw_gains(mean_areas: pd.DataFrame, path: Path, looks_of: Mapping[str, Look] | None = None) -> list[Path]:
     """Gains over Random in the area under the budget curve, a row per setting, with 95 % BCa intervals."""
     strategies = [name for name in ordered(mean_areas["strategy"].unique().tolist()) if name != BASELINE]
-    names = setting_names(mean_areas)
-    settings = list(dict.fromkeys(names))
+    named = dict(zip(mean_areas.index, marked_names(mean_areas, "is_gain_partial"), strict=True))
+    settings = list(dict.fromkeys(named.values()))
     looks_of = looks_of or looks(strategies)
     with mpl.rc_context(STYLE):
         height = 1.5 + 0.16 * len(settings) * (len(strategies) + 1)
@@ -59,7 +59,7 @@ def draw_gains(mean_areas: pd.DataFrame, path: Path, looks_of: Mapping[str, Look
         axes.axvline(0, color="0.4", linewidth=1)
         for position, strategy in enumerate(strategies):
             rows = mean_areas[mean_areas["strategy"] == strategy]
-            places = [settings.index(name) for name in setting_names(rows)]
+            places = [settings.index(named[row]) for row in rows.index]
             y = np.array(places) + 0.8 * ((position + 0.5) / len(strategies) - 0.5)
             spread = np.stack([rows["gain"] - rows["gain_low"], rows["gain_high"] - rows["gain"]])
             look = looks_of[strategy]

@@ -25,6 +25,7 @@ PAIRWISE_COLUMNS = (
     "smallest_significant",
     "p",
     "p_holm",
+    "is_partial",
 )
 
 
@@ -93,7 +94,8 @@ def pairwise_differences(
     Returns:
         The columns of a setting, num_labelled, first, second, num_seeds, difference (mean accuracy of `first` minus
         that of `second`), smallest_significant (a difference that so many seeds could have shown, and half the width of
-        the 95 % interval), p, and p_holm, adjusted for all pairs there.
+        the 95 % interval), p, p_holm, adjusted for all pairs there, and is_partial (whether runs of the setting are
+        missing or too short).
 
     Raises:
         ResultsError: as `al_bench.analysis.penalty.penalty_matrices`.
@@ -116,6 +118,7 @@ def pairwise_differences(
                         "smallest_significant": tests.smallest_KK[first, second],
                         "p": tests.p_KK[first, second],
                         "p_holm": tests.holm_KK[first, second],
+                        "is_partial": bool(setting.missing),
                     }
                 )
             )

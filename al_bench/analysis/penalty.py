@@ -54,6 +54,13 @@ class PenaltyMatrix:
         table.insert(0, "strategy", names, allow_duplicates=True)
         return table.reset_index(drop=True)
 
+    def as_marked_table(self) -> pd.DataFrame:
+        """The table, with a last column `is_partial` if runs are missing."""
+        table = self.as_table()
+        if self.missing:
+            table.insert(len(table.columns), "is_partial", True, allow_duplicates=True)
+        return table
+
 
 @dataclass(frozen=True)
 class SettingWins:

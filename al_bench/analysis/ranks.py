@@ -22,7 +22,8 @@ class Ranks:
     Attributes:
         mean_ranks: by strategy, the best first.
         settings: those ranked.
-        left_out: settings in which a strategy has no area, or one over fewer seeds than the others.
+        left_out: settings in which a strategy has no area, or one over fewer seeds than the others, or areas may change
+            as runs are not finished.
         statistic: Friedman's; large if ranks are not the same for all. NaN if no setting tells any two apart.
         p_value: of that statistic, by chi-squared.
         p_values: of pairs (K, K), by Nemenyi's test.
@@ -53,13 +54,16 @@ def ranked(mean_areas: pd.DataFrame) -> Ranks:
     num_seeds = mean_areas.pivot_table(index=SETTING, columns="strategy", values="num_seeds").loc[table.index]
     names = [setting_name(dict(zip(SETTING, values, strict=True))) for values in table.index]
     is_whole = table.notna().all(axis=1) & num_seeds.eq(num_seeds.max(axis=1), axis=0).all(axis=1)
+    if "is_partial" in mean_areas:
+        is_whole &= ~mean_areas.groupby(SETTING)["is_partial"].any().loc[table.index]
     whole = table[is_whole]
     left_out = tuple(name for name, is_in in zip(names, is_whole, strict=True) if not is_in)
     num_settings, num_strategies = whole.shape
     if num_strategies < 3 or num_settings < 2:
         raise ResultsError(
-            "ranks need three strategies or more, and two settings or more that have all of them with the same number "
-            f"of seeds; here are {num_strategies} strategies and {num_settings} such settings{listed(left_out)}"
+            "ranks need three strategies or more, and two settings or more that have all of them, finished, with the "
+            f"same number of seeds; here are {num_strategies} strategies and {num_settings} such settings"
+            f"{listed(left_out)}"
         )
     statistic, p_value = stats.friedmanchisquare(*whole.to_numpy().T)
     quantile = stats.studentized_range.ppf(1 - LEVEL, num_strategies, math.inf) / math.sqrt(2)

@@ -20,7 +20,7 @@ from al_bench.analysis.interactive import curves_figure, distributions_figure, g
 from al_bench.analysis.names import encodable
 from al_bench.analysis.overviews import draw_ranks
 from al_bench.analysis.penalty import PenaltyMatrix
-from al_bench.analysis.settings import group_name, rows_of, with_seeds
+from al_bench.analysis.settings import group_name, not_whole, rows_of, with_seeds
 
 
 def report(everything: Everything, command: Sequence[str]) -> str:
@@ -114,6 +114,7 @@ def _curves(everything: Everything, plots: Plots) -> list[dict[str, object]]:
             {
                 "id": f"setting-{number}",
                 "name": curves.name,
+                "not_whole": not_whole(curves),
                 "accuracy": plots.add(curves_figure(of_setting, part, "test accuracy", everything.looks)),
                 "balanced": None
                 if balanced_of_setting is None

@@ -8,7 +8,7 @@ import pandas as pd
 from al_bench.analysis.curves import compared_part
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.paired import LEVEL
-from al_bench.analysis.settings import BASELINE, Curves, ordered, rows_of, setting_names
+from al_bench.analysis.settings import BASELINE, PARTIAL, Curves, ordered, rows_of, setting_names
 
 POINTS = 100  # percentage points
 
@@ -81,6 +81,9 @@ def area_tables(everything: Everything) -> Iterator[dict[str, object]]:
         ends = {curves.name: compared_part(curves)[1] for curves in everything.settings}
         is_end = balanced["num_labelled"] == [ends[name] for name in setting_names(balanced)]
         at_end = balanced[is_end & balanced["is_common"]]
+        open_ends = {curves.name for curves in everything.settings if curves.is_baseline_partial}
+        is_open = np.array([name in open_ends for name in setting_names(at_end)], dtype=bool)
+        at_end = at_end.assign(is_partial=at_end["is_partial"] | is_open)
         yield _by_setting(
             "Balanced accuracy",
             "mean recall of the classes where Random first has 99 % of its final accuracy (without Random: with the "
@@ -116,23 +119,26 @@ def _by_setting(
 ) -> dict[str, object]:
     """Cells are (text, whether it is the best of its row); where there is no value, there is no text.
 
-    Means over fewer seeds than another of the row has say so, and are not called the best.
+    What may change when all runs are finished says so, and is not called the best; nor are means over fewer seeds than
+    another of the row has.
     """
     strategies = ordered(table["strategy"].unique().tolist())
     num_seeds = table["num_seeds"] if "num_seeds" in table else pd.Series(0, table.index)
-    rows: dict[str, dict[str, tuple[str, float, int]]] = {}
-    columns = (setting_names(table), table["strategy"], texts, merits, num_seeds)
-    for name, strategy, text, merit, num in zip(*columns, strict=True):
-        rows.setdefault(name, {})[strategy] = "" if np.isnan(merit) else text, merit, num
+    rows: dict[str, dict[str, tuple[str, float, int, bool]]] = {}
+    columns = (setting_names(table), table["strategy"], texts, merits, num_seeds, table["is_partial"])
+    for name, strategy, text, merit, num, is_partial in zip(*columns, strict=True):
+        rows.setdefault(name, {})[strategy] = "" if np.isnan(merit) else text, merit, num, is_partial
     shown = []
     for name, known in rows.items():
-        most = max(num for _, _, num in known.values())
-        best = max((merit for _, merit, num in known.values() if num == most and not np.isnan(merit)), default=np.nan)
+        most = max(num for _, _, num, _ in known.values())
+        whole = [merit for _, merit, num, is_partial in known.values() if num == most and not is_partial]
+        best = max((merit for merit in whole if not np.isnan(merit)), default=np.nan)
         cells = []
         for strategy in strategies:
-            text, merit, num = known.get(strategy, ("", np.nan, most))
-            few = f"\n{num} of {most} seeds" if text and num < most else ""
-            cells.append((text + few, merit == best and num == most and len(known) > 1))
+            text, merit, num, is_partial = known.get(strategy, ("", np.nan, most, False))
+            mark = f"\n{num} of {most} seeds" if num < most else f"\n{PARTIAL}" if is_partial else ""
+            is_best = merit == best and num == most and not is_partial and len(known) > 1
+            cells.append((text + mark if text else "", is_best))
         shown.append((name, cells))
     return {"title": title, "caption": caption, "names": strategies, "rows": shown}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from al_bench.analysis.areas import common_range
+from al_bench.analysis.areas import common_range, is_range_partial
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.names import isolated
 from al_bench.analysis.paired import LEVEL
@@ -40,7 +40,8 @@ def in_short(everything: Everything) -> Iterator[str]:
     if isinstance(comparison, Comparison) and comparison.matrices[0].settings:
         penalties = comparison.matrices[0].penalties.dropna().sort_values(kind="stable")
         listed = ", ".join(f"{isolated(str(name))} {value:.2f}" for name, value in penalties.items())
-        yield f"Mean penalties, the lowest and best first: {listed}."
+        partial = " (partial: runs are missing or too short)" if comparison.matrices[0].missing else ""
+        yield f"Mean penalties{partial}, the lowest and best first: {listed}."
     if isinstance(comparison, str):
         yield "Penalties and errors relative to Random are not compared: see what is missing below."
     if isinstance(ranks, Ranks):
@@ -95,16 +96,19 @@ def warnings(everything: Everything) -> Iterator[str]:
 def _short_strategies(everything: Everything) -> Iterator[str]:
     """Those that end before others do, so that areas and seconds of all are of fewer labels."""
     for curves in everything.settings:
+        last = common_range(curves)[1]
+        if is_range_partial(curves):
+            yield f"{curves.name}: areas, steps and seconds are of {last:,} labels, where runs have come to so far"
+            continue
         ends: dict[str, int] = {}
         for strategy, _, labels_L, _ in curves.runs():
             ends[strategy] = max(ends.get(strategy, 0), int(labels_L[-1]))
         ends.pop(BASELINE, None)  # goes on to the end of the pool
         short = [name for name, end in ends.items() if end == min(ends.values())]
         if ends and min(ends.values()) < max(ends.values()):
-            last = common_range(curves)[1]
             yield (
                 f"{curves.name}: {', '.join(map(isolated, short))} ends at {min(ends.values()):,} labels, others go on "
-                f"to {max(ends.values()):,}; areas and seconds are of {last:,} labels"
+                f"to {max(ends.values()):,}; areas, steps and seconds are of {last:,} labels"
             )
 
 

@@ -18,6 +18,7 @@ COLUMNS = [
     "to_labels",
     "saved",
     "saved_share",
+    "is_partial",
 ]
 
 
@@ -30,7 +31,8 @@ def labels_saved(rounds: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The columns of a setting, target (`budget`, or `99 %`), random_labels and accuracy (Random's), strategy,
         num_seeds, labels (the fewest with which it is as accurate; NaN if it is not with any up to to_labels), saved
-        (random_labels - labels), saved_share (of random_labels).
+        (random_labels - labels), saved_share (of random_labels), is_partial (whether it may change, as runs of Random,
+        which sets the target, or of the strategy are missing or not finished).
     """
     rows: list[list[object]] = []
     for curves in setting_curves(rounds):
@@ -48,7 +50,8 @@ def labels_saved(rounds: pd.DataFrame) -> pd.DataFrame:
                 labels = labels_needed(curve, accuracy)
                 saved, num_seeds = random_labels - labels, int((~np.isnan(error_SL).all(axis=1)).sum())
                 row = [target, random_labels, accuracy, strategy, num_seeds, labels, int(curve.index[-1])]
-                rows.append([*curves.setting.values(), *row, saved, saved / random_labels])
+                is_partial = curves.is_baseline_partial or strategy in curves.partial
+                rows.append([*curves.setting.values(), *row, saved, saved / random_labels, is_partial])
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

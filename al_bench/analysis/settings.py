@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from al_bench.analysis.names import isolated
 from al_bench.analysis.results import SETTING
 
 Floats = NDArray[np.float64]
 BASELINE = "random"
+PARTIAL = "not finished"  # beside a number that may change when all runs are
 GROUPINGS: tuple[tuple[str, ...], ...] = (
     (),
     ("batch_size",),
@@ -38,6 +40,23 @@ class Curves:
     def name(self) -> str:
         """For people: `mnist · mlp · b100`."""
         return setting_name(self.setting)
+
+    @property
+    def partial(self) -> frozenset[str]:
+        """The strategies whose numbers may change: a seed of the setting is lacking, or a run not finished."""
+        lacking = {name for name in self.strategies if 0 < self.num_seeds(name) < len(self.seeds)}
+        return frozenset(lacking | {strategy for strategy, _ in self.unfinished})
+
+    @property
+    def is_baseline_partial(self) -> bool:
+        """Whether Random's final accuracy may change: a run of it is missing, not finished, or ends before others."""
+        ends = {(strategy, seed): labels_L[-1] for strategy, seed, labels_L, _ in self.runs()}
+        is_short = any(end < max(ends.values()) for (strategy, _), end in ends.items() if strategy == BASELINE)
+        return BASELINE in self.partial or is_short
+
+    def num_seeds(self, strategy: str) -> int:
+        """Those that the strategy has."""
+        return int(np.isfinite(self.error_KSL[self.strategies.index(strategy)]).any(axis=1).sum())
 
     def at(self, num_labelled: int) -> Floats:
         """Errors (K, S) at this number of labels; NaN where there is none."""
@@ -111,6 +130,25 @@ def setting_name(setting: Mapping[str, object]) -> str:
 def setting_names(table: pd.DataFrame) -> list[str]:
     """`setting_name` of each row."""
     return [setting_name(dict(zip(SETTING, values, strict=True))) for values in table[SETTING].itertuples(index=False)]
+
+
+def marked_names(table: pd.DataFrame, column: str = "is_partial") -> list[str]:
+    """`setting_names`; those of which a number may change when all runs are finished, by a column, say so."""
+    names = setting_names(table)
+    partial = {name for name, is_partial in zip(names, table[column], strict=True) if is_partial}
+    return [f"{name} ({PARTIAL})" if name in partial else name for name in names]
+
+
+def not_whole(curves: Curves) -> str:
+    """Which strategies of a setting are not finished, or have fewer seeds than it; empty if there are none."""
+    parts = []
+    names = ordered(list({strategy for strategy, _ in curves.unfinished}))
+    if names:
+        parts.append(f"not finished: {', '.join(map(isolated, names))}")
+    if few := ordered([name for name in curves.partial if curves.num_seeds(name) < len(curves.seeds)]):
+        told = (f"{isolated(name)} {curves.num_seeds(name)} of {len(curves.seeds)}" for name in few)
+        parts.append(f"fewer seeds: {', '.join(told)}")
+    return "; ".join(parts)
 
 
 def rows_of(table: pd.DataFrame, setting: Mapping[str, object]) -> pd.DataFrame:
