@@ -96,9 +96,8 @@ def _check_files(name: str, data_dir: Path, files: Iterable[str]) -> None:
     """DataError for a fifo, a socket, a device or a folder where a file of the data belongs."""
     for file in files:
         try:
-            os.close(open_regular(data_dir / file, os.O_RDONLY))
-        except FileNotFoundError:
-            continue
+            if (data_dir / file).exists():
+                os.close(open_regular(data_dir / file, os.O_RDONLY))
         except OSError as error:
             raise DataError(f"{name}: {(data_dir / file).absolute()} cannot be read: {error.strerror}") from error
 
