@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from al_bench.errors import ConfigError, nearest
 from al_bench.identity import GROUPS, Identity, canonical, flattened, identity_of
-from al_bench.parts import checked_value
+from al_bench.parts import checked_value, is_plain
 from al_bench.ranges import NonNegativeInt, NumThreads, PositiveFloat, PositiveInt, Seed, check_budget
 
 CONF = next(
@@ -153,7 +153,7 @@ def _check_keys(prefix: str, schema: type, values: Any) -> None:
         if key not in hints:
             leaf, leaf_value = next(flattened(value, f"{prefix}{key}"))
             raise ConfigError(f"{leaf}={canonical(leaf_value)}: there is no such key; {nearest(key, hints)}")
-        if not isinstance(value, dict):  # the groups are checked by themselves
+        if not isinstance(value, dict) or is_plain(hints[key]):  # the groups are checked by themselves
             checked_value(f"{prefix}{key}", hints[key], value)
 
 

@@ -7,9 +7,14 @@ A part's arguments come from its node, except for the facts that al_bench passes
 import collections.abc
 import inspect
 import json
-from collections.abc import Callable, Mapping, Set
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from enum import Enum
 from functools import partial
-from typing import Any, get_args, get_origin, get_type_hints
+from numbers import Complex, Integral, Number, Rational, Real
+from pathlib import Path, PurePath
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hydra.utils import instantiate
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
@@ -18,6 +23,11 @@ from al_bench.errors import ConfigError, nearest
 from al_bench.identity import canonical
 
 STRICT = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
+PLAIN: tuple[Any, ...] = (
+    *(None, NoneType, bool, int, float, complex, Number, Complex, Real, Rational, Integral),
+    *(str, bytes, Path, PurePath, os.PathLike),
+)
+COLLECTIONS = (list, tuple, set, frozenset, dict, Sequence, Collection, Iterable, Mapping, Set)
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -71,7 +81,7 @@ def checked_arguments(
 
 def checked_value(path: str, hint: Any, value: Any) -> Any:
     """The value as its type hint wants it: a nested part is built, an int for a float converted; or ConfigError."""
-    if isinstance(value, dict) and "_target_" in value:
+    if isinstance(value, dict) and "_target_" in value and not is_plain(hint):
         is_partial = bool(value.get("_partial_"))
         if not is_partial and _is_callable(hint):
             raise ConfigError(f"{path}: it is called later, with more arguments; add _partial_: true")
@@ -124,6 +134,21 @@ def located(path: str, node: Any) -> Callable[..., Any]:
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{path}._target_={node['_target_']}: {error}; its arguments cannot be checked") from error
     return target
+
+
+def is_plain(hint: Any) -> bool:
+    """Whether a type hint is of plain values alone (numbers, texts, paths, collections of them), so of no part."""
+    hint = getattr(hint, "__supertype__", hint)  # of a NewType
+    hint = getattr(hint, "__value__", hint)  # of a `type` statement
+    origin, arguments = get_origin(hint), [each for each in get_args(hint) if each is not ...]
+    if origin is Literal:
+        return True
+    if origin is Annotated:
+        return is_plain(arguments[0])
+    if origin is not None:
+        is_known = origin in (Union, UnionType, *PLAIN, *COLLECTIONS)
+        return is_known and bool(arguments) and all(is_plain(each) for each in arguments)
+    return hint in PLAIN or (isinstance(hint, type) and issubclass(hint, Enum))
 
 
 def _is_callable(hint: Any) -> bool:

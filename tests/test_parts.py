@@ -1,14 +1,22 @@
 """Nodes against the signatures of what they name."""
 
+import inspect
+import os
+from collections.abc import Callable
+from enum import Enum
 from functools import partial
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, NewType, Optional, TypeVar, Union
 
 import pytest
 import torch
 from annotated_types import Gt
 
 from al_bench.errors import ConfigError
-from al_bench.parts import called, checked_arguments, checked_part
+from al_bench.interfaces import Strategy
+from al_bench.parts import called, checked_arguments, checked_part, checked_value
+from al_bench.ranges import Fraction, NonNegativeInt, PositiveFloat, PositiveInt
+from al_bench.strategies.random import Random
 
 
 class Part:
@@ -86,3 +94,103 @@ def test_two_constructors_of_one_node_must_not_share_a_name():
 
     with pytest.raises(ConfigError, match=r"model.size: two constructors have this argument"):
         checked_arguments("model", [network, Part], {})
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Size(int):
+    """A user's own class, which is a part."""
+
+
+CALLED: list[str] = []
+
+
+def called_by_mistake() -> str:
+    CALLED.append("called")
+    return "a"
+
+
+@pytest.mark.parametrize("is_partial", [False, True])
+@pytest.mark.parametrize(
+    "hint",
+    [
+        *(int, float, bool, str, Path, os.PathLike[str], bytes, complex, None, Colour),
+        *(PositiveInt, PositiveFloat, NonNegativeInt, Fraction, Literal["a", "b"], Annotated[Literal[1], "x"]),
+        *(int | None, str | Path, Optional[float], Union[int, str], PositiveInt | Literal["auto"] | None),  # noqa: UP007, UP045
+        *(NewType("Rows", int), list[str], tuple[float, float], tuple[int, ...], dict[str, int], list[int] | None),
+    ],
+    ids=str,
+)
+def test_no_part_stands_where_a_plain_value_belongs(hint, is_partial):
+    CALLED.clear()
+    node = {"_target_": f"{__name__}.called_by_mistake"} | ({"_partial_": True} if is_partial else {})
+    with pytest.raises(ConfigError, match=r"^model.size.*="):
+        checked_value("model.size", hint, node)
+    assert CALLED == []
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        *(
+            Any,
+            object,
+            inspect.Parameter.empty,
+            Size,
+            Strategy,
+            torch.Tensor,
+            float | torch.Tensor,
+            dict,
+            list,
+            list[Any],
+        ),
+        *(
+            Callable[..., str],
+            Callable[[int], float] | None,
+            "str",
+            str | Strategy,
+            dict[str, Any],
+            type[int],
+            TypeVar("T"),
+        ),
+    ],
+    ids=str,
+)
+def test_a_part_stands_where_anything_else_may(hint):
+    node = {"_target_": "al_bench.strategies.random.Random", "_partial_": True}
+    assert checked_value("model.size", hint, node).func is Random
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(
+            "dataset.scale",
+            "dataset.test_fraction",
+            "dataset.md5",
+            "model.precision",
+            "model.minibatch_size",
+            "model.width",
+        ),
+        *(
+            "tracker.mode",
+            "tracker.project",
+            "strategy.size",
+            "dataset.hyperparameters.lr",
+            "seed",
+            "name",
+            "num_threads",
+        ),
+    ],
+)
+def test_from_the_command_line_nothing_is_called(cli, tmp_path, key):
+    """In a folder where `made` is what a call would leave."""
+    part = f"{{_target_: os.mkdir, path: {tmp_path / 'made'}, mode: 511, dir_fd: null}}"
+    options = ("dataset=openml", "dataset.id=6", "strategy=badge", "tracker=wandb")
+    result = cli(*options, f"++{key}={part}", "name=x" if key != "name" else "seed=1")
+    assert result.code == 1
+    assert key in result.err
+    assert "Traceback" not in result.err
+    assert not (tmp_path / "made").exists()
