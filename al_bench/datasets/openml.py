@@ -11,14 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from al_bench.datasets.arff import read_arff
-from al_bench.datasets.fetching import FAILURES, exclusive
+from al_bench.datasets.arff_header import NUMBER
+from al_bench.datasets.fetching import exclusive
 from al_bench.datasets.files import UNREADABLE, md5_of, read_npz, remove_partial, write_npz
 from al_bench.datasets.split import drawn_dataset
-from al_bench.errors import DataError, nearest
+from al_bench.errors import DataError, message_of, nearest
 from al_bench.interfaces import Dataset
 from al_bench.ranges import Fraction, PositiveInt
 
-FORMAT = 1  # of the kept tables
+FORMAT = 2  # of the kept tables: those of format 1 may lack classes that pandas 3.1 took for one
 
 Table = dict[str, NDArray[Any]]
 """`values` (N, K) float64, the names of the `columns` (K,), that of the `target`, and which file it was read from."""
@@ -79,6 +80,10 @@ def classes_and_inputs(
     """
     name = target or str(table["target"])
     columns = [str(column) for column in table["columns"]]
+    if not name:
+        raise DataError(
+            f"dataset.id={id}: OpenML names no column to predict; say dataset.target=... ({nearest('', columns)})"
+        )
     if name not in columns:
         raise DataError(f"dataset.target={name}: OpenML {id} has no such column; {nearest(name, columns)}")
     is_target = np.array([column == name for column in columns])
@@ -87,7 +92,7 @@ def classes_and_inputs(
     if not (np.isfinite(labels).all() and (labels == labels.round()).all()):
         raise DataError(
             f"dataset.target={name}: column {name!r} of OpenML {id} holds missing or fractional values, not classes in "
-            f"every row; mend the table, or choose another of {', '.join(columns)}"
+            f"every row; mend the table, or choose another ({nearest('', columns)})"
         )
     return np.unique(labels, return_inverse=True)[1].astype(np.int64), values_NK[:, ~is_target]
 
@@ -143,22 +148,38 @@ def _kept_table(path: Path, digest: str | None, md5: str | None) -> Table | None
 
 
 def _fetch(id: int, folder: Path) -> tuple[pd.DataFrame, str]:
+    """The table and the name of its target, which is empty if OpenML names none, or more than one."""
     from sklearn.datasets import fetch_openml
 
     log.warning("OpenML %d: downloading, as there is no %s", id, folder.absolute() / f"{id}.arff")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # inactive versions, repeated tries: the error says what came of them
-            bunch = fetch_openml(data_id=id, as_frame=True, parser="auto", cache=False)
-    except FAILURES as error:
+            # not by pandas, which takes different texts for one category
+            bunch = fetch_openml(data_id=id, as_frame=True, parser="liac-arff", cache=False)
+        names = bunch.target_names
+        return bunch.frame, names[0] if len(names) == 1 else ""
+    except Exception as error:  # of the network, of scikit-learn, of pandas: whatever it is
         raise DataError(
             f"dataset.id={id}: there is no {folder.absolute() / f'{id}.arff'} and it could not be fetched from OpenML "
-            f"({' '.join(str(error).split()) or type(error).__name__}); "
+            f"({' '.join(message_of(error).split()) or type(error).__name__}); {_older(id, folder)}"
             "put the ARFF file there, or name its place with data_dir=... or the environment variable AL_BENCH_DATA"
         ) from error
-    if len(bunch.target_names) != 1:
-        raise DataError(f"dataset.id={id}: OpenML names the targets {bunch.target_names}; say dataset.target=...")
-    return bunch.frame, bunch.target_names[0]
+
+
+def _older(id: int, folder: Path) -> str:
+    """Why a kept table that is there is not enough."""
+    kept = folder / f"{id}.npz"
+    try:
+        made_as = read_npz(kept, ["format"]).get("format")
+    except UNREADABLE:
+        return ""
+    if made_as == FORMAT:
+        return ""
+    return (
+        f"{kept.absolute()} was kept by another version of al_bench, which may have read two values as one, and has to "
+        "be made again from the file; "
+    )
 
 
 def _encoded(id: int, frame: pd.DataFrame, target: str) -> Table:
@@ -183,13 +204,12 @@ def _encoded(id: int, frame: pd.DataFrame, target: str) -> Table:
 
 
 def _codes(column: "pd.Series[Any]") -> NDArray[np.float64]:
-    """The rank of each value among the values that occur, without their quotation marks; NaN where one is missing."""
+    """The rank of each text among those that occur; NaN where one is missing."""
     codes_N = column.cat.codes.to_numpy()
-    occurring = np.unique(codes_N[codes_N >= 0])
-    values = [str(value).strip(" '\"") for value in column.cat.categories]
-    distinct = pd.Index({values[code] for code in occurring}).sort_values()
-    numbers = pd.to_numeric(distinct, errors="coerce")
-    if not numbers.hasnans:
-        distinct = distinct[numbers.argsort()]
-    ranks = np.append(distinct.get_indexer(values).astype(np.float64), np.nan)
+    texts = [str(category) for category in column.cat.categories]
+    ordered = sorted(texts[code] for code in np.unique(codes_N[codes_N >= 0]))
+    if all(map(NUMBER.fullmatch, ordered)):
+        ordered.sort(key=float)  # equal numbers, as 1 and 1.0, stay in the order of their texts
+    rank_of = {text: float(rank) for rank, text in enumerate(ordered)}
+    ranks = np.array([*(rank_of.get(text, np.nan) for text in texts), np.nan])
     return ranks[codes_N]  # a missing value has the code -1: the last
