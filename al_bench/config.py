@@ -4,7 +4,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, field, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -61,7 +61,7 @@ class RootConfig:
     storage_device: str = MISSING
     dry_run: bool = MISSING
     num_threads: NumThreads = MISSING
-    dataset: Any = MISSING
+    dataset: Any = field(default_factory=lambda: {"copies": "keep"})  # a key of every data set, as hyperparameters are
     model: Any = MISSING
     strategy: Any = MISSING
     batch_size: BatchSize = MISSING

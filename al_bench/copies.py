@@ -15,15 +15,14 @@ def first_equal(inputs: Tensor) -> NDArray[np.int64]:
 
     Rows are compared by a hash, and those of equal hash in full.
     """
-    rows = _bytes_of(inputs)
-    hashes = np.concatenate(
-        [_hashed(rows[start : start + ROWS_AT_ONCE]) for start in range(0, len(rows), ROWS_AT_ONCE)]
-        or [np.empty(0, dtype=np.uint64)]
-    )
-    firsts = _firsts(hashes)
+    hashes = [_hashed(_bytes_of(some)) for some in inputs.split(ROWS_AT_ONCE)] if len(inputs) else []
+    firsts = _firsts(np.concatenate([np.empty(0, dtype=np.uint64), *hashes]))
     (others,) = np.nonzero(firsts != np.arange(len(firsts)))
-    if not np.array_equal(rows[others], rows[firsts[others]]):  # different rows of one hash
-        return _firsts(rows.view(f"V{rows.shape[1]}")[:, 0])
+    for some in np.split(others, range(ROWS_AT_ONCE, len(others), ROWS_AT_ONCE)):
+        copies, originals = (_bytes_of(inputs[torch.from_numpy(each)]) for each in (some, firsts[some]))
+        if not np.array_equal(copies, originals):  # different rows of one hash
+            rows = _bytes_of(inputs)
+            return _firsts(rows.view(f"V{rows.shape[1]}")[:, 0])
     return firsts
 
 

@@ -24,6 +24,7 @@ from al_bench.loop import active_learning
 from al_bench.parts import called, checked_arguments, checked_part, located
 from al_bench.pretraining import kept, kept_path
 from al_bench.records import RunDirectory
+from al_bench.stopping import warn_if_out_of_reach
 from al_bench.tracking import SafeTracker, Tracker
 from al_bench.training import Training
 from al_bench.workers import is_child, own_gpu
@@ -90,8 +91,9 @@ def run(
     environment = describe(parts.device) | {"budget": config["budget"]}
     with RunDirectory.opened(path, identity, config, environment, default) as directory:
         data = loaded(parts.dataset, Path(config["data_dir"]), config["seed"])
-        directory.check_data(data.digest)
+        directory.check_data(data.digest, data.copies.as_dict())
         dataset = data.dataset
+        warn_if_out_of_reach(parts.training, data.best_accuracy)
         learner = _learner(parts.network, parts.training, parts.device, dataset)
         network, num_dimensions = _tried(learner, dataset, f"model={identity.model}", model_nodes)
         parts.strategy.check(

@@ -119,8 +119,8 @@ class RunDirectory:
             digest = self._queries_hash.hexdigest()[:DIGEST_LENGTH]
             self._rounds.append([round_row(self.identity, record) | {"queries_digest": digest}])
 
-    def check_data(self, digest: str) -> None:
-        """Note which data this start has loaded; DataError if rounds are committed on other data."""
+    def check_data(self, digest: str, copies: Mapping[str, int]) -> None:
+        """Note which data this start has loaded, and its copies; DataError if rounds are committed on other data."""
         *earlier, start = self._starts()
         known = [each["data"] for each in earlier if "data" in each]
         if self.committed.batches and known and known[-1] != digest:
@@ -129,7 +129,7 @@ class RunDirectory:
                 "give the run another name"
             )
         with _writing(self.path):
-            self._write_starts([*earlier, start | {"data": digest}])
+            self._write_starts([*earlier, start | {"data": digest, "copies": dict(copies)}])
 
     def finish(self, num_labelled: int, pool_size: int) -> None:
         """Mark the run as done with the labels it has."""

@@ -1,10 +1,27 @@
 """When training ends, if not at its epoch limit."""
 
+import logging
+import math
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, Protocol
 
 from al_bench.interfaces import Network
+from al_bench.training import Training
+
+log = logging.getLogger(__name__)
+
+
+def warn_if_out_of_reach(training: Training, best_accuracy: float) -> None:
+    """Say so before training if `best_accuracy`, the highest that is possible on the pool, is below the rule's."""
+    threshold = None if training.patience is not None else training.stop_at_train_accuracy
+    if threshold is not None and best_accuracy < threshold:
+        log.warning(
+            "as equal inputs have several labels, at most %.1f %% of the pool can be learned, below "
+            "model.stop_at_train_accuracy=%s: with most of them labelled, training goes on to model.max_epochs=%d "
+            "every time; dataset.copies=pool leaves one of equal inputs, or choose lower values of these two keys",
+            *(math.floor(1000 * best_accuracy) / 10, threshold, training.max_epochs),
+        )
 
 
 class StoppingRule(Protocol):

@@ -62,7 +62,7 @@ def configured(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     np.savez(tmp_path / "a.npz", inputs=np.random.default_rng(0).normal(size=(90, 3, 2)), targets=np.arange(90) % 3)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         node = OmegaConf.to_container(compose("config", [f"dataset={option}", *overrides]).dataset, resolve=True)
-    del node["hyperparameters"]
+    del node["hyperparameters"], node["copies"]
     part = checked_part("dataset", node, facts={"data_dir", "rng"})
     return lambda seed: called("dataset", part, data_dir=folder, rng=rng(seed))
 
