@@ -7,7 +7,7 @@ repeats a default changes nothing.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +21,7 @@ VARIANT_KEYS = (
     "num_threads",
 )  # root keys that change results and are named if not the default
 READ_BY_MODELS = "dataset.hyperparameters"  # its values count where a model takes them
+NAMED = ("al_bench.datasets.arrays.arrays", "al_bench.datasets.modalities.modalities")  # by `name`, instead of `path`
 MAX_LABEL = 120
 NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
 IRRELEVANT = {"output_dir", "data_dir", "name", "device", "storage_device", "tracker", "budget", "dry_run"}
@@ -71,13 +72,14 @@ def identity_of(
         nested: options chosen inside of those, by their path, that are not the usual ones: `strategy.query: badge`.
     """
     labels = {}
+    unnamed = _unnamed(config)
     for group in GROUPS:
         inner = [
             f"{path.partition('.')[2]}={option}"
             for path, option in (nested or {}).items()
             if path.startswith(f"{group}.")
         ]
-        differences = _differences(_relevant(group, config), _relevant(group, default))
+        differences = _differences(*(_relevant(group, each, unnamed) for each in (config, default)))
         labels[group] = _label([choices[group], *sorted(inner + differences)])
     variant, usual = ({key: each[key] for key in VARIANT_KEYS} for each in (config, default))
     return Identity(
@@ -107,11 +109,12 @@ def differing_keys(
 
 def _relevant_leaves(config: Mapping[str, Any]) -> dict[str, Any]:
     """Those that change results; an empty mapping says nothing."""
+    unnamed = tuple(_unnamed(config))
     relevant = {key: value for key, value in config.items() if key not in IRRELEVANT}
     return {
         key: value
         for key, value in flattened(relevant)
-        if not key.startswith(READ_BY_MODELS) and not (isinstance(value, Mapping) and not value)
+        if not key.startswith(unnamed) and not (isinstance(value, Mapping) and not value)
     }
 
 
@@ -155,8 +158,15 @@ def _reads_as_json(text: str) -> bool:
     return True
 
 
-def _relevant(group: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {key: value for key, value in config[group].items() if f"{group}.{key}" != READ_BY_MODELS}
+def _unnamed(config: Mapping[str, Any]) -> set[str]:
+    """The keys that are no part of what a run is called or compared by, though they stand in a group."""
+    dataset = config.get("dataset")
+    is_named = isinstance(dataset, Mapping) and dataset.get("_target_") in NAMED and dataset.get("name") is not None
+    return {READ_BY_MODELS, "dataset.path"} if is_named else {READ_BY_MODELS}
+
+
+def _relevant(group: str, config: Mapping[str, Any], unnamed: Set[str]) -> Mapping[str, Any]:
+    return {key: value for key, value in config[group].items() if f"{group}.{key}" not in unnamed}
 
 
 def _differences(node: Mapping[str, Any], default: Mapping[str, Any]) -> list[str]:

@@ -143,3 +143,25 @@ def test_a_part_in_place_of_what_was_nothing_is_a_difference():
 )
 def test_a_value_has_one_spelling(value, text):
     assert canonical(value) == text
+
+
+@pytest.mark.parametrize("function", ["al_bench.datasets.arrays.arrays", "al_bench.datasets.modalities.modalities"])
+def test_the_name_of_a_users_own_file_stands_for_its_path(function):
+    def of(**dataset: object) -> tuple[str, dict[str, object]]:
+        config = {**DEFAULT, "dataset": {"_target_": function, "path": "???", "name": None} | dataset}
+        default = {**DEFAULT, "dataset": {"_target_": function, "path": "???", "name": None}}
+        return identity_of(config, default, CHOICES).dataset, config
+
+    label, config = of(path="a.npz")
+    named_label, named = of(path="a.npz", name="mine")
+    moved_label, moved = of(path="b.npz", name="mine")
+    assert (label, named_label, moved_label) == ("digits,path=a.npz", "digits,name=mine", "digits,name=mine")
+    assert differing_keys(moved, named) == []
+    assert differing_keys(of(path="b.npz")[1], config) == ["dataset.path: a.npz there, b.npz asked for"]
+    assert differing_keys(of(path="a.npz", name="other")[1], named) == ["dataset.name: mine there, other asked for"]
+    assert differing_keys(config, named)
+
+
+def test_name_and_path_of_another_data_set_are_two_keys():
+    changed = {**DEFAULT, "dataset": {"_target_": "d", "path": "a", "name": "b"}}
+    assert identity_of(changed, {**DEFAULT, "dataset": {"_target_": "d"}}, CHOICES).dataset == "digits,name=b,path=a"

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from al_bench.datasets.npz import read_stored
-from al_bench.datasets.split import drawn_dataset, examples
+from al_bench.datasets.npz import Name, read_stored
+from al_bench.datasets.scales import warn_of_lost_values, warn_of_scales
+from al_bench.datasets.split import drawn_dataset, examples, standardised
 from al_bench.errors import DataError
 from al_bench.interfaces import Dataset
 from al_bench.ranges import Fraction
@@ -13,11 +14,24 @@ LAYOUT = (
 )
 
 
-def arrays(path: str, rng: np.random.Generator, test_fraction: Fraction = 0.2) -> Dataset:
+def arrays(
+    path: str,
+    rng: np.random.Generator,
+    test_fraction: Fraction = 0.2,
+    scale: bool = False,
+    name: Name | None = None,  # noqa: ARG001
+) -> Dataset:
     """The arrays `inputs` (N, ...) and `targets` (N,), and, if the test set is fixed, `test_inputs`, `test_targets`.
 
-    Inputs are numbers; uint8 stays uint8 and is scaled to 0 .. 1 in training. Targets are integers or strings; the
-    classes are their sorted distinct values.
+    Inputs are numbers; uint8 stays uint8 and is scaled to 0 .. 1 in training, unless `scale`. Targets are integers,
+    booleans or strings; the classes are their sorted distinct values.
+
+    Args:
+        path: of the file.
+        rng: draws the split, unless the file has a test set.
+        test_fraction: share of a test set that is drawn.
+        scale: standardise every input over the training pool.
+        name: what the run is called after, instead of the path (see `al_bench.identity`).
     """
     stored = read_stored(path, LAYOUT)
     if list(stored.train.inputs) != ["inputs"]:
@@ -26,10 +40,17 @@ def arrays(path: str, rng: np.random.Generator, test_fraction: Fraction = 0.2) -
             "for more than one kind of inputs say dataset=modalities"
         )
     train, test = stored.train, stored.test
+    inputs = train.inputs["inputs"]
+    if not scale:
+        warn_of_lost_values(f"dataset.path={path}", inputs)
+        warn_of_scales(f"dataset.path={path}", inputs)
     if test is None:
-        return drawn_dataset(train.inputs["inputs"], train.targets, test_fraction, rng)
+        return drawn_dataset(inputs, train.targets, test_fraction, rng, scale=scale)
+    test_inputs = test.inputs["inputs"]
+    if scale:
+        inputs, test_inputs = standardised(inputs, test_inputs)
     return Dataset(
-        train=examples(train.inputs["inputs"], train.targets),
-        test=examples(test.inputs["inputs"], test.targets),
+        train=examples(inputs, train.targets),
+        test=examples(test_inputs, test.targets),
         num_classes=stored.num_classes,
     )

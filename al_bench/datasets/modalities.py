@@ -8,7 +8,8 @@ from annotated_types import Len
 from numpy.typing import NDArray
 from pydantic import AfterValidator
 
-from al_bench.datasets.npz import input_names, read_stored
+from al_bench.datasets.npz import Name, input_names, read_stored
+from al_bench.datasets.scales import warn_of_lost_values
 from al_bench.datasets.split import as_floats, drawn_dataset, examples, standardised
 from al_bench.errors import DataError, nearest
 from al_bench.interfaces import Dataset
@@ -36,29 +37,35 @@ def modalities(
     modalities: Names | None = None,
     scale: bool = True,
     test_fraction: Fraction = 0.2,
+    name: Name | None = None,  # noqa: ARG001
 ) -> Dataset:
     """Inputs (N, D): of each example the modalities side by side, each of them flattened.
 
     Args:
-        path: of the file: `targets` (N,), integers or strings, and an array (N, ...) of numbers for each modality.
+        path: of the file: `targets` (N,), integers, booleans or strings, and for each modality an array (N, ...) of
+            numbers.
         rng: draws the split, the same for any choice of modalities, unless the file has a test set.
         modalities: which, in the order of their columns; None for all, in the order of the file. No others are read.
         scale: standardise every column over the training pool.
         test_fraction: share of a test set that is drawn.
+        name: what the run is called after, instead of the path (see `al_bench.identity`).
 
     Raises:
         DataError: if the file is not as it should be, or has no modality of such a name.
     """
     available = input_names(path, LAYOUT)
-    for name in modalities or ():
-        if name not in available:
-            raise DataError(f"dataset.modalities: {path} has no modality {name!r}; {nearest(name, available)}")
+    for modality in modalities or ():
+        if modality not in available:
+            raise DataError(f"dataset.modalities: {path} has no modality {modality!r}; {nearest(modality, available)}")
     names = modalities or available
     stored = read_stored(path, LAYOUT, modalities)
-    inputs, columns = side_by_side({name: stored.train.inputs[name] for name in names})
+    if not scale:
+        for each in names:
+            warn_of_lost_values(f"dataset.path={path}, {each}", stored.train.inputs[each])
+    inputs, columns = side_by_side({each: stored.train.inputs[each] for each in names})
     if stored.test is None:
         return drawn_dataset(inputs, stored.train.targets, test_fraction, rng, modalities=columns, scale=scale)
-    test_inputs, _ = side_by_side({name: stored.test.inputs[name] for name in names})
+    test_inputs, _ = side_by_side({each: stored.test.inputs[each] for each in names})
     if scale:
         inputs, test_inputs = standardised(inputs, test_inputs)
     return Dataset(

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
+from annotated_types import Len
 from numpy.typing import NDArray
 
 from al_bench.datasets.files import UNREADABLE, npz_names, read_npz
@@ -15,6 +16,8 @@ from al_bench.errors import DataError
 TEST = "test_"
 TARGETS = ("targets", "test_targets")
 
+Name = Annotated[str, Len(1)]
+"""What a run on a file is called after, instead of the file's path; see `al_bench.identity`."""
 Arrays = Mapping[str, NDArray[np.generic]]
 Found = TypeVar("Found")
 
@@ -44,8 +47,8 @@ def input_names(path: str, layout: str) -> list[str]:
 def read_stored(path: str, layout: str, chosen: Sequence[str] | None = None) -> Stored:
     """The file at `path`; DataError, which says that it needs `layout`, unless it is as it should be.
 
-    Targets are integers or strings; the classes are their sorted distinct values. Of the inputs only those `chosen` are
-    read; None for all.
+    Targets are integers, booleans or strings; the classes are their sorted distinct values. Of the inputs only those
+    `chosen` are read; None for all.
     """
     available = _read(path, layout, npz_names)
     names = list(chosen or _input_names(available))
@@ -57,17 +60,24 @@ def read_stored(path: str, layout: str, chosen: Sequence[str] | None = None) -> 
         raise DataError(f"dataset.path={path} has the arrays {sorted(available)}; it needs {layout}")
     stored: Arrays = _read(path, layout, partial(read_npz, names=expected))
     _check(path, stored)
-    classes = np.unique(np.concatenate([stored[key] for key in ("targets", "test_targets") if key in stored]))
+    values = {key: np.unique(stored[key], return_inverse=True) for key in TARGETS if key in stored}
+    # as Python's numbers: numpy compares uint64 and int64 as floats, in which large ones are equal
+    distinct = sorted({value for some, _ in values.values() for value in some.tolist()})
+    class_of = {value: position for position, value in enumerate(distinct)}
+    targets = {
+        key: np.array([class_of[value] for value in some.tolist()], dtype=np.int64)[inverse]
+        for key, (some, inverse) in values.items()
+    }
     train, test = (
-        Part({name: stored[prefix + name] for name in names}, np.searchsorted(classes, stored[prefix + "targets"]))
-        if prefix + "targets" in stored
+        Part({name: stored[prefix + name] for name in names}, targets[prefix + "targets"])
+        if prefix + "targets" in targets
         else None
         for prefix in ("", TEST)
     )
     assert train is not None
     if test is not None:
         _check_test(path, stored)
-    return Stored(train, test, len(classes))
+    return Stored(train, test, len(class_of))
 
 
 def _input_names(names: Iterable[str]) -> list[str]:
@@ -89,11 +99,13 @@ def _read(path: str, layout: str, read: Callable[[Path], Found]) -> Found:
 def _check(path: str, stored: Arrays) -> None:
     for key, array in stored.items():
         is_target = key in TARGETS
-        right_kind = array.dtype.kind in ("iuUS" if is_target else "fiub")
+        right_kind = array.dtype.kind in ("iubUS" if is_target else "fiub")
         right_shape = array.ndim == 1 if is_target else array.ndim >= 2
         if not right_kind or not right_shape or array.size == 0:
             needed = (
-                "integers or strings, shape (N,)" if is_target else "numbers, shape (N, ...), (N, 1) for one column"
+                "integers, booleans or strings, shape (N,)"
+                if is_target
+                else "numbers, shape (N, ...), (N, 1) for one column"
             )
             raise DataError(f"dataset.path={path}: {key} is {array.dtype} of shape {array.shape}; it must be {needed}")
         if array.dtype.kind == "f":
@@ -126,8 +138,8 @@ def _check_finite(path: str, key: str, array: NDArray[np.generic]) -> None:
 
 
 def _check_test(path: str, stored: Arrays) -> None:
-    missing = np.setdiff1d(stored["test_targets"], stored["targets"])
-    if len(missing):
+    missing = sorted({*np.unique(stored["test_targets"]).tolist()} - {*np.unique(stored["targets"]).tolist()})
+    if missing:
         listed = ", ".join(map(str, missing))
         raise DataError(f"dataset.path={path}: no example of class {listed} is in `targets`, the training pool")
     for key, array in stored.items():

@@ -14,6 +14,7 @@ from al_bench.datasets.arff import read_arff
 from al_bench.datasets.arff_header import NUMBER
 from al_bench.datasets.fetching import exclusive
 from al_bench.datasets.files import UNREADABLE, md5_of, read_npz, remove_partial, write_npz
+from al_bench.datasets.scales import warn_of_lost_values
 from al_bench.datasets.split import drawn_dataset
 from al_bench.errors import DataError, message_of, nearest
 from al_bench.interfaces import Dataset
@@ -63,6 +64,10 @@ def openml(
             *(id, f"{num_rows:,}", (data_dir / "openml").absolute(), f"{len(table['values']):,}"),
         )
     targets, inputs_ND = classes_and_inputs(id, table, target)
+    name = target or str(table["target"])
+    if not scale:
+        columns = [str(column) for column in table["columns"] if column != name]
+        warn_of_lost_values(f"OpenML {id}", inputs_ND, columns)
     return drawn_dataset(inputs_ND, targets, test_fraction, rng, max_pool_size, scale=scale)
 
 
