@@ -25,6 +25,8 @@ from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from omegaconf import open_dict
 
 from al_bench.errors import LaunchError
+from al_bench.lost import LostError
+from al_bench.slurm_queue import Waiting, queued_tasks
 from al_bench.workers import run_in, variables_of_the_command
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -180,6 +182,7 @@ def _waited_for(jobs: Sequence[Any], array: str) -> list[JobReturn]:
     """What each of submitit's jobs returned; an error for one that Slurm has no more and that left no result."""
     returned: dict[str, JobReturn] = {}
     missed: set[str] = set()  # in no queue at the last look
+    waiting = Waiting(array)
     looked = time.monotonic()
     while len(returned) < len(jobs):
         left = [job for job in jobs if job.job_id not in returned]
@@ -187,10 +190,15 @@ def _waited_for(jobs: Sequence[Any], array: str) -> list[JobReturn]:
             if job.paths.result_pickle in job.paths.folder.iterdir():  # which asks a network's disk anew
                 returned[job.job_id] = _result(job)
         if time.monotonic() - looked >= SECONDS_BETWEEN_QUEUES:
-            gone = {job.job_id for job in left} - returned.keys() - _queued(array, of=left)
-            for name in gone & missed:
-                returned[name] = _failed(RuntimeError(f"Slurm ended task {name} before it had a result"))
-            missed, looked = gone, time.monotonic()
+            queued = queued_tasks(array, of=left)
+            gone = {job.job_id: job for job in left if job.job_id not in returned and job.job_id not in queued}
+            for name in gone.keys() & missed:
+                log_of_task = gone[name].paths.stderr
+                returned[name] = _failed(
+                    LostError(f"Slurm ended task {name} before it had a result; its log: {log_of_task}")
+                )
+            missed, looked = set(gone), time.monotonic()
+            waiting.look({name: state for name, state in queued.items() if name not in returned}, looked)
         time.sleep(SECONDS_BETWEEN_LOOKS)
     return [returned[job.job_id] for job in jobs]
 
@@ -201,15 +209,6 @@ def _result(job: Any) -> JobReturn:
     except Exception as error:  # as submitit found it
         return _failed(error)
     return returned
-
-
-def _queued(array: str, of: Sequence[Any]) -> set[str]:
-    """Which tasks of an array wait or run; all of them while Slurm does not answer."""
-    command = ["squeue", "--noheader", "--array", "--jobs", array, "--format", "%i"]
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("SQUEUE_")}
-    told = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
-    is_answer = told.returncode == 0 or "Invalid job id" in told.stderr  # it forgets a job after minutes
-    return set(told.stdout.split()) if is_answer else {job.job_id for job in of}
 
 
 def _max_array_size() -> int:

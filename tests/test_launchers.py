@@ -13,7 +13,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import MissingConfigException
 from omegaconf import OmegaConf
 
-from al_bench import explain
+from al_bench import explain, lost, slurm_queue
 from al_bench.errors import LaunchError
 from hydra_plugins import al_bench_launchers as launchers
 
@@ -26,11 +26,17 @@ def squeue(folder: Path, script: str) -> None:
 @pytest.mark.parametrize(
     ("script", "queued"),
     [
-        ("echo 7_0; echo 7_2", {"7_0", "7_2"}),
-        ("true", set()),
-        ("echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1", set()),  # forgotten: all have ended
-        ("echo 'Unable to contact slurm controller' >&2; exit 1", {"7_0", "7_1", "7_2"}),
-        ('test -z "$SQUEUE_STATES" && echo 7_1', {"7_1"}),  # variables of the user's do not matter
+        (
+            "echo '7_0|RUNNING|None'; echo '7_2|PENDING|(a | b)'",
+            {"7_0": ("RUNNING", "None"), "7_2": ("PENDING", "(a | b)")},
+        ),
+        ("true", {}),
+        ("echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1", {}),  # forgotten: all have ended
+        ("echo 'Unable to contact slurm controller' >&2; exit 1", dict.fromkeys(("7_0", "7_1", "7_2"), ("", ""))),
+        (
+            'test -z "$SQUEUE_STATES" && echo "7_1|RUNNING|None"',
+            {"7_1": ("RUNNING", "None")},
+        ),  # the user's
     ],
 )
 def test_what_is_queued(tmp_path, monkeypatch, script, queued):
@@ -38,7 +44,7 @@ def test_what_is_queued(tmp_path, monkeypatch, script, queued):
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("SQUEUE_STATES", "running")
     jobs = [SimpleNamespace(job_id=f"7_{number}") for number in range(3)]
-    assert launchers._queued("7", of=jobs) == queued
+    assert slurm_queue.queued_tasks("7", of=jobs) == queued
 
 
 @dataclass
@@ -53,7 +59,7 @@ class Task:
     def __post_init__(self) -> None:
         (self.folder / self.job_id).mkdir()
         path = self.folder / self.job_id / "result.pkl"
-        self.paths = SimpleNamespace(folder=path.parent, result_pickle=path)
+        self.paths = SimpleNamespace(folder=path.parent, result_pickle=path, stderr=path.with_name("log.err"))
         if self.has_result:
             path.touch()
 
@@ -65,20 +71,45 @@ def test_a_task_is_lost_if_it_is_twice_in_no_queue(tmp_path, monkeypatch):
     monkeypatch.setattr(launchers, "SECONDS_BETWEEN_LOOKS", 0)
     monkeypatch.setattr(launchers, "SECONDS_BETWEEN_QUEUES", 0)
     tasks = [Task("7_0", tmp_path), Task("7_1", tmp_path, has_result=False), Task("7_2", tmp_path, has_result=False)]
-    looks: list[set[str]] = []
+    looks: list[dict[str, tuple[str, str]]] = []
 
-    def queued(array: str, of: object) -> set[str]:
-        looks.append(next(answers))
+    def queued(array: str, of: object) -> dict[str, tuple[str, str]]:
+        looks.append(dict.fromkeys(next(answers), ("RUNNING", "None")))
         if len(looks) == 1:  # its result was late
             tasks[2].paths.result_pickle.touch()
         return looks[-1]
 
     answers = chain([{"7_1"}, {"7_1"}, set(), {"7_1"}], repeat(set()))
-    monkeypatch.setattr(launchers, "_queued", queued)
+    monkeypatch.setattr(launchers, "queued_tasks", queued)
     returned = launchers._waited_for(tasks, "7")
     assert [each.status for each in returned] == [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.COMPLETED]
-    assert "Slurm ended task 7_1 before it had a result" in str(returned[1]._return_value)
+    expected = f"Slurm ended task 7_1 before it had a result; its log: {tmp_path / '7_1' / 'log.err'}"
+    assert lost.told(returned[1]._return_value) == expected
     assert len(looks) == 6
+
+
+RUNS, HELD, QUEUED = ("RUNNING", "None"), ("PENDING", "JobHeldUser"), ("PENDING", "JobArrayTaskLimit")
+
+
+@pytest.mark.parametrize(
+    ("looks", "told"),
+    [
+        ([{"7_0": ("PENDING", "Resources"), "7_1": ("PENDING", "Resources")}] * 9, ["2 tasks", "PENDING (Resources)"]),
+        ([{"7_0": ("PENDING", "Resources")}] * 5, []),
+        ([{"7_0": RUNS, "7_1": QUEUED}] * 99, []),
+        ([{"7_0": RUNS, "7_1": HELD, "7_2": QUEUED}] * 99, ["1 tasks", "PENDING (JobHeldUser)"]),
+        ([*[{"7_0": HELD}] * 5, {"7_0": RUNS}, *[{"7_0": HELD}] * 5], []),
+        ([{"7_0": ("", "")}] * 99, []),
+    ],
+)
+def test_of_tasks_that_do_not_start_for_a_minute_state_and_reason_are_said(monkeypatch, caplog, looks, told):
+    monkeypatch.setattr(logging.getLogger("al_bench"), "propagate", True)
+    waiting = slurm_queue.Waiting("7")
+    for number, queued in enumerate(looks):
+        waiting.look(queued, now=10.0 * number)
+    assert len(caplog.records) == bool(told)
+    assert all(part in caplog.text for part in told)
+    assert ("scancel 7" in caplog.text) == bool(told)
 
 
 @pytest.mark.parametrize(

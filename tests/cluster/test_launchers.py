@@ -195,6 +195,28 @@ class TestSlurm:
         (expected,) = undisturbed.rglob("middle/*/*/s0/rounds.csv")
         assert (path.parent / "queries.csv").read_bytes() == (expected.parent / "queries.csv").read_bytes()
 
+    def test_of_a_task_that_cannot_start_the_reason_is_said(self, slurm_launcher, tmp_path):
+        """The node has two cores."""
+        prepared(tmp_path)
+        wanted = (*slurm_launcher, "hydra.launcher.cpus_per_task=8", "strategy=random", "seed=0")
+        says_so = "1 tasks of Slurm array"
+        _, out = killed(
+            tmp_path, signal.SIGINT, *wanted, is_time=lambda folder: says_so in (folder / "out.txt").read_text()
+        )
+        (array,) = re.findall(r"`scancel (\d+)` gives them up", out)
+        subprocess.run(["scancel", array], check=True)
+        assert "have not started for a minute: PENDING (" in out
+
+    def test_of_a_task_that_fails_the_cause_and_the_log_are_said(self, slurm_launcher, tmp_path):
+        prepared(tmp_path)
+        (tmp_path / "sitecustomize.py").write_text(
+            "import os, sys\nif 'SLURM_JOB_ID' in os.environ:\n    sys.modules['al_bench.run'] = None\n"
+        )
+        result = run_sweep(tmp_path, *slurm_launcher, "strategy=random", "seed=0", PYTHONPATH=str(tmp_path))
+        assert result.returncode == 1
+        (line,) = [line for line in result.stdout.splitlines() if " failed: " in line]
+        assert re.search(r"\w+Error: .*al_bench\.run.*; its log: /.*_log\.err$", line), result.stdout
+
     def test_a_gpu_for_each_run(self, slurm_launcher, tmp_path):
         prepared(tmp_path, "Path(f'gpu_{os.getpid()}').write_text(os.environ['CUDA_VISIBLE_DEVICES'])")
         result = run_sweep(tmp_path, *slurm_launcher, "hydra.launcher.gres=gpu:1", "strategy=middle")
