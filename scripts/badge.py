@@ -2,8 +2,8 @@
 
     python scripts/badge.py docs/results/badge [--out DIR]
 
-Reads runs*.tar.xz (see scripts/archive.py), batches.csv (see scripts/batch_diversity.py) and discussion.md, where they
-are there. Settings that lack a run of the paper's seven strategies are left out, and named.
+Reads the archives of the runs (see scripts/archive.py), batches.csv (see scripts/batch_diversity.py) and discussion.md,
+where they are there. Settings that lack a run of the paper's seven strategies are left out, and named.
 """
 
 import argparse
@@ -30,17 +30,19 @@ from al_bench.analysis.figures import draw_curves, draw_penalty_matrix
 from al_bench.analysis.names import file_name
 from al_bench.analysis.overviews import draw_distributions
 from al_bench.analysis.penalty import PenaltyMatrix
-from al_bench.analysis.results import combined
+from al_bench.analysis.results import SETTING, combined
 from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.analysis.settings import PAPER_ORDER, rows_of
 from al_bench.errors import ResultsError, UserError
 from al_bench.files import alone_in, replace_text
 
+STEPS = [*SETTING, "strategy", "num_runs", "to_labels", "num_steps", "epoch_limit_share"]
+
 
 def main() -> None:
     """Write the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="with runs*.tar.xz")
+    parser.add_argument("folder", type=Path, help="with the archives of the runs")
     parser.add_argument("--out", type=Path, help="where the files go (FOLDER)")
     arguments = parser.parse_args()
     folder, out = arguments.folder, arguments.out or arguments.folder
@@ -96,9 +98,9 @@ def write(found: Everything, incomplete: Sequence[str], batches: pd.DataFrame | 
         raise ResultsError(found.comparison)
     if not found.comparison.distributions:
         raise ResultsError("no setting of the archive has a number of labels at which strategies are compared")
-    for name in ("curves", "areas", "seconds"):
-        table = found.tables()[name].drop(columns="is_partial")  # all are whole
-        replace_text(out / f"{name}.csv", table.to_csv(index=False))
+    for name, table in (("curves", found.curves), ("areas", found.areas), ("steps", found.seconds[STEPS])):
+        whole = table.drop(columns="is_partial", errors="ignore")  # as all are
+        replace_text(out / f"{name}.csv", whole.to_csv(index=False))
     replace_text(out / "cost.csv", cost_of_runs(found.rounds, found.runs, found.folder).to_csv(index=False))
     for penalty in shown_matrices(found.comparison):
         replace_text(out / f"{penalty.file_name}.csv", penalty.as_table().to_csv(index=False))

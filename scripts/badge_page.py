@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pandas as pd
-from pages import provenance, rendered
+from pages import provenance, rendered, steps_table
 
 from al_bench.analysis.badge import claims, penalties_by_setting
 from al_bench.analysis.batches import batches_table
@@ -12,7 +12,7 @@ from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.names import file_name
 from al_bench.analysis.penalty import PenaltyMatrix, setting_wins
 from al_bench.analysis.runs import State
-from al_bench.analysis.settings import PAPER_ORDER, rows_of, setting_names
+from al_bench.analysis.settings import PAPER_ORDER, rows_of
 
 
 def page(
@@ -34,7 +34,6 @@ def page(
         discussion: the end of the page.
     """
     wins = setting_wins(found.rounds)
-    seconds = found.seconds.assign(setting=setting_names(found.seconds))
     hours = found.rounds.groupby("dataset")[["fit_seconds", "query_seconds"]].sum().sum(axis=1) / 3600
     return rendered(
         "badge.md.jinja",
@@ -48,10 +47,7 @@ def page(
         curves=[(curves.name, file_name("curves", curves.setting)) for curves in found.settings],
         batches=None if batches is None else batches_table(batches),
         num_batch_seeds=0 if batches is None else batches["seed"].nunique(),
-        **{
-            column: seconds.pivot_table(column, "setting", "strategy")[list(PAPER_ORDER)].reset_index()
-            for column in ("fit_seconds", "query_seconds")
-        },
+        steps=steps_table(found.seconds, PAPER_ORDER),
         hours=f"{hours.sum():.1f} ({', '.join(f'{name} {value:.1f}' for name, value in hours.items())})",
         **provenance([start for run in found.runs for start in run.starts]),
         discussion=discussion.rstrip(),

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
-from pages import cost_of_runs, provenance, rendered
+from pages import cost_of_runs, provenance, rendered, steps_table
 
 from al_bench.analysis.archive import restore
 from al_bench.analysis.claims import claims_table
@@ -37,6 +37,7 @@ from al_bench.analysis.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.analysis.results import SETTING, combined
 from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.analysis.settings import rows_of, setting_curves, setting_names
+from al_bench.analysis.steps import with_steps
 from al_bench.analysis.style import looks
 from al_bench.errors import ResultsError, UserError
 from al_bench.files import alone_in, replace_text
@@ -110,7 +111,7 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
             for name, setting in zip(setting_names(pd.DataFrame(collapsing)), collapsing, strict=True)
         },
         chosen=chosen(tuning),
-        seconds=seconds_table(compared),
+        steps=steps_table(seconds(with_steps(compared, runs)), COMPARED),
         hours=f"{rounds[['fit_seconds', 'query_seconds']].to_numpy().sum() / 3600:.1f}",
         **provenance([start for run in runs for start in run.starts]),
         discussion=discussion.rstrip(),
@@ -156,7 +157,9 @@ def drawings(
     entropies = panels_of(
         learning_curves(weights, "unlabelled_entropy"), ablated(rounds, settings, ABLATIONS["weight"])
     )
-    yield partial(draw_panels, entropies, out / "pool_entropy", "mean entropy of the unlabelled examples (nats)")
+    yield partial(
+        draw_panels, entropies, out / "pool_entropy", "entropy of the unlabelled examples (nats; mean ± standard error)"
+    )
 
 
 def panels_of(curves: pd.DataFrame, settings: list[Mapping[str, object]]) -> dict[str, pd.DataFrame]:
@@ -222,13 +225,6 @@ def ablations_table(all_gains: pd.DataFrame) -> pd.DataFrame:
     table = rows.assign(text=in_points(rows))[rows["setting"].isin(variants)]
     wide = table.pivot(index=["strategy", "than"], columns="setting", values="text").fillna("")
     return wide.reset_index()
-
-
-def seconds_table(compared: pd.DataFrame) -> pd.DataFrame:
-    """Of a run, training and queries together, a row for each setting."""
-    table = seconds(compared)
-    table = table.assign(setting=setting_names(table), total=table["fit_seconds"] + table["query_seconds"])
-    return table.pivot_table("total", "setting", "strategy")[list(COMPARED)].reset_index()
 
 
 if __name__ == "__main__":

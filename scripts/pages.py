@@ -9,7 +9,7 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
 from al_bench.analysis.runs import Run
-from al_bench.analysis.settings import group_name
+from al_bench.analysis.settings import group_name, setting_names
 from al_bench.dry_run import COSTS, costs
 
 
@@ -45,6 +45,12 @@ def cost_of_runs(rounds: pd.DataFrame, runs: Sequence[Run], folder: Path) -> pd.
     medians = table.groupby(COSTS[:-2], sort=False).median().reset_index().round({"seconds": 2, "num_bytes": 0})
     devices = sorted({str(start["device_name"]) for run in runs for start in run.starts})
     return medians.assign(device=", ".join(devices))
+
+
+def steps_table(costs: pd.DataFrame, strategies: Sequence[str]) -> pd.DataFrame:
+    """Training steps of a run, a row for each setting, from `al_bench.analysis.costs.seconds`."""
+    table = costs.assign(setting=setting_names(costs), steps=[f"{steps:,.0f}" for steps in costs["num_steps"]])
+    return table.pivot(index="setting", columns="strategy", values="steps")[list(strategies)].reset_index()
 
 
 def markdown(table: pd.DataFrame) -> str:

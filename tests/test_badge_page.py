@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
@@ -336,3 +337,28 @@ def test_the_readme_quotes_the_runs_of_resnet_and_vgg(tmp_path):
         assert f"| {names[model]}, {names[strategy]} | {cells} |" in readme
     hours = (rounds["fit_seconds"] + rounds["query_seconds"]).sum() / 3600
     assert f"{60 * hours:.0f} minutes of one core" in readme
+
+
+def test_what_training_cost_is_published_in_steps(tmp_path):
+    """Epochs times mini-batches of the labels that are trained on, by each run's own config.yaml; of no machine."""
+    restore(PUBLISHED, tmp_path)
+    page = (PUBLISHED / "README.md").read_text()
+    ends = {("mnist", 100): 6_500, ("mnist", 1000): 8_100, ("openml_6", 1000): 4_100}
+    steps: dict[tuple[str, int, str], list[int]] = {}
+    for path in tmp_path.rglob("rounds.csv"):
+        rounds = pd.read_csv(path, keep_default_na=False)
+        size = yaml.safe_load((path.parent / "config.yaml").read_text())["model"]["minibatch_size"]
+        dataset, batch_size, strategy = rounds.loc[0, ["dataset", "batch_size", "strategy"]]
+        counted = rounds[rounds["num_labelled"] <= ends[dataset, batch_size]]
+        assert counted["num_labelled"].max() == ends[dataset, batch_size]
+        num_trained = counted["num_labelled"] - counted["num_validation"]
+        of_rounds = [
+            epochs * math.ceil(number / size) for epochs, number in zip(counted["num_epochs"], num_trained, strict=True)
+        ]
+        steps.setdefault((dataset, int(batch_size), strategy), []).append(sum(of_rounds))
+    for dataset, batch_size in ends:
+        cells = [f"{np.median(steps[dataset, batch_size, strategy]):,.0f}" for strategy in PAPER_ORDER]
+        assert f"| {dataset} · mlp · b{batch_size} | {' | '.join(cells)} |" in page
+    assert "Seconds of training" not in page
+    assert not re.search(r"compare strategies by (them|seconds)", page)
+    assert not (PUBLISHED / "seconds.csv").exists()

@@ -24,6 +24,13 @@ MEAN_COLUMNS = [
 ]
 
 
+AREA_CAPTION = (
+    "test accuracy, averaged over the numbers of labels that all strategies have; mean over the seeds, with its "
+    "95 % BCa interval"
+)
+GAIN = "accuracy averaged over the budget, minus Random's (mean over seeds, 95 % BCa)"
+
+
 def common_range(curves: Curves) -> tuple[int, int]:
     """The numbers of labels that some seed of every strategy spans, but for strategies with a single round."""
     spanning = _spans(curves).values()

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from al_bench.analysis.canvas import STYLE, saved
+from al_bench.analysis.canvas import STYLE, legend, saved
 from al_bench.analysis.style import looks
 
 PANELS = {
@@ -28,20 +28,22 @@ def draw_batches(batches: pd.DataFrame, path: Path) -> list[Path]:
         figure = Figure(figsize=(10.5, 7), layout="constrained")
         for axes, (column, name) in zip(figure.subplots(2, 2).flat, PANELS.items(), strict=True):
             for strategy in strategies:
-                look, label = looks_of[strategy], strategy if column == "test_accuracy" else None
+                look = looks_of[strategy]
                 wide = batches[batches["strategy"] == strategy].pivot_table(column, "num_labelled", "seed")
                 middle, error = wide.mean(axis=1), wide.sem(axis=1)
                 low, high = middle - error, middle + error
                 if column == "seconds":
                     low, middle, high = (wide.quantile(share, axis=1) for share in (0.25, 0.5, 0.75))
-                drawn = {"color": look.colour, "marker": look.marker, "markersize": 4, "label": label}
+                drawn = {"color": look.colour, "marker": look.marker, "markersize": 4}
                 axes.plot(middle.index, middle, look.dash, **drawn)
                 axes.fill_between(middle.index, low, high, color=look.colour, alpha=0.15, linewidth=0)
             axes.set_xlabel("labelled examples")
-            axes.set_title(name, fontsize=10)
+            statistic = "median, quartiles" if column == "seconds" else "mean ± standard error"
+            axes.set_title(f"{name}\n({statistic})", fontsize=10)
             if column == "seconds":
                 axes.set_yscale("log")
-        figure.axes[0].legend(frameon=False, fontsize=9, handlelength=3.5)
+                axes.yaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:g}"))
+        legend(figure.axes[0], looks_of, loc="best", bbox_to_anchor=None)
         return saved(figure, path)
 
 

@@ -8,6 +8,8 @@ from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import BASELINE, grouped, ordered
 
 COLUMNS = [*SETTING, "num_labelled", "strategy", "num_seeds", "normalised_error", "weight", "is_partial"]
+ERROR = "mean error over the seeds / that of Random"
+SHARE = "share of comparisons (settings weigh the same)"
 
 
 def normalised_errors(

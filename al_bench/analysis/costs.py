@@ -1,4 +1,4 @@
-"""What a strategy costs in seconds, and which classes it buys."""
+"""What a strategy costs in training steps and in seconds, and which classes it buys."""
 
 from collections.abc import Sequence
 
@@ -11,40 +11,56 @@ from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import Curves, Floats, setting_curves
 
 GROUP = [*SETTING, "strategy"]
-SECONDS = ("to_labels", "fit_seconds", "query_seconds", "seconds_per_query")
+SUMS = ["num_steps", "fit_seconds", "query_seconds", "fit_cpu_seconds", "query_cpu_seconds"]
+COSTS = {  # what is shown of them
+    "num_steps": "training steps",
+    "fit_cpu_seconds": "CPU seconds of training",
+    "query_cpu_seconds": "CPU seconds of querying",
+    "fit_seconds": "seconds of training, by the clock",
+    "query_seconds": "seconds of querying, by the clock",
+}
+COST_CAPTION = (
+    "of a run, up to the number of labels that all strategies have, median over the runs that go so far; steps are "
+    "mini-batches; seconds by the clock depend on what else the machine had to do"
+)
+BALANCE_CAPTION = (
+    "entropy of the classes of a batch over the largest possible: 1 if all are bought equally often; mean over the "
+    "batches of all seeds"
+)
 
 
 def seconds(rounds: pd.DataFrame) -> pd.DataFrame:
     """Medians over the runs of a strategy in a setting that go as far as all its strategies do; one may have stalled.
 
     Returns:
-        The columns of a setting, strategy, num_runs, to_labels (the last counted), fit_seconds and query_seconds (of a
-        whole run up to there), seconds_per_query, epoch_limit_share (of all rounds, those that it ended), and
-        is_partial (whether any of it may change when all runs are finished). NaN for what no run says.
+        The columns of a setting, strategy, num_runs, to_labels (the last counted), of a whole run up to there
+        num_steps, fit_seconds, query_seconds, fit_cpu_seconds and query_cpu_seconds, then seconds_per_query,
+        epoch_limit_share (of all rounds, those that it ended), and is_partial (whether any of it may change when all
+        runs are finished). NaN for what no run says.
     """
     settings = setting_curves(rounds)
     last = {tuple(curves.setting.values()): common_range(curves)[1] for curves in settings}
     to_labels = pd.Series(pd.MultiIndex.from_frame(rounds[SETTING]).map(last), index=rounds.index)
-    timed = rounds.assign(to_labels=to_labels, is_limit_hit=_column(rounds, "epoch_limit_hit") == "True")
-    timed = timed.assign(**{name: _column(rounds, name, np.nan) for name in ("fit_seconds", "query_seconds")})
-    counted = timed[timed["num_labelled"] <= to_labels]
+    told = rounds.assign(to_labels=to_labels, is_limit_hit=_column(rounds, "epoch_limit_hit") == "True")
+    told = told.assign(**{name: _column(rounds, name, np.nan) for name in SUMS})
+    counted = told[told["num_labelled"] <= to_labels]
     of_runs = counted.groupby([*GROUP, "seed"], sort=True)
-    sums = of_runs[["fit_seconds", "query_seconds"]].sum(min_count=1)
-    sums["to_labels"] = of_runs["to_labels"].first()
-    ends = timed.groupby([*GROUP, "seed"])["num_labelled"].max()
-    is_whole = (ends >= sums["to_labels"]) & sums["fit_seconds"].notna()
+    sums = of_runs[SUMS].sum(min_count=1)
+    ends = told.groupby([*GROUP, "seed"])["num_labelled"].max()
+    is_whole = (ends >= of_runs["to_labels"].first()) & sums.notna().any(axis=1)
     whole = sums[is_whole].groupby(GROUP)
     is_query = counted["query_seconds"] > 0
-    table = timed.groupby(GROUP, sort=True).agg(
+    table = told.groupby(GROUP, sort=True).agg(
         to_labels=("to_labels", "first"), epoch_limit_share=("is_limit_hit", "mean")
     )
     table["num_runs"] = whole.size().reindex(table.index, fill_value=0)
-    table[["fit_seconds", "query_seconds"]] = whole[["fit_seconds", "query_seconds"]].median().reindex(table.index)
+    table[SUMS] = whole.median().reindex(table.index)
     table["seconds_per_query"] = counted[is_query].groupby(GROUP)["query_seconds"].median().reindex(table.index)
     is_open = {tuple(curves.setting.values()) for curves in settings if is_range_partial(curves)}
     partial = _partial(settings)
     table["is_partial"] = [key in partial or key[:-1] in is_open for key in table.index]
-    return table.reset_index()[[*GROUP, "num_runs", *SECONDS, "epoch_limit_share", "is_partial"]]
+    columns = ["num_runs", "to_labels", *SUMS, "seconds_per_query", "epoch_limit_share", "is_partial"]
+    return table.reset_index()[[*GROUP, *columns]]
 
 
 def _partial(settings: Sequence[Curves]) -> set[tuple[object, ...]]:

@@ -18,6 +18,7 @@ from al_bench.analysis.results import combined
 from al_bench.analysis.runs import Run, runs_in, runs_table
 from al_bench.analysis.savings import labels_saved
 from al_bench.analysis.settings import Curves, ordered, setting_curves
+from al_bench.analysis.steps import with_steps
 from al_bench.analysis.style import Look, looks
 from al_bench.errors import ResultsError
 
@@ -107,7 +108,7 @@ def everything(
     """
     runs = runs_in(folder)
     results = combined([run.file for run in runs if run.file is not None], folder)
-    rounds = results.rounds
+    rounds = with_steps(results.rounds, runs)
     has_balanced = "test_balanced_accuracy" in rounds and bool(rounds["test_balanced_accuracy"].notna().any())
     area_of_runs = areas(rounds)
     area_of_strategies = mean_areas(area_of_runs)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from al_bench.analysis.costs import COSTS
 from al_bench.analysis.curves import compared_part
 from al_bench.analysis.drawing import Drawing, drawn
 from al_bench.analysis.everything import Comparison, Everything
@@ -42,9 +43,8 @@ def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:
     if isinstance(everything.ranks, Ranks):
         yield partial(draw_ranks, everything.ranks, folder / "ranks", looks)
     for table, column, name, is_log in (
-        (everything.seconds, "fit_seconds", "seconds of training, a run", True),
-        (everything.seconds, "query_seconds", "seconds of querying, a run", True),
-        (everything.balance, "balance", "class balance of the queried batches", False),
+        *((everything.seconds, column, f"{name} of a run (median)", True) for column, name in COSTS.items()),
+        (everything.balance, "balance", "class balance of the queried batches (mean)", False),
     ):
         names = marked_names(table)
         wide = table.assign(setting=names).pivot(index="setting", columns="strategy", values=column)

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from al_bench.analysis.cdf import corners
+from al_bench.analysis.areas import GAIN
+from al_bench.analysis.cdf import ERROR, SHARE, corners
 from al_bench.analysis.names import for_plotly
 from al_bench.analysis.settings import BASELINE, marked_names, ordered
 from al_bench.analysis.style import Look, looks
@@ -93,8 +94,8 @@ def distributions_figure(distributions: pd.DataFrame, looks_of: Mapping[str, Loo
                 f"<b>{for_plotly(strategy)}</b><br>%{{y:.0%}} at most %{{x:.3f}} x Random's error<extra></extra>"
             ),
         )
-    x_axis = AXIS | {"title": {"text": "error / error of Random"}, "range": [low, high]}
-    figure.update_layout(**LAYOUT, xaxis=x_axis, yaxis=AXIS | {"title": {"text": "share of comparisons"}})
+    x_axis = AXIS | {"title": {"text": ERROR}, "range": [low, high]}
+    figure.update_layout(**LAYOUT, xaxis=x_axis, yaxis=AXIS | {"title": {"text": SHARE}})
     return figure
 
 
@@ -136,7 +137,7 @@ def gains_figure(mean_areas: pd.DataFrame, looks_of: Mapping[str, Look] | None =
     figure.update_layout(
         **LAYOUT | {"margin": {"l": 10, "r": 10, "t": 10, "b": 45}},
         height=90 + 13 * (len(strategies) + 1) * len(settings),
-        xaxis=AXIS | {"title": {"text": "mean accuracy over the budget, minus Random's"}, "zeroline": True},
+        xaxis=AXIS | {"title": {"text": GAIN}, "zeroline": True},
         yaxis={
             "tickvals": list(range(len(settings))),
             "ticktext": [for_plotly(name) for name in settings],

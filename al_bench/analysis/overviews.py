@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from al_bench.analysis.areas import GAIN
 from al_bench.analysis.canvas import FORMATS, MAX_MARKERS, STYLE, height_of, legend, saved, width_of
-from al_bench.analysis.cdf import corners
+from al_bench.analysis.cdf import ERROR, SHARE, corners
 from al_bench.analysis.names import isolated
 from al_bench.analysis.paired import LEVEL
 from al_bench.analysis.ranks import Ranks
@@ -39,8 +40,8 @@ def draw_distributions(
             line: Any = {"color": look.colour, "linestyle": look.dash, "marker": look.marker, "markersize": 4.5}
             axes.step(x, y, where="post", markevery=every, label=strategy, **line)
         axes.set_xlim(*limits)
-        axes.set_xlabel("error / error of Random")
-        axes.set_ylabel("share of comparisons")
+        axes.set_xlabel(ERROR)
+        axes.set_ylabel(SHARE)
         axes.set_title(group_name(group), fontsize=11)
         legend(axes, {strategy: looks_of[strategy] for strategy in steps})
         return saved(figure, path)
@@ -74,7 +75,7 @@ def draw_gains(mean_areas: pd.DataFrame, path: Path, looks_of: Mapping[str, Look
             )
         axes.set_yticks(range(len(settings)), settings)
         axes.set_ylim(len(settings) - 0.5, -0.5)
-        axes.set_xlabel("mean accuracy over the budget, minus Random's (95 % BCa)")
+        axes.set_xlabel(GAIN)
         legend(axes, {strategy: looks_of[strategy] for strategy in strategies}, is_line=False)
         return saved(figure, path)
 

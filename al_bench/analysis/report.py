@@ -104,7 +104,7 @@ def _matrix(penalty: PenaltyMatrix) -> dict[str, object]:
 
 
 def _curves(everything: Everything, plots: Plots) -> list[dict[str, object]]:
-    balanced = everything.balanced_curves
+    balanced, balanced_name = everything.balanced_curves, f"balanced accuracy ({everything.bands})"
     shown: list[dict[str, object]] = []
     for number, curves in enumerate(everything.settings):
         part = compared_part(curves)
@@ -115,10 +115,12 @@ def _curves(everything: Everything, plots: Plots) -> list[dict[str, object]]:
                 "id": f"setting-{number}",
                 "name": curves.name,
                 "not_whole": not_whole(curves),
-                "accuracy": plots.add(curves_figure(of_setting, part, "test accuracy", everything.looks)),
+                "accuracy": plots.add(
+                    curves_figure(of_setting, part, f"test accuracy ({everything.bands})", everything.looks)
+                ),
                 "balanced": None
                 if balanced_of_setting is None
-                else plots.add(curves_figure(balanced_of_setting, part, "balanced test accuracy", everything.looks)),
+                else plots.add(curves_figure(balanced_of_setting, part, balanced_name, everything.looks)),
                 "differences": report_tables.differences_from_random(everything.comparison, curves),
             }
         )

@@ -5,9 +5,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pandas as pd
 
+from al_bench.analysis.areas import AREA_CAPTION
+from al_bench.analysis.costs import BALANCE_CAPTION, COST_CAPTION, COSTS
 from al_bench.analysis.curves import compared_part
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.paired import LEVEL
+from al_bench.analysis.savings import SAVED_CAPTION
 from al_bench.analysis.settings import BASELINE, PARTIAL, Curves, ordered, rows_of, setting_names
 
 POINTS = 100  # percentage points
@@ -18,17 +21,17 @@ def settings_table(everything: Everything) -> list[dict[str, object]]:
     budgets = {}
     if isinstance(everything.comparison, Comparison):
         budgets = {setting.curves.name: setting.budgets for setting in everything.comparison.settings}
-    rows = []
+    rows, has_limits = [], "epoch_limit_hit" in everything.rounds
     for curves in everything.settings:
-        of_setting = rows_of(everything.seconds, curves.setting)
+        of_setting = rows_of(everything.rounds, curves.setting)
         rows.append(
             {
                 "name": curves.name,
-                "strategies": len(of_setting),
+                "strategies": of_setting["strategy"].nunique(),
                 "seeds": ", ".join(map(str, curves.seeds)) if len(curves.seeds) <= 10 else f"{len(curves.seeds)}",
                 "labels": f"{curves.labels[0]:,} to {curves.labels[-1]:,}",
                 "budgets": ", ".join(f"{budget:,}" for budget in budgets.get(curves.name, ())) or "none",
-                "limit": f"{of_setting['epoch_limit_share'].mean():.0%}",
+                "limit": f"{(of_setting['epoch_limit_hit'] == 'True').mean():.0%}" if has_limits else "",
             }
         )
     return rows
@@ -63,7 +66,7 @@ def area_tables(everything: Everything) -> Iterator[dict[str, object]]:
     areas, saved, balanced = everything.mean_areas, everything.saved, everything.balanced_curves
     yield _by_setting(
         "Area under the budget curve",
-        "mean test accuracy over the numbers of labels that all strategies have, with 95 % BCa intervals over seeds",
+        AREA_CAPTION,
         areas,
         map(_with_interval, areas["area"], areas["area_low"], areas["area_high"]),
         areas["area"],
@@ -72,7 +75,7 @@ def area_tables(everything: Everything) -> Iterator[dict[str, object]]:
         enough = saved[saved["target"] == "99 %"]
         yield _by_setting(
             "Labels saved",
-            "against Random, at 99 % of Random's final accuracy",
+            SAVED_CAPTION,
             enough,
             map(_saved, enough["saved"], enough["saved_share"], enough["to_labels"]),
             enough["saved"].fillna(-np.inf),
@@ -86,8 +89,8 @@ def area_tables(everything: Everything) -> Iterator[dict[str, object]]:
         at_end = at_end.assign(is_partial=at_end["is_partial"] | is_open)
         yield _by_setting(
             "Balanced accuracy",
-            "mean recall of the classes where Random first has 99 % of its final accuracy (without Random: with the "
-            f"most labels that all strategies have); {everything.bands}",
+            "recall, averaged over the classes, where Random first has 99 % of its final accuracy (without Random: "
+            f"with the most labels that all strategies have); over the seeds: {everything.bands}",
             at_end,
             map(_with_interval, at_end["mean"], at_end["low"], at_end["high"]),
             at_end["mean"],
@@ -96,18 +99,14 @@ def area_tables(everything: Everything) -> Iterator[dict[str, object]]:
 
 def cost_tables(everything: Everything) -> Iterator[dict[str, object]]:
     """What strategies cost and which classes they buy, with a row per setting and a column per strategy."""
-    seconds, balance = everything.seconds.dropna(subset=["fit_seconds", "query_seconds"]), everything.balance
-    for title, column in (("Seconds of training", "fit_seconds"), ("Seconds of querying", "query_seconds")):
-        yield _by_setting(
-            title,
-            "of a run, mean over the runs, up to the number of labels that all strategies have",
-            seconds,
-            [f"{value:,.4g}" for value in seconds[column]],
-            -seconds[column],
-        )
+    balance = everything.balance
+    for column, title in COSTS.items():
+        known = everything.seconds.dropna(subset=column)
+        texts = [f"{value:,.0f}" if column == "num_steps" else f"{value:,.4g}" for value in known[column]]
+        yield _by_setting(f"{title[0].upper()}{title[1:]}", COST_CAPTION, known, texts, -known[column])
     yield _by_setting(
         "Class balance of the queried batches",
-        "entropy of the classes of a batch over the largest possible: 1 if all are bought equally often",
+        BALANCE_CAPTION,
         balance,
         [f"{value:.3f}" for value in balance["balance"]],
         balance["balance"],
