@@ -10,12 +10,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from al_bench.analysis.results import IDENTITY, SETTING, load_results, read_json
+from al_bench.analysis.results import IDENTITY, SETTING, load_results
 from al_bench.analysis.settings import setting_name
 from al_bench.clock import duration
 from al_bench.errors import ResultsError
 from al_bench.identity import Identity
 from al_bench.planning import Planned
+from al_bench.status import done_of
 from al_bench.wandb_runs import known_id, offline_folders
 
 TWIN = [*SETTING, "strategy"]
@@ -71,11 +72,11 @@ def costs(rounds: pd.DataFrame, folder: Path) -> pd.DataFrame:
     for _, of_run in rounds.groupby(IDENTITY, sort=False):
         identity = dict(zip(IDENTITY, of_run[IDENTITY].to_numpy()[0].tolist(), strict=True))
         path = folder / Identity(**identity).path
-        done = read_json(path / "done.json")
+        done = done_of(path)
         labels = of_run["num_labelled"]
         frames.append(
             of_run[[*TWIN, "seed", "num_labelled"]].assign(
-                pool_size=done["pool_size"] if isinstance(done, dict) else labels.max(),
+                pool_size=labels.max() if done is None else done.pool_size,
                 seconds=of_run["seconds"].cumsum(),
                 num_bytes=_num_bytes(folder, path) * labels / labels.max(),
             )

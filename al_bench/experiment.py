@@ -90,6 +90,7 @@ def run(
     set_up_torch(config["num_threads"], parts.device)
     environment = describe(parts.device) | {"budget": config["budget"]}
     with RunDirectory.opened(path, identity, config, environment, default) as directory:
+        directory.check_states(is_stateful=parts.strategy.state_dict() is not None)
         data = loaded(parts.dataset, Path(config["data_dir"]), config["seed"])
         directory.check_data(data.digest, data.copies.as_dict())
         dataset = data.dataset

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_bench.datasets.checks import check_dataset
-from al_bench.errors import DIVERGED, ConfigError, DataError, TrainingError
+from al_bench.errors import DIVERGED, ConfigError, DataError, StrategyError, TrainingError, described
 from al_bench.interfaces import (
     Batch,
     Dataset,
@@ -34,10 +34,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Committed:
-    """What an earlier, interrupted call has done: the batches of its rounds, and the strategy's states after them."""
+    """What an earlier, interrupted call has done: the batches of its rounds, and the strategy's states after them.
+
+    `strategy_states` is empty, or has one for each round: None after a round for which it kept none.
+    """
 
     batches: Sequence[Batch] = ()
-    strategy_states: Sequence[dict[str, Any]] = ()
+    strategy_states: Sequence[dict[str, Any] | None] = ()
 
     @property
     def num_labelled(self) -> int:
@@ -75,15 +78,14 @@ def active_learning(
     Raises:
         ConfigError: if `num_initial` or `budget` does not fit the pool.
         DataError: if a committed batch does not fit the data set.
-        StrategyError: if the strategy returns anything but distinct unlabelled rows.
+        StrategyError: if the strategy returns anything but distinct unlabelled rows, or does not take a state.
         TrainingError: if a loss is not finite.
     """
     check_dataset(dataset)
     budget = _checked_budget(len(dataset.train), num_initial, num_validation, budget)
     pool, indices = _drawn(dataset.train, num_initial, num_validation, seed)
     validation = pool.validation()
-    for state in committed.strategy_states:
-        strategy.load_state_dict(state)
+    _load(strategy, committed.strategy_states)
     replayed = [_replayed(pool, batch, round) for round, batch in enumerate(committed.batches)]
     if replayed and pool.num_labelled >= budget:
         return
@@ -164,6 +166,18 @@ def _checked_budget(pool_size: int, num_initial: int, num_validation: int, budge
             f"{pool_size} examples"
         )
     return pool_size if budget is None else budget
+
+
+def _load(strategy: Strategy, states: Sequence[dict[str, Any] | None]) -> None:
+    for round, state in enumerate(states):
+        try:
+            if state is not None:
+                strategy.load_state_dict(state)
+        except Exception as error:  # whatever a strategy makes of what it did not write
+            raise StrategyError(
+                f"the strategy does not take its state after round {round} (line {round + 1} of strategy_state.jsonl): "
+                f"{described(error)}; put back what it wrote, or delete the run to start again"
+            ) from error
 
 
 def _replayed(pool: Pool, batch: Batch, round: int) -> Batch:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -30,10 +30,11 @@ class _Appending(logging.FileHandler):
 
 
 @contextmanager
-def logging_to(path: Path) -> Iterator[None]:
-    """Within it, what al_bench logs is appended to a file, too."""
+def logging_to(path: Path, is_ours: Callable[[], bool]) -> Iterator[None]:
+    """Within it, what al_bench logs is appended to a file, too, as long as that is ours."""
     handler = _Appending(path, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.addFilter(lambda _: is_ours())
     logger = logging.getLogger("al_bench")
     logger.addHandler(handler)
     try:

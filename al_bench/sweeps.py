@@ -10,10 +10,11 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 
 from al_bench.errors import LaunchError
-from al_bench.files import is_locked, is_newer, read_json
+from al_bench.files import is_locked, is_newer
 from al_bench.lost import told
 from al_bench.outcome import Outcome, Status
 from al_bench.planning import Planned
+from al_bench.status import error_of
 
 SECONDS_BETWEEN_LOOKS = 2.0
 
@@ -51,8 +52,7 @@ class Job:
         file = self.run.path / "error.json"
         if not is_newer(file, since):
             return None
-        error = read_json(file)
-        return Outcome(self.name, Status.FAILED, f"{error['type']}: {error['message']}")
+        return Outcome(self.name, Status.FAILED, error_of(self.run.path) or "")
 
     def lost(self, reason: str, since: float) -> Outcome:
         """Its outcome where the process that did it is gone, for a reason; with the run's log, if that has begun."""

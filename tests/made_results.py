@@ -3,11 +3,14 @@
 import csv
 import json
 from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from al_bench.columns import ROUND_COLUMNS
+from al_bench.committed import digest_of
 from al_bench.identity import Identity
 from al_bench.status import SCHEMA_VERSION
 
@@ -53,12 +56,14 @@ def write_run(folder: Path, identity: Identity, accuracies: dict[int, float], **
         "query_cpu_seconds": 0.125,
         "num_copies": 0,
     }
+    queries, digests = queries_of(tuple(accuracies), int(str(columns.get("num_validation", 0))))
+    (path / "queries.csv").write_text(queries)
     with (path / "rounds.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, ROUND_COLUMNS, lineterminator="\n")
         writer.writeheader()
         for round, (num_labelled, accuracy) in enumerate(accuracies.items()):
             row = plain | identity.as_dict() | columns
-            row |= {"round": round, "num_labelled": num_labelled}
+            row |= {"round": round, "num_labelled": num_labelled, "queries_digest": digests[round]}
             row |= {"test_accuracy": accuracy, "test_balanced_accuracy": accuracy}
             writer.writerow(row)
     last = max(accuracies)
@@ -66,8 +71,17 @@ def write_run(folder: Path, identity: Identity, accuracies: dict[int, float], **
     (path / "done.json").write_text(json.dumps(done))
     (path / "environment.json").write_text(json.dumps([START]))
     (path / "config.yaml").write_text("seed: 0\n")
-    (path / "queries.csv").write_text("round,order,pool_index,target\n" + "0,0,0,0\n" * last)
     return path
+
+
+@cache
+def queries_of(counts: tuple[int, ...], num_validation: int) -> tuple[str, list[str]]:
+    """A queries.csv with these numbers of labels after its rounds, in the order of the pool, and its digests."""
+    text, digests = "round,order,pool_index,target\n", []
+    for round, (before, count) in enumerate(pairwise((num_validation, *counts))):
+        text += "".join(f"{round},{order},{before + order},0\n" for order in range(count - before))
+        digests.append(digest_of(text.encode()))
+    return text, digests
 
 
 def write_sweep(

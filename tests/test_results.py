@@ -45,13 +45,13 @@ def test_runs_are_one_table_with_numbers_and_labels(folder):
         (lambda text: "time,price\n1,2\n", "it has no column dataset"),
         (lambda text: text.splitlines()[0] + "\n", "it has no rounds"),
         (lambda text: text.replace("test_accuracy,", "accuracy,"), "it has no column test_accuracy"),
-        (lambda text: text.replace(",0.6,", ",abc,"), "round 1: test_accuracy='abc' is no number"),
-        (lambda text: text.replace(",0.6,", ",nan,"), "test_accuracy is not between 0 and 1"),
-        (lambda text: text.replace(",200,", ",twenty,"), "round 1: num_labelled='twenty' is no number"),
+        (lambda text: text.replace(",0.6,", ",abc,"), "line 3: test_accuracy='abc' is no number"),
+        (lambda text: text.replace(",0.6,", ",nan,"), "line 3: test_accuracy='nan' is not between 0 and 1"),
+        (lambda text: text.replace(",200,", ",twenty,"), "line 3: num_labelled='twenty' is no number"),
         (lambda text: text.replace(",200,", ",50,"), "numbers of labels do not grow"),
         (lambda text: "\n".join(text.splitlines()[:2] + text.splitlines()[3:]) + "\n", "rounds are not 0, 1, 2"),
         (lambda text: text.replace(",2,1,", ",3,1,", 1).replace("badge", "margin", 1), "its rows differ in strategy"),
-        (lambda text: text.replace("\n", ",7\n", 3).replace(",7\n", "\n", 2), "round 1 has"),
+        (lambda text: text.replace("\n", ",7\n", 3).replace(",7\n", "\n", 2), "line 3 has"),
     ],
 )
 def test_a_damaged_file_is_left_out_and_named(folder, change, message):
@@ -76,7 +76,7 @@ def test_a_half_written_last_row_is_dropped_and_named(folder):
 def test_a_run_of_another_schema_version_is_left_out(folder, text):
     path = write_run(folder, identity(2), USUAL)
     (path / "done.json").write_text(text)
-    assert "done.json" in load_results(folder).problems[0] or "version 99" in load_results(folder).problems[0]
+    assert "done.json" in load_results(folder).problems[0] or "schema 99" in load_results(folder).problems[0]
 
 
 def test_an_older_run_with_fewer_columns_is_read(folder):
@@ -84,9 +84,11 @@ def test_an_older_run_with_fewer_columns_is_read(folder):
     path.write_text(
         "\n".join(line.rpartition(",")[0].rpartition(",")[0] for line in path.read_text().splitlines()) + "\n"
     )
-    rounds = load_results(folder).rounds
-    assert len(rounds) == 9
-    assert rounds["unlabelled_class_marginals"].tolist() == [""] * 9
+    results = load_results(folder)
+    assert results.problems == ()
+    assert len(results.rounds) == 9
+    assert results.rounds["num_copies"].isna().sum() == 3
+    assert results.rounds["is_finished"].all()
 
 
 def test_two_runs_of_one_identity_are_refused(folder, tmp_path):
@@ -105,11 +107,11 @@ def test_a_folder_without_results_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("batch_size", "0", "its batch_size is 0"),
-        ("test_balanced_accuracy", "7", "its test_balanced_accuracy is not between 0 and 1"),
-        ("class_counts", "50  50", "its class_counts are not a number of examples for each class"),
-        ("class_counts", "0 0", "its class_counts are not a number of examples for each class"),
-        ("class_counts", "5 x", "its class_counts are not a number of examples for each class"),
+        ("batch_size", "0", "line 2: batch_size='0' is not between 1 and"),
+        ("test_balanced_accuracy", "7", "line 2: test_balanced_accuracy='7' is not between 0 and 1"),
+        ("class_counts", "50  50", "is not a number of examples for each class"),
+        ("class_counts", "0 0", "is not a number of examples for each class"),
+        ("class_counts", "5 x", "is not a number of examples for each class"),
         ("class_counts", "9" * 200_000, "field larger than field limit"),
     ],
 )

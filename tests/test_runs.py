@@ -116,9 +116,9 @@ def test_who_looks_for_an_instant_does_not_stop_a_run_that_starts(tmp_path):
     [
         ("rounds.csv", "", "rounds.csv: it is empty"),
         ("rounds.csv", "a,b\n1,2\n", "rounds.csv: it has no column dataset"),
-        ("done.json", "{", "done.json beside it cannot be read"),
-        ("done.json", "[]", "done.json beside it cannot be read"),
-        ("done.json", '{"schema_version": 99}', "schema version 99"),
+        ("done.json", "{", "done.json cannot be read"),
+        ("done.json", "[]", "done.json cannot be read"),
+        ("done.json", '{"schema_version": 99}', "(schema 99,"),
     ],
 )
 def test_a_broken_run_says_what_is_broken(tmp_path, name, text, message):

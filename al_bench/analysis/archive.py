@@ -25,9 +25,10 @@ from al_bench.analysis.archived_runs import (
     problem_of,
     read,
 )
-from al_bench.analysis.results import identity_of_path, is_finished, run_directories
+from al_bench.analysis.results import identity_of_path, run_directories
 from al_bench.errors import ResultsError
 from al_bench.files import replace_bytes
+from al_bench.status import is_finished, says_finished
 
 SUFFIX = ".tar.xz"
 UNFINISHED = f"unfinished{SUFFIX}"
@@ -116,8 +117,9 @@ def pack(folder: Path, target: Path, *, with_unfinished: bool = False) -> Moved:
     with _alone_in(target.parent if target.name.endswith(SUFFIX) else target):
         archives = _Archives(target)
         for path, _, file in run_directories(folder):
-            is_done = bool(is_finished(path))
-            if not is_done and not with_unfinished:
+            is_done = is_finished(path)
+            is_damaged = not is_done and says_finished(path)
+            if not is_done and not is_damaged and not with_unfinished:
                 continue
             name = name_of(path)
             if not name or file is None or (file.problem and (is_done or file.columns is None)):
@@ -126,9 +128,11 @@ def pack(folder: Path, target: Path, *, with_unfinished: bool = False) -> Moved:
             if name in seen:
                 raise ResultsError(f"{path} and {seen[name]} are the same run")
             seen[name] = path
-            files = files_in(path) if is_done else committed_part(files_in(path))
-            if problem := problem_of(files, is_finished=is_done):
-                left.append(f"{path}: {problem}")
+            files = committed_part(files_in(path)) if not is_done and not is_damaged else files_in(path)
+            if is_damaged or problem_of(files, is_finished=is_done):
+                left.append(
+                    f"{path}: {problem_of(files, is_finished=is_done or is_damaged) or 'its files do not agree'}"
+                )
             elif _is_wanted(archives, name, files, path, is_done):
                 added += is_done
                 archives.put(name, files, path) if is_done else archives.put_unfinished(name, files)

@@ -7,26 +7,23 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from al_bench.columns import REAL, REQUIRED, WHOLE
-from al_bench.errors import ResultsError
-from al_bench.files import read_json as json_of
-from al_bench.files import read_text
-from al_bench.status import SCHEMA_VERSION
+from al_bench.columns import REAL, WHOLE
+from al_bench.committed import Columns, parsed_rounds
+from al_bench.errors import ResultsError, RunDirectoryError
+from al_bench.files import read_bytes, read_text
+from al_bench.queries import check_queries, parsed_queries
+from al_bench.status import done_of, is_finished
 
 SETTING = ["dataset", "model", "batch_size", "variant"]
 IDENTITY = [*SETTING, "strategy", "seed"]
 USUAL = ("test_balanced_accuracy", "epoch_limit_hit", "fit_seconds", "query_seconds", "class_counts")
 MARKS = {".lock", "rounds.csv", "environment.json", "error.json", "done.json"}
 MAX_LISTED = 10
-
-
-Columns = dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
@@ -109,31 +106,6 @@ def read_rounds(path: Path) -> RoundsFile:
         return RoundsFile(path, None, str(error))
 
 
-def is_finished(path: Path) -> bool | None:
-    """Whether a run directory has all the labels that its last start asked for; None if nothing beside its rounds
-    tells.
-    """
-    done, starts = (read_json(path / name) for name in ("done.json", "environment.json"))
-    if done is None and starts is None:
-        return None
-    last = starts[-1] if isinstance(starts, list) and starts and isinstance(starts[-1], dict) else {}
-    if not isinstance(done, dict):
-        return False
-    asked = last["budget"] if isinstance(last.get("budget"), int) else done.get("pool_size")
-    num_labelled = done.get("num_labelled")
-    return isinstance(num_labelled, int) and num_labelled >= (asked if isinstance(asked, int) else 0)
-
-
-def read_json(path: Path) -> Any:
-    """What it holds; None without it, ValueError (not raised) if it cannot be read."""
-    try:
-        return json_of(path)
-    except FileNotFoundError:
-        return None
-    except (ValueError, OSError) as error:
-        return ValueError(str(error))
-
-
 def combined(files: Sequence[RoundsFile], folder: Path) -> Results:
     """One table of all files below a folder; raises as `load_results`."""
     sources: dict[tuple[object, ...], Path] = {}
@@ -179,78 +151,24 @@ def listed(lines: Iterable[str], most: int | None = MAX_LISTED) -> str:
 
 def _read(path: Path) -> tuple[Columns, str, tuple[str, ...]]:
     """The whole rows of a rounds.csv, a remark if there is one, and what it lacks; ValueError if they are no run's."""
-    _check_version(path.parent / "done.json")
+    folder = path.parent
+    try:
+        done = done_of(folder)
+    except RunDirectoryError as error:
+        raise ValueError(str(error)) from error
     text = read_text(path, "utf-8-sig")
     whole = text[: text.rfind("\n") + 1]
-    header, *rows = list(csv.reader(whole.splitlines())) or [[]]
-    if not header:
-        raise ValueError("it is empty")
-    missing = [column for column in REQUIRED if column not in header]
-    if missing:
-        raise ValueError(f"it has no column {missing[0]}")
-    if not rows:
-        raise ValueError("it has no rounds")
-    short = [number for number, row in enumerate(rows) if len(row) != len(header)]
-    if short:
-        raise ValueError(f"round {short[0]} has {len(rows[short[0]])} values, not {len(header)}")
-    run = {name: _converted(name, values) for name, values in zip(header, zip(*rows, strict=True), strict=True)}
-    _check_run(run)
-    run["is_finished"] = [is_finished(path.parent) is not False] * len(rows)
-    remark = "its last, half-written row is left out" if whole != text else ""
-    return run, remark, tuple(column for column in USUAL if column not in header)
-
-
-def _check_version(path: Path) -> None:
-    done = read_json(path)
-    if done is None:
-        return
-    if not isinstance(done, dict):
-        raise ValueError(f"{path.name} beside it cannot be read ({done})")
-    if done.get("schema_version") != SCHEMA_VERSION:
-        raise ValueError(
-            f"it is of schema version {done.get('schema_version')}, and this al_bench reads {SCHEMA_VERSION}"
-        )
-    if not isinstance(done.get("num_labelled"), int):
-        raise ValueError(f"{path.name} beside it does not say how many labels the run has")
-
-
-def _converted(name: str, values: Sequence[str]) -> list[Any]:
-    convert = int if name in WHOLE else _real if name in REAL else str
-    try:
-        return list(map(convert, values))
-    except ValueError:
-        for number, value in enumerate(values):
-            try:
-                convert(value)
-            except ValueError:
-                raise ValueError(f"round {number}: {name}={value!r} is no number") from None
-        raise
-
-
-def _real(value: str) -> float:
-    return float(value) if value else math.nan
-
-
-def _check_run(run: Columns) -> None:
-    for column in IDENTITY:
-        if len(set(run[column])) != 1:
-            raise ValueError(f"its rows differ in {column}, so they are not of one run")
-    if run["round"] != list(range(len(run["round"]))):
-        raise ValueError("its rounds are not 0, 1, 2, ...")
-    if any(after <= before for before, after in pairwise(run["num_labelled"])):
-        raise ValueError("its numbers of labels do not grow")
-    if run["batch_size"][0] < 1:
-        raise ValueError(f"its batch_size is {run['batch_size'][0]}")
-    for column in ("test_accuracy", "test_balanced_accuracy"):
-        if not all(0 <= value <= 1 or (math.isnan(value) and column not in REQUIRED) for value in run.get(column, [])):
-            raise ValueError(f"its {column} is not between 0 and 1")
-    counts = [text.split(" ") for text in run.get("class_counts", []) if text]
-    if len(set(map(len, counts))) > 1 or not all(_are_counts(texts) for texts in counts):
-        raise ValueError("its class_counts are not a number of examples for each class")
-
-
-def _are_counts(texts: Sequence[str]) -> bool:
-    return all(text.isdecimal() for text in texts) and any(text.strip("0") for text in texts)
+    run = parsed_rounds([f"{line}\n" for line in whole.split("\n")[:-1]])
+    lacking = tuple(column for column in USUAL if column not in run)
+    if (folder / "queries.csv").exists():
+        try:
+            queries = parsed_queries(read_bytes(folder / "queries.csv"))
+            check_queries(queries, run, None if done is None else done.pool_size)
+        except ValueError as error:
+            raise ValueError(f"queries.csv beside it: {error}") from error
+    is_known = done is not None or (folder / "environment.json").exists()
+    run["is_finished"] = [not is_known or is_finished(folder)] * len(run["round"])
+    return run, "its last, half-written row is left out" if whole != text else "", lacking
 
 
 def _concatenated(runs: Sequence[Columns]) -> pd.DataFrame:

@@ -14,14 +14,13 @@ from al_bench.analysis.results import (
     SETTING,
     RoundsFile,
     identity_of_path,
-    is_finished,
-    read_json,
     run_directories,
     run_name,
 )
 from al_bench.analysis.settings import setting_name, with_seeds
 from al_bench.errors import ResultsError
 from al_bench.files import is_locked
+from al_bench.status import error_of, is_finished, starts_of
 
 
 class State(StrEnum):
@@ -101,22 +100,19 @@ def described(runs: Sequence[Run]) -> list[str]:
 def _run(path: Path, names: Set[str], file: RoundsFile | None) -> Run:
     columns = file.columns if file is not None else None
     identity = {key: columns[key][0] for key in IDENTITY} if columns else identity_of_path(path)
-    starts, done, error = (read_json(path / name) for name in ("environment.json", "done.json", "error.json"))
-    known = tuple(start for start in starts if isinstance(start, dict)) if isinstance(starts, list) else ()
     num_labelled = columns["num_labelled"][-1] if columns else 0
     state = State.INTERRUPTED
     message = f"{num_labelled:,} labels so far"
     if ".lock" in names and is_locked(path / ".lock"):
         state = State.RUNNING
-    elif problem := _problem(identity, file, done):
+    elif problem := _problem(identity, file, is_done="done.json" in names):
         state, message = State.BROKEN, problem
-    elif error is not None:
-        told = error if isinstance(error, dict) else {}
-        state, message = State.FAILED, f"{told.get('type', 'unknown error')}: {told.get('message', '')}"
+    elif error := error_of(path):
+        state, message = State.FAILED, error
     elif is_finished(path):
         state, message = State.FINISHED, ""
     message = " ".join(message.encode(errors="backslashreplace").decode().split())
-    return Run(identity, state, message, path, num_labelled, known, file)
+    return Run(identity, state, message, path, num_labelled, tuple(starts_of(path)), file)
 
 
 def _without_duplicates(runs: Sequence[Run]) -> list[Run]:
@@ -132,12 +128,12 @@ def _without_duplicates(runs: Sequence[Run]) -> list[Run]:
     return told
 
 
-def _problem(identity: Mapping[str, object], file: RoundsFile | None, done: object) -> str:
+def _problem(identity: Mapping[str, object], file: RoundsFile | None, *, is_done: bool) -> str:
     if not identity:
         return f"its path is not that of a run, and rounds.csv cannot be used: {file.problem if file else ''}"
     if file is not None and file.columns is None:
         return f"rounds.csv: {file.problem}"
-    return "it is marked as finished and has no rounds.csv" if done is not None and file is None else ""
+    return "it is marked as finished and has no rounds.csv" if is_done and file is None else ""
 
 
 def _missing(runs: list[Run]) -> list[Run]:
