@@ -22,6 +22,8 @@ SUMMARY_ROWS = 10
 COLUMNS = ("round", "labels", "epochs", "seconds", "test accuracy", "time left")
 LIMIT_HIT = "* stopped by model.max_epochs, not by the stopping rule"
 LINE_WIDTH = 80 - len("00:00:00 ")  # of a log line, after the time
+# whose lines a terminal shows, too, though they are no warnings
+WORDS_BETWEEN_ROUNDS = ("al_bench.heartbeat", "al_bench.strategies.kdpp")
 
 log = logging.getLogger(__name__)
 console = Console(highlight=False, markup=False)  # a label may hold [brackets]
@@ -55,7 +57,8 @@ def log_to_stdout(is_sweep: bool) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # an error may say anything
     handler: logging.Handler
     if console.is_terminal and not is_sweep:
-        handler = RichHandler(logging.WARNING, console, show_time=False, show_path=False)
+        handler = RichHandler(logging.INFO, console, show_time=False, show_path=False)
+        handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name in WORDS_BETWEEN_ROUNDS)
     else:
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))

@@ -17,10 +17,11 @@ from al_bench.console import Plan, RunDisplay
 from al_bench.datasets.loading import checked_node, loaded
 from al_bench.environment import describe
 from al_bench.errors import ConfigError, InputsError
+from al_bench.heartbeat import Heartbeat
 from al_bench.identity import Identity
 from al_bench.interfaces import Dataset, Network, RoundRecord, Strategy
 from al_bench.learner import Learner
-from al_bench.loop import active_learning
+from al_bench.loop import active_learning, checked_budget
 from al_bench.parts import called, checked_arguments, checked_part, located
 from al_bench.pretraining import kept, kept_path
 from al_bench.records import RunDirectory
@@ -91,7 +92,9 @@ def run(
     environment = describe(parts.device) | {"budget": config["budget"]}
     with RunDirectory.opened(path, identity, config, environment, default) as directory:
         directory.check_states(is_stateful=parts.strategy.state_dict() is not None)
-        data = loaded(parts.dataset, Path(config["data_dir"]), config["seed"])
+        heartbeat = Heartbeat(identity.title)
+        with heartbeat.during("reading", "reading the data set"):
+            data = loaded(parts.dataset, Path(config["data_dir"]), config["seed"])
         directory.check_data(data.digest, data.copies.as_dict())
         dataset = data.dataset
         warn_if_out_of_reach(parts.training, data.best_accuracy)
@@ -117,6 +120,7 @@ def run(
             budget=config["budget"],
             num_validation=config["num_validation"],
             committed=directory.committed,
+            heartbeat=heartbeat,
         )
         num_done = config["num_validation"] * bool(directory.committed.batches) + directory.committed.num_labelled
         num_parameters = sum(parameter.numel() for parameter in network.parameters())
@@ -132,16 +136,14 @@ def run(
             display.stop()
 
 
-def _recorded(
-    rounds: Iterable[RoundRecord], directory: RunDirectory, tracker: Tracker, display: RunDisplay
-) -> int | None:
+def _recorded(rounds: Iterable[RoundRecord], directory: RunDirectory, tracker: Tracker, show: RunDisplay) -> int | None:
     """Labels after the last of the rounds, each of which is committed before anybody is told; None without any."""
     num_labelled = None
     for record in rounds:
         directory.append(record)
         num_labelled = record.num_labelled
         tracker.log(record)
-        display.round(record)
+        show.round(record)
     return num_labelled
 
 
@@ -199,7 +201,7 @@ def _plan(
         num_classes=dataset.num_classes,
         num_initial=config["num_initial"],
         num_validation=config["num_validation"],
-        budget=config["budget"] or len(dataset.train),
+        budget=checked_budget(len(dataset.train), config["num_initial"], config["num_validation"], config["budget"]),
         device=device,
         num_threads=config["num_threads"],
         num_parameters=num_parameters,

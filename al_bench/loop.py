@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from al_bench.datasets.checks import check_dataset
 from al_bench.errors import DIVERGED, ConfigError, DataError, StrategyError, TrainingError, described
+from al_bench.heartbeat import Heartbeat
 from al_bench.interfaces import (
     Batch,
     Dataset,
@@ -26,6 +27,7 @@ from al_bench.pool import Pool
 from al_bench.querying import measured, pool_outputs, query
 from al_bench.ranges import check_budget
 from al_bench.seeding import Stream, generator
+from al_bench.stopping import FewEpochs
 from al_bench.timing import Seconds, Stopwatch
 from al_bench.unlabelled import Unlabelled
 
@@ -59,6 +61,7 @@ def active_learning(
     budget: int | None = None,
     num_validation: int = 0,
     committed: Committed = Committed(),
+    heartbeat: Heartbeat | None = None,
 ) -> Iterator[RoundRecord]:
     """Train from scratch, measure, query a batch, label, repeat; one record per round, as it ends.
 
@@ -74,6 +77,7 @@ def active_learning(
             are measured in every round, and decide when training ends if it has `patience`; they count as labels.
         committed: rounds already done. They are replayed, not repeated or yielded; the networks of all but the
             last are not needed any more, and the last is trained again to query from it.
+        heartbeat: says what is going on, where that takes minutes.
 
     Raises:
         ConfigError: if `num_initial` or `budget` does not fit the pool.
@@ -82,27 +86,26 @@ def active_learning(
         TrainingError: if a loss is not finite.
     """
     check_dataset(dataset)
-    budget = _checked_budget(len(dataset.train), num_initial, num_validation, budget)
+    budget = checked_budget(len(dataset.train), num_initial, num_validation, budget)
     pool, indices = _drawn(dataset.train, num_initial, num_validation, seed)
     validation = pool.validation()
     _load(strategy, committed.strategy_states)
     replayed = [_replayed(pool, batch, round) for round, batch in enumerate(committed.batches)]
     if replayed and pool.num_labelled >= budget:
         return
-    learner = learner.pretrained(dataset.train.inputs, seed)
+    heartbeat, few_epochs = heartbeat or Heartbeat(), FewEpochs(learner.training, math.prod(dataset.input_shape))
+    with heartbeat.during("pre-training", f"pre-training on {len(pool):,} examples"):
+        learner = learner.pretrained(dataset.train.inputs, seed)
     of_query, last_committed = Seconds(), len(replayed) - 1
     for round in itertools.count(max(0, last_committed)):
         is_committed = round == last_committed
         batch = replayed[round] if is_committed else pool.label(indices)
-        if is_committed and 0 < len(batch.indices) < batch_size and round > 0:
-            log.warning(
-                "an earlier budget cut the batch of round %d to %d labels, so the label counts from here on are not "
-                "those of a run that was asked for all at once",
-                *(round, len(batch.indices)),
-            )
+        if is_committed:
+            _warn_of_a_cut(batch, batch_size, round)
         fit = partial(learner.fit, pool.labelled(), strategy.objective, seed=seed, round=round, validation=validation)
         unlabelled = _unlabelled(pool, strategy.unlabelled_term)
-        trained = fit(unlabelled=unlabelled)
+        with heartbeat.during("training", f"round {round}: training on {pool.num_labelled - num_validation:,} labels"):
+            trained = fit(unlabelled=unlabelled)
         is_other_measured = strategy.measures_without_term and unlabelled is not None
         stopwatch = Stopwatch(learner.device)
         is_pool_measured = strategy.measures_pool and pool.num_labelled < len(pool)
@@ -110,7 +113,9 @@ def active_learning(
         of_measuring = stopwatch.seconds()
         if not is_committed:
             to_measure = fit() if is_other_measured else trained
-            test = to_measure.evaluate(dataset.test)
+            few_epochs.look(round, to_measure, pool.num_labelled - num_validation)
+            with heartbeat.during("measuring", f"round {round}: measuring on {len(dataset.test):,} test examples"):
+                test = to_measure.evaluate(dataset.test)
             if not math.isfinite(test.loss):
                 raise TrainingError(f"round {round}: the test loss is {test.loss}; {DIVERGED}")
             yield RoundRecord(
@@ -137,10 +142,20 @@ def active_learning(
             return
         size = min(batch_size, budget - pool.num_labelled)
         stopwatch = Stopwatch(learner.device)
-        indices = query(pool, trained, strategy, size, dataset.num_classes, seed=seed, round=round, outputs=outputs)
+        with heartbeat.during("choosing", f"round {round}: choosing {size:,} of {len(pool) - pool.num_labelled:,}"):
+            indices = query(pool, trained, strategy, size, dataset.num_classes, seed=seed, round=round, outputs=outputs)
         of_query = of_measuring + stopwatch.seconds()
         if is_other_measured:
             of_query += Seconds(trained.fit_seconds, trained.fit_cpu_seconds)
+
+
+def _warn_of_a_cut(batch: Batch, batch_size: int, round: int) -> None:
+    if 0 < len(batch.indices) < batch_size and round > 0:
+        log.warning(
+            "an earlier budget cut the batch of round %d to %d labels, so the label counts from here on are not those "
+            "of a run that was asked for all at once",
+            *(round, len(batch.indices)),
+        )
 
 
 def _unlabelled(pool: Pool, term: UnlabelledTerm | None) -> Unlabelled | None:
@@ -155,7 +170,8 @@ def _drawn(examples: Examples, num_initial: int, num_validation: int, seed: int)
     return Pool(examples, validation_indices), order[~np.isin(order, validation_indices)][:num_initial]
 
 
-def _checked_budget(pool_size: int, num_initial: int, num_validation: int, budget: int | None) -> int:
+def checked_budget(pool_size: int, num_initial: int, num_validation: int, budget: int | None) -> int:
+    """Labels in all; ConfigError if that, or what is bought before the first query, is not in the pool."""
     for key, value in (("num_initial", num_initial), ("num_validation", num_validation), ("budget", budget)):
         if value is not None and value > pool_size:
             raise ConfigError(f"{key}={value}: the training pool has {pool_size} examples; at most that many")

@@ -149,7 +149,8 @@ def check_same_run(path: Path, config: Mapping[str, Any], default: Mapping[str, 
     except Exception as error:  # whatever the YAML reader makes of a foreign file
         raise RunDirectoryError(f"{path / 'config.yaml'} cannot be read ({error})") from error
     if not isinstance(stored, dict) or not stored:
-        raise RunDirectoryError(f"{path / 'config.yaml'} is empty; delete {path} to start again")
+        problem = "is empty" if not stored else f"holds a {type(stored).__name__} where a run's configuration was"
+        raise RunDirectoryError(f"{path / 'config.yaml'} {problem}; delete {path} to start again")
     differences = differing_keys(config, stored, default)
     if differences:
         listed = "\n  ".join(differences)

@@ -7,7 +7,10 @@ from copy import deepcopy
 from typing import Any, Protocol
 
 from al_bench.interfaces import Network
+from al_bench.trained import Trained
 from al_bench.training import Training
+
+FEW_EPOCHS = 3
 
 log = logging.getLogger(__name__)
 
@@ -75,3 +78,28 @@ class ValidationLoss:
         """Back to the weights of the lowest loss."""
         if self._weights is not None:
             network.load_state_dict(self._weights)
+
+
+class FewEpochs:
+    """Warns, once, of a training accuracy that ends training after a few epochs on fewer labels than inputs.
+
+    Of so few labels any network that knows nothing yet gets most right: the weights are nearly those it began with, and
+    what is measured and chosen is theirs.
+    """
+
+    def __init__(self, training: Training, num_inputs: int) -> None:
+        self._threshold = training.stop_at_train_accuracy if training.patience is None else None
+        self._num_inputs = num_inputs
+
+    def look(self, round: int, trained: Trained, num_labels: int) -> None:
+        """After training."""
+        is_rule = self._threshold is not None and not trained.epoch_limit_hit
+        if not is_rule or trained.num_epochs > FEW_EPOCHS or num_labels >= self._num_inputs:
+            return
+        log.warning(
+            "round %d: model.stop_at_train_accuracy=%g ended training after %d epochs on %d labels of %d inputs each: "
+            "so few are told apart by a network that has hardly learned; model.stop_at_train_accuracy=null "
+            "model.max_epochs=50, say, trains for longer",
+            *(round, self._threshold, trained.num_epochs, num_labels, self._num_inputs),
+        )
+        self._threshold = None

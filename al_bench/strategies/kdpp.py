@@ -5,6 +5,7 @@ A batch Y has probability proportional to det(L_Y), L_ij = g_i . g_j: the square
 span.
 """
 
+import logging
 import math
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from al_bench.clock import duration
 from al_bench.errors import ConfigError, StrategyError
 from al_bench.interfaces import Needs, QueryContext, Strategy
 from al_bench.strategies.drawing import block_weights, draw_proportional
@@ -20,7 +22,11 @@ from al_bench.strategies.gradients import GradientEmbedding
 
 ROWS_AT_ONCE = 1024  # gradient embeddings that are in memory
 MAX_OPERATIONS = 4e12  # multiplications of a matrix product, or what takes as long; about 80 s of one fast core
+OPERATIONS_PER_SECOND = 5e10  # of one fast core
+WORTH_A_WORD = 10.0  # seconds
 EIGENVALUE_COST, DRAW_COST = 10, 15  # of an eigendecomposition by rank^3, and of drawing rows by N B^2
+
+log = logging.getLogger(__name__)
 
 
 class KDPP(Strategy):
@@ -38,6 +44,11 @@ class KDPP(Strategy):
             )
         if (num_operations := _num_operations(pool_size, rank, batch_size)) > MAX_OPERATIONS:
             raise ConfigError(_too_many("strategy=kdpp", num_operations, pool_size, rank))
+        seconds = num_operations / OPERATIONS_PER_SECOND
+        if seconds >= WORTH_A_WORD:
+            log.info(
+                "kdpp: a query takes up to %s on one fast core, and several times that on others", duration(seconds)
+            )
 
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
         """See `Strategy.query`; StrategyError if the batch is above the numerical rank, or the kernel too large."""

@@ -1,7 +1,8 @@
 """Uncertainty sampling: the examples of whose class the network is least sure.
 
 Confidence and margin: Settles, "Active Learning Literature Survey" (2009), section 3.1. Entropy: Shannon (1948).
-Equal scores are taken in pool order.
+Equal logits have equal scores, which are taken in pool order. Scores that are equal on paper alone (of the same logits
+in another order, or all larger by as much) differ by their rounding, and go by that.
 """
 
 from abc import abstractmethod
