@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-cluster check lint clean
+.PHONY: run test test-cluster test-oldest check lint clean
 
 run: $(VENV)/installed
 	$(BIN)/al-bench
@@ -13,6 +13,9 @@ test: $(VENV)/installed-dev
 
 test-cluster: $(VENV)/installed-cluster
 	$(BIN)/python -m pytest -m cluster tests/cluster
+
+test-oldest: $(VENV)/oldest # how tables are read, with the oldest pandas and scikit-learn that pyproject.toml allows
+	PYTHONPATH=$(CURDIR)/$(VENV)/oldest $(BIN)/python -m pytest -n auto -k 'not million' tests/test_arff.py tests/test_openml.py
 
 check: lint test
 
@@ -26,6 +29,11 @@ $(VENV)/installed-cluster: $(VENV)/installed-dev
 		$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,$$extra]" || \
 		{ echo "$$extra CANNOT BE INSTALLED: ITS TESTS ARE SKIPPED" >&2; is_partial=1; }; \
 	done; [ "$$is_partial" ] || touch $@
+
+$(VENV)/oldest: pyproject.toml | $(VENV)/installed-dev
+	rm -rf $@ $@.partial
+	$(BIN)/python -m pip install --quiet --no-deps --target $@.partial pandas==2.2.2 scikit-learn==1.6.0 pytz
+	mv $@.partial $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -120,7 +120,7 @@ class RunDirectory:
         if is_stateful and self.committed.batches and not self.committed.strategy_states:
             raise RunDirectoryError(f"{self._states}: it has no line, where the strategy had a state; {WAY_ON}")
 
-    def check_data(self, digest: str, copies: Mapping[str, int]) -> None:
+    def check_data(self, digest: str, copies: Mapping[str, int] | None = None) -> None:
         """Note which data this start has loaded, and its copies; DataError if rounds are committed on other data."""
         *earlier, start = self._starts()
         known = [each["data"] for each in earlier if isinstance(each.get("data"), str)]
@@ -129,8 +129,9 @@ class RunDirectory:
                 f"the data set is not the one that the finished rounds in {self.path} were trained on; restore it, or "
                 "give the run another name"
             )
+        facts = {"data": digest} | ({} if copies is None else {"copies": dict(copies)})
         with self._appending():
-            self._write_starts([*earlier, start | {"data": digest, "copies": dict(copies)}])
+            self._write_starts([*earlier, start | facts])
 
     def finish(self, num_labelled: int, pool_size: int) -> None:
         """Mark the run as done with the labels it has."""

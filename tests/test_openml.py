@@ -120,7 +120,11 @@ class TestOpenml:
             assert 2 in openml(1, tmp_path, rng(seed), test_fraction=0.5).train.targets
         one = "@relation r\n@attribute x real\n@attribute class {a,b}\n@data\n1,a\n2,b\n"
         openml_folder(tmp_path, one, id=2)
-        with pytest.raises(DataError, match="the rarest class is too rare"):
+        with pytest.raises(
+            DataError,
+            match=r"dataset.target=class: .*the rarest class is too rare, with 1 of 2 examples; drop such classes, or "
+            r"choose another column than 'class' as the target \(known: class, x\)",
+        ):
             openml(2, tmp_path, rng(), test_fraction=0.5)
 
     def test_the_test_set_is_drawn_once_and_the_pool_again_until_it_has_every_class(self):

@@ -15,7 +15,7 @@ from al_bench.datasets.arff_header import NUMBER
 from al_bench.datasets.fetching import exclusive
 from al_bench.datasets.files import UNREADABLE, md5_of, read_npz, remove_partial, write_npz
 from al_bench.datasets.scales import warn_of_lost_values
-from al_bench.datasets.split import drawn_dataset
+from al_bench.datasets.split import TooRareError, drawn_dataset
 from al_bench.errors import DataError, message_of, nearest
 from al_bench.interfaces import Dataset
 from al_bench.ranges import Fraction, PositiveInt
@@ -68,7 +68,13 @@ def openml(
     if not scale:
         columns = [str(column) for column in table["columns"] if column != name]
         warn_of_lost_values(f"OpenML {id}", inputs_ND, columns)
-    return drawn_dataset(inputs_ND, targets, test_fraction, rng, max_pool_size, scale=scale)
+    try:
+        return drawn_dataset(inputs_ND, targets, test_fraction, rng, max_pool_size, scale=scale)
+    except TooRareError as error:
+        listed = nearest("", map(str, table["columns"]))
+        raise DataError(
+            f"dataset.target={name}: {error}, or choose another column than {name!r} as the target ({listed})"
+        ) from error
 
 
 def read_table(id: int, folder: Path, md5: str | None = None) -> Table:

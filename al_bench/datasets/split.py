@@ -12,6 +12,10 @@ from al_bench.interfaces import Dataset, Examples
 MAX_TRIES = 1000
 
 
+class TooRareError(DataError):
+    """A class is too rare for a training pool with every class to be drawn."""
+
+
 def drawn_split(
     targets: NDArray[np.int64], test_fraction: float, rng: np.random.Generator, max_pool_size: int | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -22,7 +26,7 @@ def drawn_split(
     have them all.
 
     Raises:
-        DataError: if a thousand draws do not find one.
+        TooRareError: if a thousand draws do not find one.
     """
     num_classes = len(np.unique(targets))
     num_not_tested = int((1 - test_fraction) * len(targets))
@@ -33,8 +37,10 @@ def drawn_split(
             return rest[:max_pool_size], test
         is_possible = len(np.unique(targets[rest])) == num_classes
         order = np.concatenate([rng.permutation(rest), test]) if is_possible else rng.permutation(len(targets))
-    raise DataError(
-        f"no training pool with all {num_classes} classes in {MAX_TRIES} draws: the rarest class is too rare; drop it"
+    counts = np.bincount(targets)
+    raise TooRareError(
+        f"no training pool with all {num_classes} classes in {MAX_TRIES} draws: the rarest class is too rare, with "
+        f"{counts[counts > 0].min()} of {len(targets):,} examples; drop such classes"
     )
 
 
