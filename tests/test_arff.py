@@ -88,7 +88,6 @@ class TestArff:
             (TABLE + "1.5,'red'!,10,yes,7", "line 15: quotation marks that do not enclose a value"),
             (TABLE + "1.5,red,10,y\0s,7", "line 15 holds a zero byte"),
             (TABLE + "1.5,red,10,yes,7\x1a\n1.5,red,10,yes,7\n", "line 15: Ctrl-Z, the end of a file, though more"),
-            (TABLE.replace("colour", "size"), "line 6: there is a column 'size' above; rename one of them"),
             (TABLE.replace("{yes,no}", "{yes,no"), "line 7: a list of values without its end, from 'no' on"),
             (TABLE.replace("INTEGER", "integral"), "line 8: column 'last' is of no type of the format: 'integral'"),
             (TABLE.replace("INTEGER", "INTEGER 0..9"), "line 8: '0..9' after the type of column 'last'"),
@@ -118,6 +117,7 @@ class TestArff:
             (two_columns("{a,b}", "a", "b, {0.5}"), "line 6 has an instance weight, {0.5}"),
             (two_columns("{a,b}", "a {2}"), "line 5 has an instance weight, {2}"),
             (two_columns("numeric", "1 {2}"), "line 5 has an instance weight, {2}"),
+            (TABLE.replace("colour", "size"), "line 6: there is a column 'size' above; rename one"),
             (two_columns("numeric {2}", "1"), "line 3: column 'class' has a weight, {2}"),
         ],
     )

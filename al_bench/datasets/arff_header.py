@@ -44,7 +44,7 @@ def read_header(lines: Iterator[tuple[int, str]]) -> list[Column]:
         if keyword.startswith("@attribute"):
             columns.append(_column(number, line))
             if columns[-1].name in (column.name for column in columns[:-1]):
-                raise ArffError(f"line {number}: there is a column {shown(columns[-1].name)} above; rename one of them")
+                raise UnsupportedError(f"line {number}: there is a column {shown(columns[-1].name)} above; rename one")
         elif keyword.startswith("@") and not keyword.startswith(KNOWN):
             raise ArffError(f"line {number}: {shown(keyword)} is nothing that a header holds")
     else:
