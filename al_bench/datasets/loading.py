@@ -31,8 +31,8 @@ class Loaded:
 
     dataset: Dataset
     digest: str
-    copies: Found
-    best_accuracy: float
+    copies: Found = Found(0, 0, 0)
+    best_accuracy: float = 1.0
 
 
 def checked_node(config: Mapping[str, Any]) -> dict[str, Any]:
