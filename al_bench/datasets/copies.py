@@ -29,9 +29,9 @@ class Found:
         conflicts: of the pool that have a copy in the pool with another label.
     """
 
-    pool: int
-    test: int
-    conflicts: int
+    pool: int = 0
+    test: int = 0
+    conflicts: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """For environment.json."""

@@ -17,6 +17,7 @@ from al_bench.parts import called, checked_part, checked_value
 from al_bench.seeding import Stream, generator
 
 FACTS = {"data_dir", "rng"}
+NONE = Found()
 BESIDE = ("hyperparameters", "copies")  # keys of every data set that its function is not given
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class Loaded:
 
     dataset: Dataset
     digest: str
-    copies: Found = Found(0, 0, 0)
+    copies: Found = NONE
     best_accuracy: float = 1.0
 
 
