@@ -36,7 +36,10 @@ class Lock:
                 time.sleep(0.02)
                 continue
             except OSError as error:
-                raise RunDirectoryError(f"{self._path} cannot be locked: {error.strerror}") from error
+                raise RunDirectoryError(
+                    f"{self._path} cannot be locked: {error.strerror}; choose an output_dir=... on a file system with "
+                    "flock (a local disk, NFS 4, Lustre mounted with -o flock), or two processes could do one run"
+                ) from error
             if not all(self._is_same_file() for _ in range(LOOKS)):
                 self._mark()
             if self.is_held():

@@ -43,6 +43,18 @@ def in_time(error: WorkerTimeoutError, launcher: Mapping[str, Any]) -> LostError
     )
 
 
+def in_ray(error: BaseException, logs: object) -> LostError:
+    """Of a task of Ray whose process is gone, or that never had one.
+
+    Args:
+        error: of Ray.
+        logs: the folder of the logs of Ray's processes on this machine.
+    """
+    hint = "; fewer runs at a time need less: hydra.launcher.ray.init.num_cpus"
+    hint *= type(error).__name__ == "OutOfMemoryError"
+    return LostError(f"hydra/launcher=ray: {told(error)}{hint}; the logs of Ray's processes: {logs}")
+
+
 def _cause(trace: str) -> str:
     """The error at the end of a trace, after the last frame: all lines of its message."""
     *_, last = FRAME.finditer(trace)

@@ -24,8 +24,8 @@ from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from omegaconf import open_dict
 
+from al_bench import lost
 from al_bench.errors import LaunchError
-from al_bench.lost import LostError
 from al_bench.slurm_queue import Waiting, queued_tasks
 from al_bench.workers import run_in, variables_of_the_command
 
@@ -83,7 +83,8 @@ with suppress(ImportError):
             try:
                 returned: JobReturn = ray.get(task)
             except ray.exceptions.RayError as error:
-                return _failed(error)
+                node = getattr(ray._private.worker, "_global_node", None)
+                return _failed(lost.in_ray(error, node.get_logs_dir_path() if node else "where Ray was started"))
             return returned
 
 
@@ -195,7 +196,7 @@ def _waited_for(jobs: Sequence[Any], array: str) -> list[JobReturn]:
             for name in gone.keys() & missed:
                 log_of_task = gone[name].paths.stderr
                 returned[name] = _failed(
-                    LostError(f"Slurm ended task {name} before it had a result; its log: {log_of_task}")
+                    lost.LostError(f"Slurm ended task {name} before it had a result; its log: {log_of_task}")
                 )
             missed, looked = set(gone), time.monotonic()
             waiting.look({name: state for name, state in queued.items() if name not in returned}, looked)

@@ -7,17 +7,20 @@ only the rounds that wandb does not have yet.
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
 from rich.progress import track
-from wandb.errors import UsageError
+from wandb.errors import AuthenticationError, CommError, UsageError
 
 from al_bench import wandb_runs
 from al_bench.analysis.runs import Run, State, runs_in
-from al_bench.errors import UserError
+from al_bench.errors import UserError, described, message_of
 from al_bench.identity import Identity
 from al_bench.stored_config import read_config
+
+NO_ANSWER = r"deadline exceeded|time[d]?[ -]?out|dial tcp|connection|no such host|unreachable"
 
 
 def main() -> None:
@@ -37,16 +40,32 @@ def main() -> None:
     if len(runs) < len(known):
         print(f"upload_wandb: {len(known) - len(runs)} runs are going on and are left out", file=sys.stderr)
     failed = 0
-    for run in track(runs, description="uploading"):
+    for number, run in enumerate(track(runs, description="uploading")):
         try:
             upload(run, arguments.folder, arguments.project, arguments.mode)
         except UsageError as error:  # no key: so it is for all of them
             sys.exit(f"upload_wandb: {error}")
-        except Exception as error:  # whatever else wandb raises: the others are uploaded
+        except Exception as error:  # whatever else wandb raises: the others are uploaded, if it answers
+            told = f"{run.name}: {described(error)}"
+            if arguments.mode == "online" and is_out_of_reach(error):
+                sys.exit(
+                    f"upload_wandb: {' '.join(told.split())}\nupload_wandb: wandb does not answer, so the other "
+                    f"{len(runs) - number - 1} runs are not tried; {number - failed} of {len(runs)} are there, and the "
+                    "same command again goes on"
+                )
             failed += 1
-            print(f"upload_wandb: {run.name}: {type(error).__name__}: {error}", file=sys.stderr)
+            print(f"upload_wandb: {told}", file=sys.stderr)
     print(f"{len(runs) - failed} of {len(runs)} runs in project {arguments.project}, {arguments.mode}")
     sys.exit(int(failed > 0))
+
+
+def is_out_of_reach(error: Exception) -> bool:
+    """Whether it would be the same with every other run: wandb's server is not there, or does not take the key."""
+    if isinstance(error, CommError) and not isinstance(
+        error, AuthenticationError
+    ):  # of the server, or of one run alone
+        return re.search(NO_ANSWER, message_of(error), re.IGNORECASE) is not None
+    return isinstance(error, (AuthenticationError, TimeoutError, ConnectionError))
 
 
 def upload(run: Run, folder: Path, project: str, mode: wandb_runs.Mode) -> None:

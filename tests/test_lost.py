@@ -7,7 +7,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 
 from al_bench import sweeps
-from al_bench.lost import LostError, told
+from al_bench.lost import LostError, in_ray, told
 from al_bench.outcome import Status
 from tests.test_job_order import QUICK
 from tests.test_sweeps import Launcher
@@ -89,6 +89,20 @@ def test_other_errors_are_shortened_but_not_their_log():
     assert shown.endswith(f"; its log: {log}")
     assert told(ConnectionError("nobody\nthere")) == "ConnectionError: nobody there"
     assert told(LostError("x" * 500)) == "x" * 500
+
+
+def test_of_ray_the_key_and_the_logs_are_said():
+    class OutOfMemoryError(Exception):
+        pass
+
+    gone = told(in_ray(RuntimeError("The task's local raylet died. Check raylet.out."), "/tmp/ray/session/logs"))
+    assert gone == (
+        "hydra/launcher=ray: RuntimeError: The task's local raylet died. Check raylet.out.; "
+        "the logs of Ray's processes: /tmp/ray/session/logs"
+    )
+    full = told(in_ray(OutOfMemoryError("Task was killed. " * 30), "/logs"))
+    assert "need less: hydra.launcher.ray.init.num_cpus; the logs of Ray's processes: /logs" in full
+    assert len(full) < 400
 
 
 def test_a_time_out_names_the_key(cli, monkeypatch):

@@ -1,7 +1,9 @@
 """Many runs from one command."""
 
 import csv
+import errno
 import json
+import os
 import re
 import subprocess
 import sys
@@ -326,6 +328,20 @@ def test_hyperparameters_are_searched_on_validation_examples(tmp_path):
     assert "num_validation=0: hyperparameters are chosen on validation examples" in without.err
     assert "al-bench: no run of the search has ended well; the reasons are above" in without.err
     assert "Traceback" not in without.err
+
+
+def test_a_file_system_without_flock_is_said_with_what_to_do(cli, monkeypatch, tmp_path):
+    def flock(file: object, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    result = cli("-m", "seed=0,1", "strategy=random", *QUICK)
+    assert result.code == 1
+    assert (
+        result.out.count(".lock cannot be locked: No locks available; choose an output_dir=... on a file system with")
+        == 2
+    )
+    assert not list(tmp_path.rglob("rounds.csv"))
 
 
 def test_a_part_that_ends_the_process_fails_alone(cli, tmp_path):

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import runpy
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import wandb
 import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from wandb.errors import AuthenticationError, CommError
 
 from al_bench import wandb_runs
 from al_bench.config import CONF
@@ -197,6 +199,37 @@ def test_results_are_uploaded_later_as_if_they_had_been_tracked(tmp_path):
     again = tracked(folder)
     assert sorted(each.run["run_id"] for each in again) == sorted(each.run["run_id"] for each in later)
     assert [each.rounds for each in again] == [each.rounds for each in later]
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"),
+    [
+        (CommError("Failed to get resume status: context deadline exceeded\nwhile retrying: dial tcp: refused"), 1),
+        (CommError("Run initialization has timed out after 30.0 sec"), 1),
+        (AuthenticationError("the API key was rejected"), 1),
+        (TimeoutError("no answer"), 1),
+        (CommError("run k3x9 was deleted; cannot reuse"), 3),
+        (ValueError("something else"), 3),
+    ],
+)
+def test_uploading_gives_up_where_wandb_does_not_answer(tmp_path, monkeypatch, capsys, error, tries):
+    for seed in range(3):
+        write_run(tmp_path, Identity("digits", "mlp", "badge", 10, "", seed), {10: 0.5, 20: 0.6})
+    tried = []
+
+    def unreachable(**options: object) -> None:
+        tried.append(options["id"])
+        raise error
+
+    monkeypatch.setattr("wandb.init", unreachable)
+    monkeypatch.setattr(sys, "argv", ["upload_wandb.py", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(UPLOAD), run_name="__main__")
+    assert len(tried) == tries
+    told = str(ended.value.code)
+    assert ended.value.code == 1 or "the other 2 runs are not tried; 0 of 3 are there" in told
+    assert "\nwhile" not in told
+    assert ("the same command again goes on" in told) == (tries == 1)
 
 
 def test_an_unfinished_run_is_uploaded_as_one(tmp_path):
