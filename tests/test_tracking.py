@@ -408,28 +408,45 @@ def test_the_dashboard_is_of_what_is_tracked(tmp_path):
     assert {"penalty_overall", "errors_overall", "gains"} <= set(keys) & logged
 
 
-def test_the_sweep_of_an_agent_of_wandb(tmp_path):
-    """The command that wandb's agent makes of our yaml, in the environment that it sets, but offline."""
+def handed_over(folder: Path, values: dict[str, Any]) -> list[str]:
+    """What al-bench gets from the command that wandb's agent makes of our yaml, for a run with these values."""
     from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
     sweep = yaml.safe_load((ROOT / "docs" / "wandb" / "sweep.yaml").read_text())
-    chosen = {name: {"value": values["values"][0]} for name, values in sweep["parameters"].items()}
-    arguments = create_sweep_command_args({"args": chosen})["args_no_hyphens"]
-    program, *rest = create_sweep_command(sweep["command"])
-    assert (program, rest[-1]) == ("al-bench", "${args_no_hyphens}")
-    (tmp_path / "sweep.yaml").write_text("wandb_version: 1\nseed:\n  value: 0\n")
+    arguments = create_sweep_command_args({"args": {name: {"value": value} for name, value in values.items()}})
+    (folder / "arguments.json").write_text(arguments["args_json"][0])
+    (folder / "al-bench").write_text('#!/bin/sh\nfor argument; do echo "$argument"; done\n')
+    (folder / "al-bench").chmod(0o755)
+    command = [
+        str(folder / "arguments.json") if each == "${args_json_file}" else str(each)
+        for each in create_sweep_command(sweep["command"])
+    ]
+    environment = os.environ | {"PATH": f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_the_sweep_of_an_agent_of_wandb(tmp_path):
+    """In the environment that it sets, but offline. For a resumed run it is given the whole configuration."""
+    sweep = yaml.safe_load((ROOT / "docs" / "wandb" / "sweep.yaml").read_text())
+    chosen = {name: values["values"][0] for name, values in sweep["parameters"].items()}
+    given = handed_over(tmp_path, chosen)
+    assert given == ["tracker.mode=online", *(f"{name}={value}" for name, value in chosen.items())]
+    parameters = {name: {"value": value} for name, value in chosen.items()}
+    (tmp_path / "sweep.yaml").write_text(yaml.dump({"wandb_version": 1} | parameters))
     environment = {
         "WANDB_SWEEP_ID": "s1",
         "WANDB_RUN_ID": "drawn1",
         "WANDB_SWEEP_PARAM_PATH": str(tmp_path / "sweep.yaml"),
         "WANDB_DIR": str(tmp_path),
     }
-    result = run_command(*rest[:-1], *arguments, *QUICK, "tracker.mode=offline", cwd=tmp_path, env=environment)
+    result = run_command(*given, *QUICK, "tracker.mode=offline", cwd=tmp_path, env=environment)
     assert result.code == 0, result.err
     (found,) = tracked(tmp_path)
     assert found.run["run_id"] == "drawn1"
     assert found.run["job_type"] == "random"
     assert next(tmp_path.rglob("wandb_id")).read_text().strip() == "drawn1"
+    assert {"model", "identity", "run_directory"} < found.run["config"]["update"].keys()
+    assert handed_over(tmp_path, found.run["config"]["update"]) == given
 
 
 @pytest.mark.parametrize(
