@@ -62,8 +62,6 @@ def _explained(error: Exception, arguments: Sequence[str]) -> str | None:
 
 
 def _as_it_says(error: Exception, arguments: Sequence[str]) -> str | None:
-    if "No trials are completed yet" in str(error):
-        return "no run of the search has ended well; the reasons are above"
     if isinstance(error, OmegaConfBaseException):
         given = [each for each in arguments if each.lstrip("+").partition("=")[0] == error.full_key]
         key = given[0] if given and error.full_key else error.full_key

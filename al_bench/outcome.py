@@ -36,7 +36,17 @@ class Outcome:
         """
         if self.path is None:
             raise TrainingError(f"{self.run}: {self.message}")
-        *_, last = csv.DictReader(whole_lines(self.path / "rounds.csv"))
-        if not last["validation_accuracy"]:
-            raise ConfigError("num_validation=0: hyperparameters are chosen on validation examples; num_validation=200")
-        return float(last["validation_accuracy"])
+        return validation_accuracy(self.path)
+
+
+def validation_accuracy(path: Path, budget: int | None = None) -> float:
+    """On validation examples, after the last round of a run that is within a budget of labels (None: of all).
+
+    Raises:
+        ConfigError: if there are no validation examples.
+    """
+    rounds = csv.DictReader(whole_lines(path / "rounds.csv"))
+    *_, last = (row for row in rounds if budget is None or int(row["num_labelled"]) <= budget)
+    if not last["validation_accuracy"]:
+        raise ConfigError("num_validation=0: hyperparameters are chosen on validation examples; num_validation=200")
+    return float(last["validation_accuracy"])

@@ -1,6 +1,5 @@
 """Many runs from one command."""
 
-import csv
 import errno
 import json
 import os
@@ -12,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.plugins import Plugins
 
@@ -307,27 +305,6 @@ def test_an_experiment_is_a_sweep_that_the_command_line_narrows(cli, tmp_path):
         ["mlp,max_epochs=3,width=8", name, "b20", "num_initial=20", "s3"] for name in ("margin", "random")
     ]
     assert "strategies" in str(next(tmp_path.rglob("rounds.csv")))
-
-
-def test_hyperparameters_are_searched_on_validation_examples(tmp_path):
-    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
-    search = ("experiment=tune", "hydra.sweeper.n_trials=4", "model.max_epochs=3", "budget=300", "seed=0")
-    result = run_command(*search, "num_validation=100", "hydra.sweeper.sampler.seed=0", cwd=tmp_path)
-    assert result.code == 0, result.err
-    best = yaml.safe_load((tmp_path / "outputs" / "optimization_results.yaml").read_text())
-    accuracies = {}
-    for path in tmp_path.rglob("rounds.csv"):
-        last = list(csv.DictReader(path.read_text().splitlines()))[-1]
-        lr = yaml.safe_load((path.parent / "config.yaml").read_text())["model"]["optimizer"]["lr"]
-        accuracies[lr] = float(last["validation_accuracy"])
-    assert len(accuracies) == 4
-    assert best["best_value"] == max(accuracies.values()) > min(accuracies.values())
-    assert accuracies[best["best_params"]["model.optimizer.lr"]] == best["best_value"]
-    without = run_command(*search, "num_validation=0", cwd=tmp_path)
-    assert without.code == 1
-    assert "num_validation=0: hyperparameters are chosen on validation examples" in without.err
-    assert "al-bench: no run of the search has ended well; the reasons are above" in without.err
-    assert "Traceback" not in without.err
 
 
 def test_a_file_system_without_flock_is_said_with_what_to_do(cli, monkeypatch, tmp_path):
