@@ -37,8 +37,8 @@ from al_bench.analysis.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.analysis.results import SETTING, combined
 from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.analysis.settings import rows_of, setting_curves, setting_names
-from al_bench.analysis.steps import with_steps
 from al_bench.analysis.style import looks
+from al_bench.analysis.training_steps import with_steps
 from al_bench.errors import ResultsError, UserError
 from al_bench.files import alone_in, replace_text
 

@@ -19,12 +19,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from al_bench.analysis.budgets import compared_settings
 from al_bench.analysis.drawing import drawn
 from al_bench.analysis.figures import draw_penalty_matrix
 from al_bench.analysis.names import print_any_name
 from al_bench.analysis.output import output_folder
 from al_bench.analysis.penalty import PenaltyMatrix, penalty_matrices
-from al_bench.analysis.results import load_results
+from al_bench.analysis.results import combined
+from al_bench.analysis.runs import left_out, misplaced, runs_in
 from al_bench.analysis.settings import with_seeds
 from al_bench.errors import UserError
 from al_bench.files import replace_text
@@ -43,13 +45,14 @@ def main() -> None:
     arguments = parser.parse_args()
     print_any_name()
     try:
-        results = load_results(arguments.folder)
-        for problem in results.problems:
+        runs = runs_in(arguments.folder)
+        results = combined([run.file for run in runs if run.file is not None], arguments.folder)
+        for problem in (*results.problems, *misplaced(runs)):
             print(f"penalty_matrix: {problem}", file=sys.stderr)
-        matrices = penalty_matrices(
-            results.rounds, arguments.definition, is_holm=arguments.holm, is_partial=arguments.partial
-        )
-        for line in with_seeds(matrices[0].missing):
+        definition, is_partial = arguments.definition, arguments.partial
+        settings = compared_settings(results.rounds, definition, is_partial=is_partial, left_out=left_out(runs))
+        matrices = penalty_matrices(results.rounds, definition, is_holm=arguments.holm, is_partial=is_partial)
+        for line in with_seeds(run for setting in settings for run in setting.missing):
             print(f"penalty_matrix: left out: {line}", file=sys.stderr)
         with output_folder(arguments.folder, arguments.out) as out:
             for penalty in matrices:

@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from al_bench.analysis.names import print_any_name
-from al_bench.analysis.runs import Run, State, described, runs_in
+from al_bench.analysis.runs import Run, State, described, misplaced, runs_in
 from al_bench.errors import UserError
 
 MAX_LISTED = 15  # lines of a state
@@ -46,6 +46,8 @@ def main() -> None:
             console.print(f"  {escape(line)}", soft_wrap=True)
         if not arguments.all and len(lines) > MAX_LISTED:
             console.print(f"  ... and {len(lines) - MAX_LISTED} more lines (--all)")
+    for line in misplaced(runs):
+        console.print(f"\n{escape(line)}", soft_wrap=True)
 
 
 def counts(runs: Sequence[Run]) -> Table:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from al_bench.analysis.runs import Run, State, described, runs_in, runs_table
+from al_bench.analysis.everything import everything
+from al_bench.analysis.runs import Run, State, described, misplaced, runs_in, runs_table
 from al_bench.errors import ResultsError, RunDirectoryError
 from al_bench.identity import Identity
 from al_bench.records import RunDirectory
@@ -223,3 +225,61 @@ def test_many_states_are_counted(tmp_path):
         write_run(tmp_path, identity(seed=seed), CURVE)
     (tmp_path / identity(seed=1).path / "done.json").unlink()
     assert Counter(run.state for run in runs_in(tmp_path)) == {State.FINISHED: 2, State.INTERRUPTED: 1}
+
+
+def sweep(folder: Path) -> None:
+    for strategy in ("badge", "random"):
+        for seed in range(3):
+            write_run(folder, identity(strategy, seed), {100 + 100 * step: 0.5 + 0.05 * step for step in range(9)})
+
+
+def test_a_run_in_a_folder_of_another_name_is_said_as_it_is(tmp_path):
+    sweep(tmp_path)
+    path = tmp_path / identity("badge", 0).path
+    moved = path.rename(path.with_name("s9"))
+    runs = runs_in(tmp_path)
+    assert Counter(run.state for run in runs) == {State.FINISHED: 6}
+    told = f"{moved}: holds the run digits · mlp · badge · b100 · seed 0, and is counted as that"
+    assert [line.startswith(told) for line in misplaced(runs)] == [True]
+    assert told in run_script(tmp_path).stdout
+    assert any(told in line for line in everything(tmp_path).problems)
+    shutil.move(tmp_path / identity("badge", 1).path, tmp_path / "any name")
+    assert len(misplaced(runs_in(tmp_path))) == 1, "that is no name of a run"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda path: path.write_text(path.read_text().replace("0.65", "x", 1)), "test_accuracy='x' is no number"),
+        (lambda path: path.write_text(""), "it is empty"),
+        (lambda path: path.unlink(), "it is marked as finished and has no rounds.csv"),
+        (
+            lambda path: (
+                [path.unlink(), (path.parent / "done.json").unlink()]
+                and (path.parent / "error.json").write_text('{"type": "DataError", "message": "gone"}')
+            ),
+            "failed, and left out: DataError: gone",
+        ),
+    ],
+    ids=["cell", "empty", "none", "failed"],
+)
+def test_a_run_that_is_left_out_is_not_called_missing(tmp_path, change, told, monkeypatch, capsys):
+    sweep(tmp_path)
+    change(tmp_path / identity("badge", 1).path / "rounds.csv")
+    refusal = everything(tmp_path).comparison
+    assert isinstance(refusal, str)
+    assert "digits · mlp · b100 · badge · seed 1: " in refusal
+    assert told in refusal
+    assert "there is no such run" not in refusal
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    monkeypatch.setattr("sys.argv", ["penalty_matrix.py", str(tmp_path)])
+    import penalty_matrix
+
+    with pytest.raises(SystemExit) as refused:
+        penalty_matrix.main()
+    assert told in str(refused.value)
+    assert "there is no such run" not in str(refused.value)
+    monkeypatch.setattr("sys.argv", ["penalty_matrix.py", str(tmp_path), "--partial"])
+    monkeypatch.setattr(penalty_matrix, "drawn", lambda _: [])
+    penalty_matrix.main()
+    assert told in capsys.readouterr().err

@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
 from al_bench.analysis.settings import PAPER_ORDER
-from al_bench.analysis.style import LOOKS, OTHERS, PLOTLY_DASHES, PLOTLY_MARKERS, Look, looks
+from al_bench.analysis.style import LOOKS, PLOTLY_DASHES, PLOTLY_MARKERS, Look, looks, other
 
 # Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency" (2009)
 DEFICIENCIES = {
@@ -31,6 +31,9 @@ def lab(colour: str, deficiency: str = "none") -> np.ndarray:
     ratio = xyz / np.array([0.9505, 1.0, 1.089])
     x, y, z = np.where(ratio > 0.008856, np.cbrt(ratio), 7.787 * ratio + 16 / 116)
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+OTHERS = [other(number) for number in range(100)]
 
 
 @pytest.mark.parametrize("deficiency", DEFICIENCIES)
@@ -65,8 +68,26 @@ def test_a_users_own_strategies_differ_from_ours_and_from_each_other():
         assert found[first].dash != found[second].dash
 
 
-@pytest.mark.parametrize("look", [*LOOKS.values(), *OTHERS])
+@pytest.mark.parametrize("look", [*LOOKS.values(), *OTHERS[:24]])
 def test_both_libraries_know_a_look(look: Look):
     Line2D([], [], color=look.colour, linestyle=look.dash, marker=look.marker)
     assert look.plotly_dash in PLOTLY_DASHES.values()
     assert look.plotly_marker in PLOTLY_MARKERS.values()
+
+
+@pytest.mark.parametrize(("deficiency", "least"), [("none", 20), ("protanopia", 12), ("deuteranopia", 12)])
+def test_the_colour_of_an_own_strategy_cannot_be_taken_for_anothers(deficiency, least):
+    known = [lab(look.colour, deficiency) for look in LOOKS.values()]
+    own = [lab(look.colour, deficiency) for look in OTHERS[:24]]
+    for number, colour in enumerate(own):
+        distances = [float(np.linalg.norm(colour - each)) for each in (*known, *own[:number])]
+        assert min(distances) > least, OTHERS[number]
+
+
+def test_an_own_strategy_has_a_dash_and_a_marker_that_no_other_has():
+    """On paper in grey."""
+    assert len({(look.dash, look.marker) for look in (*LOOKS.values(), *OTHERS[:24])}) == len(LOOKS) + 24
+
+
+def test_colours_can_be_seen_on_white():
+    assert all(lab(look.colour)[0] < 80 for look in OTHERS)

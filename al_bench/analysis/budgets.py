@@ -1,8 +1,9 @@
 """At which numbers of labels strategies are compared in a setting: Ash et al. (2020), section 4, by Random's curve."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -31,7 +32,11 @@ class Compared:
 
 
 def compared_settings(
-    rounds: pd.DataFrame, definition: Definition = "paper", *, is_partial: bool = False
+    rounds: pd.DataFrame,
+    definition: Definition = "paper",
+    *,
+    is_partial: bool = False,
+    left_out: Mapping[tuple[object, ...], str] = MappingProxyType({}),
 ) -> list[Compared]:
     """All settings.
 
@@ -40,6 +45,7 @@ def compared_settings(
         definition: of the budgets, see `paper_budgets` and `reference_budgets`.
         is_partial: leave out what is missing instead of refusing; settings without Random, or with one seed only, then
             have no budgets.
+        left_out: why runs that are there have no rounds here, by `al_bench.analysis.results.IDENTITY`.
 
     Raises:
         ResultsError: if Random is missing, a setting has fewer than two seeds, or runs are missing or too short.
@@ -49,7 +55,7 @@ def compared_settings(
     for curves in setting_curves(rounds):
         try:
             budgets = tuple(budgets_of(curves, definition))
-            found.append(Compared(curves, budgets, tuple(_missing(curves, budgets))))
+            found.append(Compared(curves, budgets, tuple(_missing(curves, budgets, left_out))))
         except ResultsError as error:
             found.append(Compared(curves, (), ((str(error), "", ""),)))
             num_refused += 1
@@ -110,7 +116,7 @@ def reference_budgets(accuracy: pd.Series, batch_size: int) -> list[int]:
     return budgets
 
 
-def _missing(curves: Curves, budgets: Sequence[int]) -> Iterator[Missing]:
+def _missing(curves: Curves, budgets: Sequence[int], left_out: Mapping[tuple[object, ...], str]) -> Iterator[Missing]:
     """Each run of the product of strategies and seeds that is not there, ends too early, or lacks a budget.
 
     Random has to be finished, and to go as far as any other: where it ends says at how many labels all are compared.
@@ -121,7 +127,8 @@ def _missing(curves: Curves, budgets: Sequence[int]) -> Iterator[Missing]:
         name = f"{curves.name} · {strategy}"
         lacking = [budget for budget in budgets if np.isnan(curves.at(budget)[row, column])]
         if (strategy, seed) not in ends:
-            yield name, seed, "there is no such run"
+            key = (*curves.setting.values(), strategy, seed)
+            yield name, seed, left_out.get(key, "there is no such run")
         elif strategy == BASELINE and ends[strategy, seed] < last:
             yield name, seed, f"ends at {ends[strategy, seed]:,} labels, another run of the setting at {last:,}"
         elif strategy == BASELINE and (strategy, seed) in curves.unfinished:

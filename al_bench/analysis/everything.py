@@ -15,11 +15,11 @@ from al_bench.analysis.paired import pairwise_differences
 from al_bench.analysis.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.analysis.ranks import Ranks, ranked
 from al_bench.analysis.results import combined
-from al_bench.analysis.runs import Run, runs_in, runs_table
+from al_bench.analysis.runs import Run, left_out, misplaced, runs_in, runs_table
 from al_bench.analysis.savings import labels_saved
 from al_bench.analysis.settings import Curves, ordered, setting_curves
-from al_bench.analysis.steps import with_steps
 from al_bench.analysis.style import Look, looks
+from al_bench.analysis.training_steps import with_steps
 from al_bench.errors import ResultsError
 
 
@@ -118,7 +118,7 @@ def everything(
         is_holm=is_holm,
         interval=interval,
         runs=tuple(runs),
-        problems=results.problems,
+        problems=(*results.problems, *misplaced(runs)),
         rounds=rounds,
         settings=tuple(setting_curves(rounds)),
         curves=learning_curves(rounds, interval=interval),
@@ -128,17 +128,20 @@ def everything(
         saved=labels_saved(rounds),
         seconds=seconds(rounds),
         balance=class_balance(rounds),
-        comparison=_comparison(rounds, definition, is_holm=is_holm, is_partial=is_partial),
+        comparison=_comparison(rounds, definition, left_out(runs), is_holm=is_holm, is_partial=is_partial),
         ranks=_ranks(area_of_strategies),
     )
 
 
-def _comparison(rounds: pd.DataFrame, definition: Definition, **options: bool) -> Comparison | str:
+def _comparison(
+    rounds: pd.DataFrame, definition: Definition, left_out: Mapping[tuple[object, ...], str], **options: bool
+) -> Comparison | str:
     is_partial = options["is_partial"]
     try:
+        settings = compared_settings(rounds, definition, is_partial=is_partial, left_out=left_out)
         errors = normalised_errors(rounds, definition, is_partial=is_partial)
         return Comparison(
-            settings=tuple(compared_settings(rounds, definition, is_partial=is_partial)),
+            settings=tuple(settings),
             matrices=tuple(penalty_matrices(rounds, definition, **options)),
             errors=errors,
             distributions=tuple(grouped_distributions(errors)),

@@ -81,6 +81,25 @@ def runs_in(folder: Path) -> list[Run]:
     return sorted([*runs, *_missing(runs)], key=lambda run: (bool(run.identity), *run.identity.values()))
 
 
+def left_out(runs: Sequence[Run]) -> dict[tuple[object, ...], str]:
+    """Why runs that are there have no rounds, or none that can be used, by their identity."""
+    return {
+        tuple(run.identity[key] for key in IDENTITY): f"{run.state.value}, and left out: {run.message}"
+        for run in runs
+        if run.identity and run.state is not State.MISSING and (run.file is None or run.file.columns is None)
+    }
+
+
+def misplaced(runs: Sequence[Run]) -> list[str]:
+    """A line for each run in a folder that is named as another."""
+    lines = []
+    for run in runs:
+        named = identity_of_path(run.path) if run.path is not None else {}
+        if named and run.identity and named != {key: run.identity[key] for key in named}:
+            lines.append(f"{run.path}: holds the run {run.name}, and is counted as that, not by the name of its folder")
+    return lines
+
+
 def runs_table(runs: list[Run]) -> pd.DataFrame:
     """A row per run: its identity, state, num_labelled, message, and the path."""
     rows = [

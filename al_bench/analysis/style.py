@@ -32,6 +32,7 @@ PLOTLY_MARKERS = {
     "s": "square",
     "^": "triangle-up",
     "D": "diamond",
+    "d": "diamond-tall",
     "v": "triangle-down",
     "X": "x",
     "P": "cross",
@@ -53,19 +54,34 @@ LOOKS = {
     "kdpp": Look("#44AA99", "-", "p"),
     "kmeans": Look("#999933", "--", "h"),
 }
-COLOURS = ("#332288", "#AA4499", "#661100", "#6699CC", "#888888", "#117733")
-MARKERS = ("<", ">", "s", "^", "D", "v", "P")
-DASHES = ("-", "-.", "--", ":")
-OTHERS = tuple(  # neighbours differ in all three
-    Look(COLOURS[number % 6], DASHES[(number + number // 6) % 4], MARKERS[number % 7]) for number in range(24)
+# Each as far from all of the above, and from those before it, as could be found: 20 and more in CIELAB for everybody,
+# for the colour-blind 12 and more.
+COLOURS = (
+    *("#0000FC", "#0C0078", "#603000", "#6078FC", "#182460", "#00D878", "#CC2448", "#5430D8", "#003018", "#B4009C"),
+    *("#6C9CFC", "#3C0C30", "#D8B4D8", "#0C6030", "#A8C09C", "#18D830", "#3C6C78", "#9C480C", "#780CA8", "#FC9C6C"),
+    *("#9C84C0", "#D8606C", "#603C78", "#A86CD8"),
+)
+DASHES, MARKERS = ("-", "-.", "--", ":"), ("<", ">", "d", "s", "^", "v", "D")
+STYLES = tuple(  # those that are free; neighbours differ in both
+    (DASHES[number % 4], MARKERS[number % 7])
+    for number in range(28)
+    if (DASHES[number % 4], MARKERS[number % 7]) not in {(look.dash, look.marker) for look in LOOKS.values()}
 )
 
 
 def looks(strategies: Iterable[str]) -> dict[str, Look]:
-    """The look of each; those that are not known here have one by the order of their names, and repeat after 24.
+    """The look of each; those that are not known here have one by the order of their names.
 
-    So figures that are read side by side take the looks of all their strategies together.
+    So figures that are read side by side take the looks of all their strategies together. Colours repeat after 24, with
+    another dash and marker.
     """
     names = list(dict.fromkeys(strategies))
     unknown = sorted(set(names) - LOOKS.keys())
-    return {name: LOOKS[name] if name in LOOKS else OTHERS[unknown.index(name) % len(OTHERS)] for name in names}
+    return {name: LOOKS[name] if name in LOOKS else other(unknown.index(name)) for name in names}
+
+
+def other(number: int) -> Look:
+    """The look of a strategy that is not known here, by its number from 0."""
+    repeats, place = divmod(number, len(COLOURS))
+    dash, marker = STYLES[(place + repeats) % len(STYLES)]
+    return Look(COLOURS[place], dash, marker)
