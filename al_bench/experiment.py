@@ -20,7 +20,7 @@ from al_bench.errors import ConfigError, InputsError
 from al_bench.heartbeat import Heartbeat
 from al_bench.identity import Identity
 from al_bench.interfaces import Dataset, Network, RoundRecord, Strategy
-from al_bench.learner import Learner
+from al_bench.learner import Learner, body_of
 from al_bench.loop import active_learning, checked_budget
 from al_bench.parts import called, checked_arguments, checked_part, located
 from al_bench.pretraining import kept, kept_path
@@ -107,7 +107,9 @@ def run(
             num_dimensions=num_dimensions,
         )
         if network.is_pretrained:
-            learner = replace(learner, keep=partial(kept, kept_path(learner, network, data, config)))
+            where = kept_path(learner, network, data, config)
+            has_rounds = bool(directory.committed.batches)
+            learner = replace(learner, keep=partial(kept, where, body_of(network), has_rounds))
         if config["storage_device"] == "auto":
             dataset = dataset.to(parts.device)
         rounds = active_learning(

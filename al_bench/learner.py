@@ -31,6 +31,11 @@ Weights = Mapping[str, Tensor]
 MEMORY = "can't allocate memory"  # what PyTorch says of it on the CPU
 
 
+def body_of(network: Network) -> Weights:
+    """The weights that pre-training is for: all but those of the head."""
+    return {name: weight for name, weight in network.state_dict().items() if not name.startswith("head.")}
+
+
 @dataclass(frozen=True)
 class Learner:
     """Trains a new network each time it is asked.
@@ -75,8 +80,7 @@ class Learner:
         def learned() -> Weights:
             with torch_seeded(seed, Stream.PRETRAIN, 0, self.device):
                 network.pretrain(self._prepare.inputs(inputs).clone())  # which is not the pool's, whatever it does
-            weights = network.state_dict()
-            return {name: weights[name] for name in weights if not name.startswith("head.")}
+            return body_of(network)
 
         return replace(self, weights=self.keep(learned), learned_from=(inputs, seed))
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from al_bench.datasets.fetching import exclusive
-from al_bench.datasets.files import UNREADABLE, read_npz, remove_partial, write_npz
+from al_bench.datasets.files import UNREADABLE, read_kept, remove_partial, write_kept
 from al_bench.datasets.loading import Loaded
 from al_bench.files import check_link
 from al_bench.identity import flattened
@@ -63,18 +63,33 @@ def _source(module: str) -> str:
         return module
 
 
-def kept(path: Path, learned: Callable[[], Weights]) -> Weights:
-    """What is kept there, else what `learned` gives, which is kept from then on; by one process at a time."""
+def kept(path: Path, like: Weights, has_rounds: bool, learned: Callable[[], Weights]) -> Weights:
+    """What is kept there, else what `learned` gives, which is kept from then on; by one process at a time.
+
+    Args:
+        path: of the file.
+        like: weights of the names, shapes and types that are wanted.
+        has_rounds: the run has rounds from before; that they started from other weights is said.
+        learned: pre-trains.
+    """
     try:
         check_link(path.parent, lambda: all(OWN.fullmatch(each.name) for each in path.parent.iterdir()))
     except OSError as error:
         log.warning("%s is not kept (%s); the next start does that work again", path, error.strerror)
         return learned()
-    if (weights := _read(path)) is not None:
-        return weights
+    if not isinstance(found := _read(path, like), str):
+        return found
     with exclusive(path.parent, f"pre-training-{path.stem}") as is_alone:
-        if (weights := _read(path)) is not None:  # by another process in the meantime
-            return weights
+        if not isinstance(found := _read(path, like), str):  # by another process in the meantime
+            return found
+        if found:
+            log.warning("%s is damaged (%s), and made again", path, found)
+        if has_rounds:
+            log.warning(
+                "the rounds so far started from weights that were pre-trained before and are not in %s; they are "
+                "learned again, and on another machine with other bits, so the rounds to come may differ",
+                path,
+            )
         log.info("pre-training, once for all runs at this seed")
         start = time.perf_counter()
         weights = learned()
@@ -82,16 +97,24 @@ def kept(path: Path, learned: Callable[[], Weights]) -> Weights:
         if is_alone:
             remove_partial(path)
         try:
-            write_npz(path, {name: weight.cpu().numpy() for name, weight in weights.items()})
+            write_kept(path, {name: weight.cpu().numpy() for name, weight in weights.items()})
         except TypeError as error:  # a type of numbers that NumPy has not
             log.warning("%s is not kept (%s); the next start does that work again", path, error)
     return weights
 
 
-def _read(path: Path) -> Weights | None:
+def _read(path: Path, like: Weights) -> Weights | str:
+    """What is kept there, or what is wrong with it, which is empty if there is nothing."""
     try:
-        weights = {name: torch.from_numpy(weight) for name, weight in read_npz(path).items()}
-    except (*UNREADABLE, NotImplementedError, RuntimeError):  # the last two of damaged ones
-        return None
+        weights = {name: torch.from_numpy(weight) for name, weight in read_kept(path)[0].items()}
+    except FileNotFoundError:
+        return ""
+    except (*UNREADABLE, TypeError) as error:  # the last of texts and the like
+        return str(error)
+    kinds, wanted = ({name: (each.shape, each.dtype) for name, each in of.items()} for of in (weights, like))
+    if kinds != wanted:
+        return "its weights are not those of the network"
+    if not all(weight.isfinite().all() for weight in weights.values()):
+        return "its weights are not finite"
     log.info("pre-trained before: %s", path)
     return weights

@@ -446,12 +446,12 @@ class TestOncePerExperiment:
             yield True
 
         monkeypatch.setattr(pretraining_module, "exclusive", waited)
-        taken = kept(path, lambda: pytest.fail("done twice"))
+        taken = kept(path, weights, False, lambda: pytest.fail("done twice"))
         assert torch.equal(taken["a"], weights["a"])
 
     def test_numbers_that_numpy_has_not_are_not_kept(self, tmp_path, caplog):
         weights = {"a": torch.ones(3, dtype=torch.bfloat16)}
-        assert kept(tmp_path / "a.npz", lambda: weights) == weights
+        assert kept(tmp_path / "a.npz", weights, False, lambda: weights) == weights
         assert "is not kept" in caplog.text
 
     @pytest.mark.parametrize("change", ["model.optimizer.lr=0.01", "model.max_epochs=3", "batch_size=b100"])

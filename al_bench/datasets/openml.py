@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from al_bench.datasets.arff import read_arff
 from al_bench.datasets.arff_header import NUMBER
 from al_bench.datasets.fetching import exclusive
-from al_bench.datasets.files import UNREADABLE, md5_of, read_npz, remove_partial, write_npz
+from al_bench.datasets.files import UNREADABLE, md5_of, read_kept, read_npz, remove_partial, write_kept
 from al_bench.datasets.scales import warn_of_lost_values
 from al_bench.datasets.split import TooRareError, drawn_dataset
 from al_bench.errors import DataError, message_of, nearest
@@ -141,21 +141,35 @@ def _load(id: int, folder: Path, md5: str | None) -> Table:
                 remove_partial(kept)
             frame, target = read_arff(arff) if digest is not None else _fetch(id, folder)
             table = _encoded(id, frame, target) | {"md5": np.array(digest or ""), "format": np.array(FORMAT)}
-            write_npz(kept, table)
+            write_kept(kept, table)
     return table
 
 
 def _kept_table(path: Path, digest: str | None, md5: str | None) -> Table | None:
     """The table kept of the ARFF file, whose digest this is; without a file, one fetched or of the expected md5."""
     try:
-        table = read_npz(path)
+        table, is_proved = read_kept(path)
     except UNREADABLE:
         return None
-    if table.get("format") != FORMAT:
+    if not _is_table(table) or not (is_proved or np.isfinite(table["values"]).all()):
         return None
     read_from = str(table["md5"])  # empty if it was fetched
     is_right = read_from == digest if digest is not None else md5 is None or read_from in ("", md5)
     return table if is_right else None
+
+
+def _is_table(table: Table) -> bool:
+    """Whether the arrays of a file are those of a table, of these names, types and shapes, in today's format."""
+    shapes = {"values": 2, "columns": 1, "target": 0, "md5": 0, "format": 0}
+    if {name: array.ndim for name, array in table.items()} != shapes or table["format"] != FORMAT:
+        return False
+    num_columns = len(table["columns"])
+    return (
+        table["values"].dtype == np.float64
+        and table["values"].shape[1] == num_columns > 0
+        and all(table[name].dtype.kind == "U" for name in ("columns", "target", "md5"))
+        and str(table["target"]) in {"", *table["columns"].tolist()}
+    )
 
 
 def _fetch(id: int, folder: Path) -> tuple[pd.DataFrame, str]:
@@ -185,7 +199,7 @@ def _older(id: int, folder: Path) -> str:
         made_as = read_npz(kept, ["format"]).get("format")
     except UNREADABLE:
         return ""
-    if made_as == FORMAT:
+    if made_as is not None and np.array_equal(made_as, FORMAT):
         return ""
     return (
         f"{kept.absolute()} was kept by another version of al_bench, which may have read two values as one, and has to "
