@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -182,6 +183,7 @@ def split_row(number: int, line: str, cell: re.Pattern[str], num_columns: int) -
     return cells
 
 
+@lru_cache(maxsize=65_536)
 def _rewritten(cell: str, is_nominal: bool) -> str:
     if cell[:1] not in ("'", '"'):
         return cell
