@@ -1,6 +1,7 @@
 """ARFF files are read as they are written."""
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -233,3 +234,28 @@ class TestArff:
         said = refusal(tmp_path, two_columns("{y}", f"'{long}'"))
         assert "which its header does not list" in said
         assert len(said) < 1000
+
+
+def quoted(text: str, mark: str, rng: np.random.Generator) -> str:
+    """One of the ways to write it between these marks."""
+    ways = {"\\": ["\\\\"], mark: [f"\\{mark}", mark * 2], "\t": ["\t", "\\t"]}
+    written = (rng.choice([*ways.get(each, [each]), f"\\u{ord(each):04x}"]) for each in text)
+    return f"{mark}{''.join(written)}{mark}"
+
+
+def any_way(text: str, rng: np.random.Generator) -> str:
+    """With blanks around, in quotation marks or, where that is possible, without."""
+    is_plain = re.fullmatch(r"""[^'"?%{}, \t]([^{},\t]*[^{}, \t])?""", text)
+    ways = [quoted(text, "'", rng), quoted(text, '"', rng), *([text] if is_plain else [])]
+    return f"{rng.choice(['', ' '])}{rng.choice(ways)}{rng.choice(['', ' ', '  '])}"
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_way_a_text_is_written_it_is_the_same(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    letters = list("'\", %\\?{}a1.-\tNe")
+    values = sorted({"".join(rng.choice(letters, size=rng.integers(6))) for _ in range(8)})
+    cells = [values[each] if each < len(values) else None for each in rng.integers(len(values) + 1, size=12)]
+    listed = ",".join(any_way(value, rng) for value in values)
+    written = [rng.choice(["?", "? ", ""]) if cell is None else any_way(cell, rng) for cell in cells]
+    assert texts(tmp_path, f"{{{listed}}}", *written) == cells
