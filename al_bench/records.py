@@ -122,6 +122,7 @@ class RunDirectory:
 
     def check_data(self, digest: str, copies: Mapping[str, int] | None = None) -> None:
         """Note which data this start has loaded, and its copies; DataError if rounds are committed on other data."""
+        self._lock.check()
         *earlier, start = self._starts()
         known = [each["data"] for each in earlier if isinstance(each.get("data"), str)]
         if self.committed.batches and known and known[-1] != digest:

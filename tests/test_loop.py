@@ -294,3 +294,15 @@ def test_seconds_of_the_processor_are_of_what_works_and_not_of_what_waits():
     assert first.query_cpu_seconds == first.query_seconds == 0
     assert second.query_seconds >= 0.2 > second.query_cpu_seconds > 0
     assert first.fit_cpu_seconds > 0
+
+
+def test_a_state_that_a_strategy_does_not_take_is_named_by_its_line():
+    class Picky(Random):
+        def load_state_dict(self, state):
+            if state["drawn"] < 0:
+                raise ValueError("drawn < 0")
+
+    batches = [record.batch for record in run(Random(), budget=60)]
+    states = [{"drawn": 1}, None, {"drawn": -1}, *[None] * (len(batches) - 3)]
+    with pytest.raises(StrategyError, match=r"after round 2 \(line 3 of strategy_state.jsonl\): ValueError: drawn < 0"):
+        run(Picky(), committed=Committed(batches, states))

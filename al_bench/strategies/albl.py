@@ -6,6 +6,7 @@ accuracy of the network from the examples that were queried, weighted by how pro
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -53,8 +54,9 @@ class Albl(Strategy):
         return self._bandit.history[-1] if self._bandit.history else {"log_weights": [0.0] * len(self._bandit.arms)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """See `Strategy.load_state_dict`."""
+        """See `Strategy.load_state_dict`; ValueError if it is no state of this bandit."""
         if "probabilities" in state:  # not from before the first query
+            self._bandit.check(state)
             self._bandit.history.append(state)
 
 
@@ -90,6 +92,17 @@ class Bandit(ABC):
         self.history.append(state)
         return rows
 
+    def check(self, state: Mapping[str, Any]) -> None:
+        """ValueError if a query cannot have left this state."""
+        num_arms = len(self.arms)
+        _check(state, "num_labelled", 1, least=1)
+        _check(state, "log_weights", num_arms, least=-math.inf)
+        _check(state, "probabilities", num_arms, least=0, most=1)
+        if state.get("reward") is not None:
+            _check(state, "reward", 1, least=0)
+        if isinstance(state.get("arm"), str) and state["arm"] not in self.arms:
+            raise ValueError(f"arm={state['arm']!r} is none of {', '.join(self.arms)}")
+
     @abstractmethod
     def _reward(self, is_right_L: NDArray[np.bool_], num_unlabelled: int) -> float:
         """The importance-weighted accuracy on the labelled examples, of which the last ones were queried."""
@@ -113,6 +126,13 @@ class ReferenceBandit(Bandit):
     def __init__(self, delta: float) -> None:
         super().__init__(("confidence", "coreset"), least_probability=1 / 20)
         self.bonus = math.sqrt(math.log(2 / delta) / 2)
+
+    def check(self, state: Mapping[str, Any]) -> None:
+        """See `Bandit.check`."""
+        super().check(state)
+        if not isinstance(state.get("arm"), str):
+            raise ValueError(f"arm={state.get('arm')!r} is no name of an arm")
+        _check(state, "batch_size", 1, least=1)
 
     def _reward(self, is_right_L: NDArray[np.bool_], num_unlabelled: int) -> float:  # noqa: ARG002
         importances = [state["probabilities"][self.arms.index(state["arm"])] for state in self.history]
@@ -151,6 +171,12 @@ class OriginalBandit(Bandit):
         self.horizon = horizon
         self.bonus = math.sqrt(math.log(num_arms / delta) / (num_arms * horizon))
 
+    def check(self, state: Mapping[str, Any]) -> None:
+        """See `Bandit.check`."""
+        super().check(state)
+        _check(state, "credits", len(self.arms), least=0)
+        _check(state, "importances", None, least=0)
+
     def _reward(self, is_right_L: NDArray[np.bool_], num_unlabelled: int) -> float:
         importance_Q = np.concatenate([state["importances"] for state in self.history])
         is_right_Q = is_right_L[len(is_right_L) - len(importance_Q) :]
@@ -181,3 +207,14 @@ class OriginalBandit(Bandit):
             "importances": (batch_size * mixture_B).tolist(),
         }
         return torch.from_numpy(rows).to(context.unlabelled.logits_NC.device), chosen
+
+
+def _check(state: Mapping[str, Any], key: str, num: int | None, least: float, most: float = math.inf) -> None:
+    """ValueError unless there are so many finite numbers (one by itself, others in a list) in this range."""
+    value = state.get(key)
+    numbers = [value] if num == 1 else value
+    is_right = isinstance(numbers, list) and (num is None or len(numbers) == num)
+    if not is_right or not all(
+        isinstance(each, int | float) and math.isfinite(each) and least <= each <= most for each in numbers or ()
+    ):
+        raise ValueError(f"{key}={value!s:.60} is not what a query leaves")
