@@ -1,0 +1,213 @@
+"""Kills at random lines and times: runs that are killed and started again have to end as if nothing had happened.
+
+Every configuration is run once undisturbed, which tells how many lines and seconds it takes; then again and again in
+an empty folder, where its process is killed at a line of the package, at a line of what writes, or at an instant, and
+its command repeated until it has ended. Results are compared byte for byte, seconds apart.
+"""
+
+import csv
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import Any
+
+from attack_configurations import CONFIGURATIONS, Configuration
+
+import al_bench.analysis.run_curve
+import al_bench.datasets.digits
+import al_bench.experiment  # all are imported once, before the processes that use them are forked
+from al_bench.analysis.archive import pack, restore
+from al_bench.run import main
+
+PACKAGE = str(Path(al_bench.experiment.__file__).parent)
+WRITERS = ("files.py", "records.py", "tables.py", "locks.py", "archive.py", "pretraining.py", "openml.py", "status.py")
+COMPARED = ("queries.csv", "strategy_state.jsonl", "done.json")
+PATIENCE = 300.0  # seconds of a command
+MOST_TRIES = 4  # per kill: a process may end before it is hit
+
+Trace = Callable[[FrameType, str, Any], Any]
+
+
+def kills(num: int, seed: int) -> int:
+    """Strike `num` kills in turn at all configurations; returns the number of differences, and prints a table."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["attack_kills"])
+    counts = {configuration.name: [0, 0, 0] for configuration in CONFIGURATIONS}  # kills, folders, differences
+    with TemporaryDirectory(prefix="attack-") as scratch:
+        attacks = [
+            Attack(configuration, Path(scratch, str(number)), random.Random(f"{seed} {number}"), processes)
+            for number, configuration in enumerate(CONFIGURATIONS)
+        ]
+        tries = 0
+        while sum(each[0] for each in counts.values()) < num and (tries := tries + 1) <= num * MOST_TRIES:
+            attack = attacks[(tries - 1) % len(attacks)]
+            struck, difference = attack.strike()
+            of_this = counts[attack.configuration.name]
+            of_this[0], of_this[1], of_this[2] = of_this[0] + struck, of_this[1] + 1, of_this[2] + bool(difference)
+            if difference:
+                print(f"{attack.configuration.name}: {difference}", flush=True)
+    print(f"{'configuration':<20} {'kills':>6} {'folders':>8} {'differences':>12}")
+    for name, numbers in [*counts.items(), ("all", [sum(each) for each in zip(*counts.values(), strict=True)])]:
+        print(f"{name:<20} {numbers[0]:>6} {numbers[1]:>8} {numbers[2]:>12}")
+    return sum(numbers[2] for numbers in counts.values())
+
+
+class Attack:
+    """Kills at one configuration; it is run undisturbed first, when it is struck for the first time."""
+
+    def __init__(self, configuration: Configuration, scratch: Path, rng: random.Random, processes: Any) -> None:
+        self.configuration = configuration
+        self._scratch = scratch
+        self._rng = rng
+        self._processes = processes
+        self._undisturbed: Mapping[str, object] = {}
+        self._lengths: list[tuple[int, int, float]] = []  # of each command: lines, lines of what writes, seconds
+        self._num_folders = 0
+
+    def strike(self) -> tuple[int, str]:
+        """In a new folder, kill at least one process if it can be hit; how many were, and what is different then."""
+        if not self._lengths:
+            folder = self._folder()
+            self._lengths = [self._measured(folder, command) for command in self.configuration.commands]
+            self._undisturbed = results(folder)
+        folder = self._folder()
+        victim = self._rng.randrange(len(self._lengths))
+        num_kills = 0
+        for number, command in enumerate(self.configuration.commands):
+            while number == victim and num_kills < 3 and (num_kills == 0 or self._rng.random() < 0.5):
+                code = self._killed(folder, command, self._lengths[number])
+                num_kills += code == -signal.SIGKILL
+                if code != -signal.SIGKILL:
+                    break
+            if code := self._ended(self._started(folder, command), PATIENCE):
+                return num_kills, f"{folder} ends with {code}: {told(folder)}"
+        found = results(folder)
+        different = sorted(
+            name for name in found.keys() | self._undisturbed if found.get(name) != self._undisturbed.get(name)
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+        return num_kills, f"after {num_kills} kills: {', '.join(different)}" if different else ""
+
+    def _killed(self, folder: Path, command: tuple[str, ...], length: tuple[int, int, float]) -> int | None:
+        lines, writing_lines, seconds = length
+        kind = self._rng.choice(["line", "write", "time"])
+        if kind == "time":
+            return self._ended(self._started(folder, command), self._rng.uniform(0, 1.1 * seconds))
+        at = self._rng.randrange(max(1, writing_lines if kind == "write" else lines))
+        return self._ended(self._started(folder, command, kill_at=at, is_writing=kind == "write"), PATIENCE)
+
+    def _measured(self, folder: Path, command: tuple[str, ...]) -> tuple[int, int, float]:
+        began = time.perf_counter()
+        if code := self._ended(self._started(folder, command, count_in="lines"), PATIENCE):
+            raise SystemExit(f"attack: {self.configuration.name} ends with {code} undisturbed: {told(folder)}")
+        lines, writing_lines = map(int, (folder / "lines").read_text().split())
+        return lines, writing_lines, time.perf_counter() - began
+
+    def _folder(self) -> Path:
+        folder = self._scratch / f"{self._num_folders}"
+        self._num_folders += 1
+        folder.mkdir(parents=True)
+        self.configuration.prepare(folder)
+        return folder
+
+    def _started(self, folder: Path, command: tuple[str, ...], **arguments: Any) -> BaseProcess:
+        process: BaseProcess = self._processes.Process(target=done, args=(str(folder), command), kwargs=arguments)
+        process.start()
+        return process
+
+    def _ended(self, process: BaseProcess, seconds: float) -> int | None:
+        """The exit code, after a kill if it takes longer."""
+        process.join(seconds)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+        return process.exitcode
+
+
+def done(
+    folder: str, command: tuple[str, ...], kill_at: int | None = None, is_writing: bool = False, count_in: str = ""
+) -> None:
+    """A command in a folder, in a process of its own, which is killed at a line if one is given."""
+    os.setsid()
+    os.chdir(folder)
+    os.environ |= {"OMP_NUM_THREADS": "1", "WANDB_SILENT": "true"}
+    out = os.open("out.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for descriptor in (1, 2):
+        os.dup2(out, descriptor)
+    numbers = [0, 0]
+    if kill_at is not None or count_in:
+        sys.settrace(_counting(numbers, int(is_writing), kill_at))
+    try:
+        if command[0] == "pack":
+            pack(Path("outputs"), Path("packed"))
+        elif command[0] == "restore":
+            restore(Path("packed"), Path("restored"))
+        else:
+            sys.argv = ["al-bench", *command]
+            main()
+    finally:
+        sys.settrace(None)
+        if count_in:
+            Path(count_in).write_text(" ".join(map(str, numbers)))
+
+
+def _counting(numbers: list[int], which: int, kill_at: int | None) -> Trace:
+    """Counts lines of the package, and those of what writes; kills before the given one."""
+
+    def of_frame(is_writer: bool) -> Trace:
+        def traced(_: FrameType, event: str, __: Any) -> Trace:
+            if event == "line":
+                numbers[0] += 1
+                numbers[1] += is_writer
+                if numbers[which] - 1 == kill_at and (is_writer or not which):
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return traced
+
+        return traced
+
+    tracers = {is_writer: of_frame(is_writer) for is_writer in (False, True)}
+
+    def called(frame: FrameType, _: str, __: Any) -> Trace | None:
+        file = frame.f_code.co_filename
+        return tracers[file.endswith(WRITERS)] if file.startswith(PACKAGE) else None
+
+    return called
+
+
+def results(folder: Path) -> dict[str, object]:
+    """Of all runs in a folder: what has to be the same, by its path."""
+    found: dict[str, object] = {}
+    for path in _files(folder):
+        name = str(path.relative_to(folder))
+        if path.name == "rounds.csv":
+            header, *rows = csv.reader(path.read_text().splitlines())
+            kept = [position for position, column in enumerate(header) if not column.endswith("_seconds")]
+            found[name] = [[row[position] for position in kept] for row in [header, *rows]]
+        elif path.name in COMPARED:
+            found[name] = path.read_bytes()
+        elif path.name == "error.json" or path.name.endswith(".partial"):
+            found[name] = "litter"
+    return found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "wandb" not in path.parts:
+            yield path
+
+
+def told(folder: Path) -> str:
+    """The end of what the commands have printed."""
+    with suppress(OSError):
+        return (folder / "out.txt").read_text(errors="replace")[-2000:]
+    return ""
