@@ -1,0 +1,34 @@
+"""Attack the runner: what is malformed, and kills at random instants. Exits with 1 if anything is found.
+
+    python scripts/attack.py malformed [--num 1000] [--seed 0] [--case 17]
+    python scripts/attack.py kills [--num 300] [--seed 0]
+
+`malformed` draws command lines and files from a grammar: none may end in a stack trace, take 20 seconds or lose what is
+there. `kills` ends runs at random lines and times, and starts them again: the results may not differ from those of an
+undisturbed run. Case n of a seed is the same whatever the number of cases.
+"""
+
+import argparse
+import importlib
+import sys
+
+NUM_CASES = {"malformed": 1000, "kills": 300}
+
+
+def main() -> None:
+    """Attack, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("attack", choices=list(NUM_CASES))
+    parser.add_argument("--num", type=int, help="of cases (malformed: 1000, kills: 300)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--case", type=int, help="this one alone, to look at")
+    arguments = parser.parse_args()
+    numbers = range(arguments.num or NUM_CASES[arguments.attack])
+    if arguments.case is not None:
+        numbers = range(arguments.case, arguments.case + 1)
+    found: int = importlib.import_module(f"attack_{arguments.attack}").attacked(numbers, arguments.seed)
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()
