@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from al_bench.analysis.archive import pack, restore
+from al_bench.analysis.safe_archive import USUAL
 from al_bench.errors import UserError
 
 
@@ -26,12 +27,19 @@ def main() -> None:
     )
     parser.add_argument("target", type=Path, help="pack: an archive, or a folder of archives; restore: a folder")
     parser.add_argument("--unfinished", action="store_true", help="pack: keep runs that are not finished, too")
+    parser.add_argument(
+        "--max-bytes", type=int, default=0, help="how large an archive may be, unpacked (2 GB, and 200 MB a file)"
+    )
     arguments = parser.parse_args()
     source, target, is_packed = arguments.source, arguments.target, arguments.command == "pack"
     if arguments.unfinished and not is_packed:
         parser.error("--unfinished is for pack: restore takes all that there is")
+    limits = USUAL.raised_to(arguments.max_bytes)
     try:
-        moved = pack(source, target, with_unfinished=arguments.unfinished) if is_packed else restore(source, target)
+        if is_packed:
+            moved = pack(source, target, with_unfinished=arguments.unfinished, limits=limits)
+        else:
+            moved = restore(source, target, limits)
     except (UserError, OSError) as error:
         sys.exit(f"archive: {error}")
     except KeyboardInterrupt:

@@ -26,6 +26,7 @@ from al_bench.analysis.archived_runs import (
     read,
 )
 from al_bench.analysis.results import identity_of_path, run_directories
+from al_bench.analysis.safe_archive import USUAL, Limits
 from al_bench.errors import ResultsError
 from al_bench.files import replace_bytes
 from al_bench.status import is_finished, says_finished
@@ -50,15 +51,15 @@ class Moved:
 class _Archives:
     """Archives of runs, read whole; `write` replaces those that have changed."""
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, limits: Limits) -> None:
         self.is_folder = not target.name.endswith(SUFFIX)
         self.folder = target if self.is_folder else target.parent
         self._target = target
         files = sorted(target.glob(OF_FINISHED)) if self.is_folder else [target] if target.exists() else []
-        self._runs = {file: read(file) for file in files}
+        self._runs = {file: read(file, limits) for file in files}
         self._of_run = {name: file for file, runs in self._runs.items() for name in runs}
         self._unfinished = self.folder / UNFINISHED
-        self.unfinished = read(self._unfinished) if self._unfinished.exists() else {}
+        self.unfinished = read(self._unfinished, limits) if self._unfinished.exists() else {}
         self._changed: set[Path] = set()
 
     def __len__(self) -> int:
@@ -94,7 +95,7 @@ class _Archives:
             self._unfinished.unlink(missing_ok=True)
 
 
-def pack(folder: Path, target: Path, *, with_unfinished: bool = False) -> Moved:
+def pack(folder: Path, target: Path, *, with_unfinished: bool = False, limits: Limits = USUAL) -> Moved:
     """Add the finished runs below a folder to an archive, or to a folder of archives; both are made if need be.
 
     A run that is there stays as it is, unless it is damaged or the folder's goes on from it. The same runs make the
@@ -105,6 +106,7 @@ def pack(folder: Path, target: Path, *, with_unfinished: bool = False) -> Moved:
         folder: with run directories.
         target: `....tar.xz`, or a folder.
         with_unfinished: keep the committed rounds of other runs, in `unfinished.tar.xz` of the same folder.
+        limits: of the archives that are there.
 
     Raises:
         ResultsError: if a run has other results in an archive, an archive cannot be read, or there is nothing.
@@ -115,7 +117,7 @@ def pack(folder: Path, target: Path, *, with_unfinished: bool = False) -> Moved:
     seen: dict[str, Path] = {}
     added, left = 0, []
     with _alone_in(target.parent if target.name.endswith(SUFFIX) else target):
-        archives = _Archives(target)
+        archives = _Archives(target, limits)
         for path, _, file in run_directories(folder):
             is_done = is_finished(path)
             is_damaged = not is_done and says_finished(path)
@@ -128,11 +130,13 @@ def pack(folder: Path, target: Path, *, with_unfinished: bool = False) -> Moved:
             if name in seen:
                 raise ResultsError(f"{path} and {seen[name]} are the same run")
             seen[name] = path
-            files = committed_part(files_in(path)) if not is_done and not is_damaged else files_in(path)
-            if is_damaged or problem_of(files, is_finished=is_done):
-                left.append(
-                    f"{path}: {problem_of(files, is_finished=is_done or is_damaged) or 'its files do not agree'}"
-                )
+            files, problems = files_in(path)
+            left += problems
+            if not is_done and not is_damaged:
+                files = committed_part(files)
+            problem = problem_of(files, is_finished=is_done or is_damaged)
+            if problem or is_damaged:
+                left.append(f"{path}: {problem or 'its files do not agree'}")
             elif _is_wanted(archives, name, files, path, is_done):
                 added += is_done
                 archives.put(name, files, path) if is_done else archives.put_unfinished(name, files)
@@ -154,18 +158,20 @@ def _is_wanted(archives: _Archives, name: str, files: Files, path: Path, is_done
     return is_done or is_longer or bool(problem_of(unfinished, is_finished=False))
 
 
-def restore(source: Path, folder: Path) -> Moved:
+def restore(source: Path, folder: Path, limits: Limits = USUAL) -> Moved:
     """Put the runs of an archive, or of a folder of archives, below a folder. Runs that are there stay as they are.
+
+    `limits` are those of the archives.
 
     Raises:
         ResultsError: if a run that is there has other results, or an archive cannot be read.
     """
-    runs = _longest(source)
+    runs = _longest(source, limits)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
         for abandoned in folder.glob(f"{SCRATCH}*"):  # by a process that was killed
-            shutil.rmtree(abandoned)
-        there = {name: files_in(folder / name) for name in runs if (folder / name).exists()}
+            abandoned.unlink() if abandoned.is_symlink() else shutil.rmtree(abandoned)
+        there = {name: files_in(folder / name)[0] for name in runs if (folder / name).exists()}
         is_longer = {
             name: goes_on(runs[name], files, f"{name} in {source} and {folder / name}") for name, files in there.items()
         }
@@ -179,16 +185,16 @@ def restore(source: Path, folder: Path) -> Moved:
     return Moved(len(runs) - len(there), len(runs), tuple(left), num_unfinished)
 
 
-def _longest(source: Path) -> Mapping[str, Files]:
+def _longest(source: Path, limits: Limits) -> Mapping[str, Files]:
     """The runs of an archive; of a folder of archives those with the most rounds."""
     if not source.is_dir():
-        return read(source)
+        return read(source, limits)
     archives = [*sorted(source.glob(OF_FINISHED)), *source.glob(UNFINISHED)]
     if not archives:
         raise ResultsError(f"{source}: there is no {OF_FINISHED} in it")
     runs: dict[str, Files] = {}
     for archive in archives:
-        for name, files in read(archive).items():
+        for name, files in read(archive, limits).items():
             if name not in runs or goes_on(files, runs[name], f"{name} in {archive} and beside it"):
                 runs[name] = files
     return runs

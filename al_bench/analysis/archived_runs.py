@@ -9,6 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from al_bench.analysis.results import identity_of_path
+from al_bench.analysis.safe_archive import Limits, members_of, regular_files
 from al_bench.errors import ResultsError
 from al_bench.run_files import FILES
 
@@ -40,30 +41,27 @@ def archived(runs: Runs) -> bytes:
     return lzma.compress(content.getvalue())
 
 
-def read(archive: Path) -> dict[str, Files]:
+def read(archive: Path, limits: Limits) -> dict[str, Files]:
     """The runs of an archive; all of it is held against its checksum before any of it is believed.
 
     Raises:
-        ResultsError: if it cannot be read, or holds anything but files of runs.
+        ResultsError: if it cannot be read, is larger than the limits, or holds anything but files of runs.
     """
     runs: dict[str, dict[str, bytes]] = {}
-    try:
-        content = lzma.decompress(archive.read_bytes())
-        with tarfile.open(fileobj=BytesIO(content), mode="r:") as tar:
-            for member in tar:
-                path, file = Path(member.name), tar.extractfile(member)
-                if file is None or name_of(Path("/") / path.parent) != path.parent.as_posix():
-                    raise ResultsError(f"{archive}: {member.name} is no file of a run")
-                runs.setdefault(path.parent.as_posix(), {})[path.name] = file.read()
-    except (OSError, KeyError, lzma.LZMAError, tarfile.TarError) as error:  # a KeyError of a link to nothing
-        raise ResultsError(f"{archive}: cannot be read: {error}") from error
+    for path, content in members_of(archive, limits):
+        name = path.parent.as_posix()
+        if path.name.startswith(".") or name_of(Path("/") / name) != name:
+            raise ResultsError(f"{archive}: {path} is no file of a run")
+        runs.setdefault(name, {})[path.name] = content
     return dict(runs)
 
 
-def files_in(path: Path) -> Files:
-    """The files of a run directory; rounds.csv is read first, so that what it counts is in the others."""
-    names = sorted(FILES, key=lambda name: name != "rounds.csv")
-    return {name: (path / name).read_bytes() for name in names if (path / name).is_file()}
+def files_in(path: Path) -> tuple[Files, list[str]]:
+    """The files of a run directory, and what is wrong with those that are left out, a line each.
+
+    rounds.csv is read first, so that what it counts is in the others.
+    """
+    return regular_files(path, sorted(FILES, key=lambda name: name != "rounds.csv"))
 
 
 def committed_part(files: Files) -> Files:
