@@ -48,6 +48,8 @@ def found_in(path: Path, identity: Identity) -> Found:
     expected = identity.as_dict()
     if rounds and any(rounds[column][0] != expected[column] for column in IDENTITY_COLUMNS):
         raise RunDirectoryError(f"{path / ROUNDS} holds rows of another run; give this run another name")
+    if rounds and not (path / "config.yaml").exists():  # it is written before any round
+        raise RunDirectoryError(f"{path}: config.yaml is gone, so nobody knows which run it is; {WAY_ON}")
     with _reading(path / QUERIES):
         query_lines = whole_lines(path / QUERIES)
         queries = parsed_queries("".join(query_lines).encode())

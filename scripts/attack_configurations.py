@@ -8,6 +8,10 @@ import numpy as np
 
 TINY = ("model.max_epochs=2", "num_initial=20", "batch_size.size=15", "budget=50", "name=attacked")
 QUICK = (*TINY, "model.width=8", "tracker=none")
+SEARCH = (
+    *("experiment=tune", "hydra.sweeper.n_trials=3", "hydra.sweeper.sampler.seed=0", "num_validation=10"),
+    "hydra.sweeper.params={model.width: 'choice(4,8,16)'}",
+)
 DBN = ("model=dbn", "model.widths=[8,8,8]", "model.pretraining.num_epochs=1")
 
 
@@ -57,6 +61,7 @@ CONFIGURATIONS = (
         "joblib sweep",
         (("-m", *QUICK, "strategy=random,margin", "seed=0,1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),),
     ),
+    Configuration("search", ((*TINY, "tracker=none", *SEARCH),)),
     Configuration("pack and restore", (("-m", *QUICK, "seed=0,1"), ("pack",), ("restore",))),
     Configuration("raised budget", ((*QUICK, "budget=35"), (*QUICK, "strategy=random"))),
 )

@@ -31,7 +31,7 @@ from al_bench.run import main
 
 PACKAGE = str(Path(al_bench.experiment.__file__).parent)
 WRITERS = ("files.py", "records.py", "tables.py", "locks.py", "archive.py", "pretraining.py", "openml.py", "status.py")
-COMPARED = ("queries.csv", "strategy_state.jsonl", "done.json")
+COMPARED = ("queries.csv", "strategy_state.jsonl", "done.json", "optimization_results.yaml")
 PATIENCE = 300.0  # seconds of a command
 MOST_TRIES = 4  # per kill: a process may end before it is hit
 
@@ -40,6 +40,8 @@ Trace = Callable[[FrameType, str, Any], Any]
 
 def kills(num: int, seed: int) -> int:
     """Strike `num` kills in turn at all configurations; returns the number of differences, and prints a table."""
+    here = str(Path(__file__).parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))  # of the preloading
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["attack_kills"])
     counts = {configuration.name: [0, 0, 0] for configuration in CONFIGURATIONS}  # kills, folders, differences
@@ -193,6 +195,8 @@ def results(folder: Path) -> dict[str, object]:
             header, *rows = csv.reader(path.read_text().splitlines())
             kept = [position for position, column in enumerate(header) if not column.endswith("_seconds")]
             found[name] = [[row[position] for position in kept] for row in [header, *rows]]
+        elif path.name == "study.db":
+            found[name] = _trials(path)
         elif path.name in COMPARED:
             found[name] = path.read_bytes()
         elif path.name == "error.json" or path.name.endswith(".partial"):
@@ -204,6 +208,16 @@ def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and "wandb" not in path.parts:
             yield path
+
+
+def _trials(path: Path) -> list[tuple[object, ...]]:
+    """State, parameters and value of every trial of a search."""
+    import optuna
+
+    url = f"sqlite:///{path}"
+    names = [summary.study_name for summary in optuna.get_all_study_summaries(url)]
+    trials = [trial for name in sorted(names) for trial in optuna.load_study(study_name=name, storage=url).trials]
+    return [(trial.number, trial.state.name, trial.params, trial.values) for trial in trials]
 
 
 def told(folder: Path) -> str:

@@ -159,6 +159,12 @@ def test_rounds_that_are_gone_are_not_recomputed_in_silence(path):
     assert "put back what was there, or delete it to start again" in message
 
 
+def test_rounds_without_a_configuration_are_not_gone_on_with(path):
+    (path / "config.yaml").unlink()
+    assert not is_finished(path, CONFIG | {"budget": 6})
+    assert "config.yaml is gone, so nobody knows which run it is" in refusal(path)
+
+
 def test_two_rounds_that_are_cut_off_are_refused_and_one_is_done_again(path):
     lines = (path / "rounds.csv").read_text().splitlines(keepends=True)
     (path / "rounds.csv").write_text("".join(lines[:2]))
