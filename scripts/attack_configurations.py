@@ -52,7 +52,7 @@ CONFIGURATIONS = (
     Configuration("num_validation", ((*QUICK, "strategy=badge", "num_validation=10"),)),
     Configuration(
         "resnet",
-        ((*TINY, "tracker=none", "dataset=arrays", "dataset.path=images.npz", "model=resnet", "model.width=2"),),
+        ((*TINY, "tracker=none", "dataset=arrays", "dataset.path=images.npz", "model=resnet", "model.width=4"),),
         write_images,
     ),
     Configuration("a table being kept", ((*QUICK, "dataset=openml", "dataset.id=7", "data_dir=data"),), write_arff),

@@ -8,15 +8,16 @@ its command repeated until it has ended. Results are compared byte for byte, sec
 import csv
 import multiprocessing
 import os
-import random
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
@@ -33,41 +34,38 @@ PACKAGE = str(Path(al_bench.experiment.__file__).parent)
 WRITERS = ("files.py", "records.py", "tables.py", "locks.py", "archive.py", "pretraining.py", "openml.py", "status.py")
 COMPARED = ("queries.csv", "strategy_state.jsonl", "done.json", "optimization_results.yaml")
 PATIENCE = 300.0  # seconds of a command
-MOST_TRIES = 4  # per kill: a process may end before it is hit
+MOST_TRIES = 4  # folders per kill: a process may end before it is hit
+MOST_IN_A_ROW = 3  # kills in a folder
+AT_ONCE = 2  # configurations
 
 Trace = Callable[[FrameType, str, Any], Any]
 
 
 def kills(num: int, seed: int) -> int:
-    """Strike `num` kills in turn at all configurations; returns the number of differences, and prints a table."""
+    """Strike `num` kills at all configurations; returns the number of differences, and prints a table."""
     here = str(Path(__file__).parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))  # of the preloading
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["attack_kills"])
-    counts = {configuration.name: [0, 0, 0] for configuration in CONFIGURATIONS}  # kills, folders, differences
-    with TemporaryDirectory(prefix="attack-") as scratch:
+    with TemporaryDirectory(prefix="attack-") as scratch, ThreadPoolExecutor(AT_ONCE) as threads:
         attacks = [
-            Attack(configuration, Path(scratch, str(number)), random.Random(f"{seed} {number}"), processes)
+            Attack(configuration, Path(scratch, str(number)), Random(f"{seed} {number}"), processes)
             for number, configuration in enumerate(CONFIGURATIONS)
         ]
-        tries = 0
-        while sum(each[0] for each in counts.values()) < num and (tries := tries + 1) <= num * MOST_TRIES:
-            attack = attacks[(tries - 1) % len(attacks)]
-            struck, difference = attack.strike()
-            of_this = counts[attack.configuration.name]
-            of_this[0], of_this[1], of_this[2] = of_this[0] + struck, of_this[1] + 1, of_this[2] + bool(difference)
-            if difference:
-                print(f"{attack.configuration.name}: {difference}", flush=True)
+        quotas = [num // len(attacks) + (number < num % len(attacks)) for number in range(len(attacks))]
+        counts = list(threads.map(Attack.struck, attacks, quotas))
+    names = [*(configuration.name for configuration in CONFIGURATIONS), "all"]
+    sums = [sum(column) for column in zip(*counts, strict=True)]
     print(f"{'configuration':<20} {'kills':>6} {'folders':>8} {'differences':>12}")
-    for name, numbers in [*counts.items(), ("all", [sum(each) for each in zip(*counts.values(), strict=True)])]:
-        print(f"{name:<20} {numbers[0]:>6} {numbers[1]:>8} {numbers[2]:>12}")
-    return sum(numbers[2] for numbers in counts.values())
+    for name, (num_kills, num_folders, num_different) in zip(names, [*counts, sums], strict=True):
+        print(f"{name:<20} {num_kills:>6} {num_folders:>8} {num_different:>12}")
+    return sums[-1]
 
 
 class Attack:
-    """Kills at one configuration; it is run undisturbed first, when it is struck for the first time."""
+    """Kills at one configuration; it is run undisturbed first."""
 
-    def __init__(self, configuration: Configuration, scratch: Path, rng: random.Random, processes: Any) -> None:
+    def __init__(self, configuration: Configuration, scratch: Path, rng: Random, processes: Any) -> None:
         self.configuration = configuration
         self._scratch = scratch
         self._rng = rng
@@ -76,27 +74,35 @@ class Attack:
         self._lengths: list[tuple[int, int, float]] = []  # of each command: lines, lines of what writes, seconds
         self._num_folders = 0
 
-    def strike(self) -> tuple[int, str]:
-        """In a new folder, kill at least one process if it can be hit; how many were, and what is different then."""
-        if not self._lengths:
+    def struck(self, num: int) -> tuple[int, int, int]:
+        """Strike so many kills, if they hit; how many did, in how many folders, and how many of those are different."""
+        if num:
             folder = self._folder()
             self._lengths = [self._measured(folder, command) for command in self.configuration.commands]
             self._undisturbed = results(folder)
+        num_kills, num_folders, num_different = 0, 0, 0
+        while num_kills < num and num_folders < num * MOST_TRIES:
+            num_here, difference = self._strike()
+            num_kills, num_folders = num_kills + num_here, num_folders + 1
+            if difference:
+                num_different += 1
+                print(f"{self.configuration.name}: {difference}", flush=True)
+        return num_kills, num_folders, num_different
+
+    def _strike(self) -> tuple[int, str]:
+        """In a new folder, kill one process or more, if they are hit; how many were, and what is different then."""
         folder = self._folder()
         victim = self._rng.randrange(len(self._lengths))
         num_kills = 0
         for number, command in enumerate(self.configuration.commands):
-            while number == victim and num_kills < 3 and (num_kills == 0 or self._rng.random() < 0.5):
-                code = self._killed(folder, command, self._lengths[number])
-                num_kills += code == -signal.SIGKILL
-                if code != -signal.SIGKILL:
+            while number == victim and num_kills < MOST_IN_A_ROW and (num_kills == 0 or self._rng.random() < 0.5):
+                if self._killed(folder, command, self._lengths[number]) != -signal.SIGKILL:
                     break
+                num_kills += 1
             if code := self._ended(self._started(folder, command), PATIENCE):
                 return num_kills, f"{folder} ends with {code}: {told(folder)}"
-        found = results(folder)
-        different = sorted(
-            name for name in found.keys() | self._undisturbed if found.get(name) != self._undisturbed.get(name)
-        )
+        found, expected = results(folder), self._undisturbed
+        different = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
         shutil.rmtree(folder, ignore_errors=True)
         return num_kills, f"after {num_kills} kills: {', '.join(different)}" if different else ""
 
@@ -142,7 +148,7 @@ def done(
     """A command in a folder, in a process of its own, which is killed at a line if one is given."""
     os.setsid()
     os.chdir(folder)
-    os.environ |= {"OMP_NUM_THREADS": "1", "WANDB_SILENT": "true"}
+    os.environ |= {"WANDB_SILENT": "true", "ONEDNN_MAX_CPU_ISA": "AVX2"}  # oneDNN crashes on small networks elsewhere
     out = os.open("out.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for descriptor in (1, 2):
         os.dup2(out, descriptor)
