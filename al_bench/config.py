@@ -116,6 +116,7 @@ def checked_root(cfg: DictConfig) -> dict[str, Any]:
         raise ConfigError(f"{key}{'' if typed is None else f'={typed}'}: cannot be resolved: {problem}") from error
     if missing:
         raise ConfigError(f"{missing[0]} has no value; say {missing[0]}=...")
+    _check_names("", resolved)
     _check_keys("", RootConfig, resolved)
     absent = [key for key in RootConfig.__annotations__ if key not in resolved]
     if absent:
@@ -143,6 +144,15 @@ def _check_values(resolved: dict[str, Any]) -> None:
         raise ConfigError(f"device={resolved['device']}: must be auto, cpu, cuda or cuda:<number>")
     if resolved["storage_device"] not in ("auto", "cpu"):
         raise ConfigError(f"storage_device={resolved['storage_device']}: must be auto (on the device) or cpu")
+
+
+def _check_names(prefix: str, node: Any) -> None:
+    """ConfigError for a key of a yaml file that is a number or anything else but a text, at any depth."""
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        if isinstance(node, dict) and not isinstance(key, str):
+            raise ConfigError(f"{prefix}{key}={canonical(value)}: there is no such key; a key is a text")
+        if isinstance(value, dict | list):
+            _check_names(f"{prefix}{key}.", value)
 
 
 def _check_keys(prefix: str, schema: type, values: Any) -> None:
