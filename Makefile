@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-cluster test-oldest check lint clean
+.PHONY: run attack test test-cluster test-oldest check lint clean
 
 run: $(VENV)/installed
 	$(BIN)/al-bench
@@ -16,6 +16,9 @@ test-cluster: $(VENV)/installed-cluster
 
 test-oldest: $(VENV)/oldest # how tables are read, with the oldest pandas and scikit-learn that pyproject.toml allows
 	PYTHONPATH=$(CURDIR)/$(VENV)/oldest $(BIN)/python -m pytest -n auto -k 'not million' tests/test_arff.py tests/test_openml.py
+
+attack: $(VENV)/installed-dev # what is malformed, and kills: a small draw of it
+	$(BIN)/python scripts/attack.py malformed --num 100 --seed 0
 
 check: lint test
 

@@ -18,15 +18,19 @@ NUM_CASES = {"malformed": 1000, "kills": 300}
 def main() -> None:
     """Attack, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("attack", choices=list(NUM_CASES))
-    parser.add_argument("--num", type=int, help="of cases (malformed: 1000, kills: 300)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--case", type=int, help="this one alone, to look at")
+    attacks = parser.add_subparsers(dest="attack", required=True)
+    for name, num in NUM_CASES.items():
+        attack = attacks.add_parser(name)
+        attack.add_argument("--num", type=int, default=num, help=f"of cases ({num})")
+        attack.add_argument("--seed", type=int, default=0)
+    attacks.choices["malformed"].add_argument("--case", type=int, help="this one alone, to look at")
     arguments = parser.parse_args()
-    numbers = range(arguments.num or NUM_CASES[arguments.attack])
-    if arguments.case is not None:
-        numbers = range(arguments.case, arguments.case + 1)
-    found: int = importlib.import_module(f"attack_{arguments.attack}").attacked(numbers, arguments.seed)
+    if arguments.attack == "malformed":
+        case: int | None = arguments.case
+        numbers = range(arguments.num) if case is None else range(case, case + 1)
+        found: int = importlib.import_module("attack_malformed").malformed(numbers, arguments.seed)
+    else:
+        found = importlib.import_module("attack_kills").kills(arguments.num, arguments.seed)
     sys.exit(1 if found else 0)
 
 

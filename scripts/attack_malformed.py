@@ -42,7 +42,7 @@ class Case:
     may_change: str = ""
 
 
-def attacked(numbers: Sequence[int], seed: int) -> int:
+def malformed(numbers: Sequence[int], seed: int) -> int:
     """How many cases have a fault; a table says which."""
     console = Console(soft_wrap=True)
     counts: dict[str, Counter[str]] = {}
