@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,10 @@ from typing import Any
 SECONDS_UNTIL_TOLD = 60.0  # of a task that does not start
 RUNNING = ("RUNNING", "COMPLETING", "CONFIGURING")  # states of a task on its node
 USUAL = ("None", "Priority", "Resources", "JobArrayTaskLimit")  # reasons to wait for tasks that run
+KEYS = {  # what asks for more of what a task had too little of
+    "OUT_OF_MEMORY": "; hydra.launcher.mem_gb=... asks for more",
+    "TIMEOUT": "; hydra.launcher.timeout_min=... asks for more",
+}
 
 log = logging.getLogger("al_bench.sweep")
 
@@ -30,6 +35,20 @@ def queued_tasks(array: str, of: Sequence[Any]) -> dict[str, tuple[str, str]]:
         return {job.job_id: ("", "") for job in of}
     lines = (line.strip().split("|", 2) for line in told.stdout.splitlines() if line.strip())
     return {name: (state, reason) for name, state, reason in lines}
+
+
+def how_it_ended(task: str) -> str:
+    """Of a task that is in no queue any more, in a few words; "" where Slurm has forgotten it."""
+    try:
+        command = ["scontrol", "show", "job", task, "--oneliner"]
+        told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ""
+    found = re.search(r"\bJobState=(\S+)", told)
+    if found is None:
+        return ""
+    key = next((key for state, key in KEYS.items() if found[1].startswith(state)), "")
+    return f" ({found[1]}{key})"
 
 
 class Waiting:

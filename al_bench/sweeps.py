@@ -1,6 +1,5 @@
 """The jobs of a sweep, from launch to outcome, whatever happens to the processes that do them."""
 
-import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -66,7 +65,7 @@ def distinct(jobs: Iterable[Job]) -> list[Job]:
     known: dict[object, Job] = {}
     for number, job in enumerate(jobs):
         run = job.run
-        known.setdefault(number if run is None else (run.path, json.dumps(run.config, sort_keys=True)), job)
+        known.setdefault(number if run is None else (run.path, repr(run.config)), job)
     return list(known.values())
 
 

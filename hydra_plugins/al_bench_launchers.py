@@ -26,7 +26,7 @@ from omegaconf import open_dict
 
 from al_bench import lost
 from al_bench.errors import LaunchError
-from al_bench.slurm_queue import Waiting, queued_tasks
+from al_bench.slurm_queue import Waiting, how_it_ended, queued_tasks
 from al_bench.workers import run_in, variables_of_the_command
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -194,10 +194,8 @@ def _waited_for(jobs: Sequence[Any], array: str) -> list[JobReturn]:
             queued = queued_tasks(array, of=left)
             gone = {job.job_id: job for job in left if job.job_id not in returned and job.job_id not in queued}
             for name in gone.keys() & missed:
-                log_of_task = gone[name].paths.stderr
-                returned[name] = _failed(
-                    lost.LostError(f"Slurm ended task {name} before it had a result; its log: {log_of_task}")
-                )
+                reason = f"Slurm ended task {name} before it had a result{how_it_ended(name)}"
+                returned[name] = _failed(lost.LostError(f"{reason}; its log: {gone[name].paths.stderr}"))
             missed, looked = set(gone), time.monotonic()
             waiting.look({name: state for name, state in queued.items() if name not in returned}, looked)
         time.sleep(SECONDS_BETWEEN_LOOKS)

@@ -81,11 +81,33 @@ def test_a_task_is_lost_if_it_is_twice_in_no_queue(tmp_path, monkeypatch):
 
     answers = chain([{"7_1"}, {"7_1"}, set(), {"7_1"}], repeat(set()))
     monkeypatch.setattr(launchers, "queued_tasks", queued)
+    monkeypatch.setattr(launchers, "how_it_ended", lambda task: " (CANCELLED)")
     returned = launchers._waited_for(tasks, "7")
     assert [each.status for each in returned] == [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.COMPLETED]
-    expected = f"Slurm ended task 7_1 before it had a result; its log: {tmp_path / '7_1' / 'log.err'}"
+    expected = f"Slurm ended task 7_1 before it had a result (CANCELLED); its log: {tmp_path / '7_1' / 'log.err'}"
     assert lost.told(returned[1]._return_value) == expected
     assert len(looks) == 6
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        (
+            "echo JobId=8 ArrayTaskId=1 JobState=OUT_OF_MEMORY Reason=OutOfMemory",
+            " (OUT_OF_MEMORY; hydra.launcher.mem_gb=",
+        ),
+        ("echo JobId=8 JobState=TIMEOUT Reason=TimeLimit", " (TIMEOUT; hydra.launcher.timeout_min="),
+        ("echo JobId=8 JobState=CANCELLED Reason=None", " (CANCELLED)"),
+        ("echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1", ""),
+    ],
+)
+def test_how_a_task_ended_is_said_with_the_key_that_asks_for_more(tmp_path, monkeypatch, script, expected):
+    (tmp_path / "scontrol").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "scontrol").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    told = slurm_queue.how_it_ended("7_1")
+    assert told.startswith(expected)
+    assert bool(told) == bool(expected)
 
 
 RUNS, HELD, QUEUED = ("RUNNING", "None"), ("PENDING", "JobHeldUser"), ("PENDING", "JobArrayTaskLimit")

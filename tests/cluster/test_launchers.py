@@ -164,7 +164,7 @@ class TestSlurm:
         out, _ = process.communicate(timeout=240)
         assert process.returncode == 1
         assert "6 runs: 5 finished, 0 skipped (finished before), 1 failed" in out
-        assert re.search(r"failed: .*middle.*before it had a result", out)
+        assert re.search(r"failed: .*middle.*before it had a result \(CANCELLED\); its log: /.*_log\.err", out)
         assert_ends_undisturbed(tmp_path, undisturbed, *slurm_launcher)
 
     def test_a_preempted_task_is_queued_again_and_goes_on(self, slurm_launcher, undisturbed, tmp_path):
