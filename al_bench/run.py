@@ -60,6 +60,10 @@ def job(cfg: DictConfig) -> Outcome:
     _show_crashes()  # in a worker, too
     log_to_stdout(is_sweep)
     if not is_sweep:
+        if hydra_config.sweeper.get("params"):
+            log.warning(
+                "hydra.sweeper.params are not followed, as this is one run; -m makes it the sweep that they say"
+            )
         try:
             check_hydra_overrides()
             return _done(planned(cfg, hydra_config), is_sweep=False)

@@ -163,3 +163,12 @@ def test_an_experiment_does_not_sweep_over_experiments(cli, tmp_path):
     assert result.code == 1
     assert "experiment=mine: its hydra.sweeper.params say experiment=strategies,joint/views" in result.err
     assert not (tmp_path / "outputs").exists()
+
+
+def test_a_file_that_sweeps_without_saying_so_is_warned_of_in_a_single_run(cli, tmp_path):
+    (tmp_path / "conf" / "setting").mkdir(parents=True)
+    (tmp_path / "conf" / "setting" / "mine.yaml").write_text(f"{OWN}hydra: {{sweeper: {{params: {{seed: '0,1'}}}}}}\n")
+    mine = ("--config-dir", "conf", "setting=mine", "dry_run=true", *QUICK)
+    assert "hydra.sweeper.params are not followed, as this is one run; -m makes it the sweep" in cli(*mine).out
+    assert "not followed" not in cli(*mine, "-m").out
+    assert "not followed" not in cli("dry_run=true", *QUICK).out
