@@ -149,6 +149,11 @@ class Study:
         completed = [trial for trial in self._study.trials if trial.state is TrialState.COMPLETE]
         return max(completed, key=lambda trial: sign * trial.value, default=None)  # type: ignore[operator]
 
+    def _point(self, trial: Trial | FrozenTrial) -> dict[str, Any]:
+        """The hyperparameters in the order of the space; a database has none."""
+        drawn = dict(trial.params)
+        return {key: drawn.pop(key) for key in self.search.space if key in drawn} | drawn
+
     def line(self, trial: Trial, value: float | str, n_trials: int) -> str:
         """`trial 3 (4 of 30): 0.9350, best so far 0.9400 (trial 1), model.width=256`."""
         best = self.best()
@@ -161,7 +166,7 @@ class Study:
                 else "none has ended well yet",
                 " ".join(
                     f"{key}={each:.4g}" if isinstance(each, float) else f"{key}={each}"
-                    for key, each in trial.params.items()
+                    for key, each in self._point(trial).items()
                 )
                 + f": {value}" * isinstance(value, str),
             ]
@@ -185,12 +190,12 @@ class Study:
             )
         results = {
             "name": "optuna",
-            "best_params": best.params,
+            "best_params": self._point(best),
             "best_value": best.value,
             "best_trial": best.number,
         }
         path = self.folder / RESULTS
         replace_text(path, yaml.safe_dump(results, sort_keys=False))
-        point = " ".join(f"{key}={each}" for key, each in best.params.items())
+        point = " ".join(f"{key}={each}" for key, each in self._point(best).items())
         log.info("best: %.4f, trial %d: %s", best.value, best.number, point)
         log.info("results in %s, trials in %s", path, self.name)

@@ -27,6 +27,7 @@ from al_bench.console import log_to_stdout
 from al_bench.errors import ConfigError, TrainingError, UserError, described
 from al_bench.explain import explained
 from al_bench.outcome import Outcome, validation_accuracy
+from al_bench.overrides import said_once
 from al_bench.planning import Planned, planned
 from al_bench.sweeps import Job
 from hydra_plugins.al_bench_space import Asked, asked, checked_direction, grid, point
@@ -82,7 +83,7 @@ class Search(Sweeper):
         settings = self.config.hydra.sweeper
         direction = checked_direction(self.config)
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        wanted = asked(parser.parse_overrides([*self._parse_config(), *arguments]))
+        wanted = asked(parser.parse_overrides(said_once([*self._parse_config(), *arguments])))
         run, *_ = [self._checked(wanted.overrides(each)[0]) for each in wanted.points()]
         self._n_trials, self._samplers = settings.n_trials, self._sampler
         if isinstance(self.sampler, partial):  # which is how Hydra configures a grid

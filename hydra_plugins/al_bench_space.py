@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep, Transformer
 from omegaconf import DictConfig
 
+from al_bench.arguments import check_sweeps
 from al_bench.config import RootConfig
 from al_bench.errors import ConfigError
+from al_bench.overrides import plain_key
 
 if TYPE_CHECKING:  # Optuna takes a second, and may not be installed
     from optuna.distributions import BaseDistribution
@@ -45,18 +49,14 @@ class Asked:
 
 
 def asked(overrides: Sequence[Override]) -> Asked:
-    """What these overrides ask for; of those with the same key the last one counts.
+    """What these overrides ask for, in which no key is said twice.
 
     Raises:
         ConfigError: for what cannot be searched.
     """
-    latest: dict[str, Override] = {}
-    for override in overrides:
-        key = override.get_key_element().lstrip("+")
-        latest.pop(key, None)
-        latest[str(override.input_line) if isinstance(override.value(), dict) else key] = override
     space, fixed, seeds = {}, [], []
-    for key, override in latest.items():
+    for override in overrides:
+        key = plain_key(override.get_key_element())
         if not override.is_sweep_override():
             fixed.append(str(override.input_line))
         elif key == "seed":
@@ -133,6 +133,7 @@ def _some(distribution: "BaseDistribution") -> list[Any]:
 
 
 def _seeds(override: Override) -> list[int]:
+    check_sweeps([override])
     texts = list(override.sweep_string_iterator()) if override.is_discrete_sweep() else []
     if not texts or not all(text.isdecimal() for text in texts):
         raise ConfigError(
@@ -145,7 +146,7 @@ def _seeds(override: Override) -> list[int]:
 def _distribution(override: Override) -> "BaseDistribution":
     """As Hydra's sweeper makes it, but that ranges end as they do in a sweep, before their end."""
     from hydra_plugins.hydra_optuna_sweeper._impl import create_optuna_distribution_from_override
-    from optuna.distributions import CategoricalDistribution, DiscreteUniformDistribution, IntUniformDistribution
+    from optuna.distributions import CategoricalDistribution
 
     try:
         if override.is_interval_sweep():
@@ -153,13 +154,23 @@ def _distribution(override: Override) -> "BaseDistribution":
             return made
         swept = override.value()
         if isinstance(swept, RangeSweep):
-            numbers = sorted(swept.range())
-            low, high = numbers[0], numbers[-1]
-            if all(isinstance(number, int) for number in numbers):
-                return IntUniformDistribution(low, high, step=abs(int(swept.step)))
-            return DiscreteUniformDistribution(low, high, abs(float(swept.step)))
+            return _of_range(swept)
         given: Any = swept.list if isinstance(swept, ChoiceSweep) else override.sweep_iterator()  # not shuffled
         choices: Any = [Transformer.encode(choice) for choice in given]
         return CategoricalDistribution(choices)
-    except (ValueError, LookupError) as error:
+    except (ValueError, LookupError, ArithmeticError) as error:
         raise ConfigError(f"{override.input_line}: nothing can be drawn from it: {error}") from error
+
+
+def _of_range(swept: RangeSweep) -> "BaseDistribution":
+    """From the smallest number to the largest one; without listing them, as there may be many."""
+    from optuna.distributions import DiscreteUniformDistribution, IntUniformDistribution
+
+    numbers = swept.range()
+    if isinstance(numbers, range):
+        ends = sorted((numbers[0], numbers[-1]))
+        return IntUniformDistribution(*ends, step=abs(numbers.step))
+    start, stop, step = (Decimal(each) for each in (numbers.start, numbers.stop, numbers.step))
+    last = start + (ceil((stop - start) / step) - 1) * step
+    low, high = sorted((start, last)) if (last - start) * step >= 0 else ()
+    return DiscreteUniformDistribution(float(low), float(high), float(abs(step)))

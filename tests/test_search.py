@@ -25,6 +25,7 @@ from optuna.trial import TrialState
 
 from al_bench.errors import ConfigError
 from al_bench.outcome import validation_accuracy
+from al_bench.overrides import said_once
 from al_bench.search import Search
 from al_bench.studies import opened
 from hydra_plugins import al_bench_space as space
@@ -150,6 +151,11 @@ def test_without_validation_examples_nothing_is_trained_or_written(cli, tmp_path
         ("model.width=range(3,3)", "model.width=range(3,3): nothing can be drawn from it"),
         ("model.optimizer.lr=tag(log, interval(0, 1))", "nothing can be drawn from it"),
         ("model.width=interval(9,3)", "nothing can be drawn from it"),
+        ("model.width=range(0,8,0)", "nothing can be drawn from it"),
+        ("model.x=range(0,1,0.0)", "nothing can be drawn from it"),
+        ("model.x=range(1,0,0.5)", "nothing can be drawn from it"),
+        ("seed=range(0,8,0)", "seed=range(0,8,0): nothing can be swept over"),
+        ("seed=range(0,1000000000)", "take several sweeps"),
         ("model.width=8", "there is nothing to search"),
     ],
 )
@@ -395,7 +401,7 @@ def test_the_best_is_the_smallest_where_that_is_asked_for(tmp_path):
 
 
 def asked(*overrides: str) -> space.Asked:
-    return space.asked(OverridesParser.create().parse_overrides([*overrides]))
+    return space.asked(OverridesParser.create().parse_overrides(said_once(overrides)))
 
 
 def test_ranges_end_before_their_end_as_in_a_sweep():
@@ -408,6 +414,7 @@ def test_ranges_end_before_their_end_as_in_a_sweep():
         "e": ["x", "y"],
     }
     assert made["a"] == IntUniformDistribution(1, 3)
+    assert asked("a=range(0,1000000000000)").space["a"].high == 999_999_999_999
     values = space.grid(asked("a=0,1", "b=x,null,true").space)
     assert [space.point(values, number) for number in range(6)] == [
         {"a": a, "b": b} for a in (0, 1) for b in ("x", "null", True)
