@@ -18,6 +18,7 @@ from al_bench.analysis.report import report
 from al_bench.errors import ResultsError
 from al_bench.identity import Identity
 from tests.made_results import SETTINGS, START, STRATEGIES, noisy, write_run, write_sweep
+from tests.test_names import NAMES, written
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "report.py"
 COMMAND = ["python", "scripts/report.py", "a folder"]
@@ -392,3 +393,37 @@ class TestInABrowser:
         page = opened.page
         page.set_viewport_size({"width": 420, "height": 800})
         page.wait_for_function("document.documentElement.scrollWidth <= 420")  # figures follow in a while
+
+    def test_twenty_strategies_of_any_name_are_readable_500_pixels_wide_and_on_paper(self, browser, tmp_path):
+        names = (*NAMES, *(f"joint,entropy_weight={number},ramp_epochs=25" for number in range(4)))
+        written(tmp_path, names)
+        (tmp_path / "report.html").write_text(report(everything(tmp_path), COMMAND), encoding="utf-8")
+        opened = Opened(browser.new_page(viewport={"width": 500, "height": 900}, offline=True))
+        opened.go(tmp_path / "report.html")
+        page = opened.page
+        assert page.evaluate("document.documentElement.scrollWidth") <= 500
+        for section in ("#curves", "#errors", "#areas"):
+            place = page.locator(f"{section} .plot").first
+            place.scroll_into_view_if_needed()
+            place.locator(".legend .traces").first.wait_for()
+            page.wait_for_timeout(300)
+            shown = place.evaluate(
+                """place => {
+                    const whole = place.getBoundingClientRect();
+                    const texts = [...place.querySelectorAll(".legendtext")];
+                    const boxes = texts.map((text) => text.getBoundingClientRect());
+                    return {
+                        names: texts.map((text) => text.textContent),
+                        isInside: boxes.every((box) => box.right <= whole.right + 1 && box.bottom <= whole.bottom + 1),
+                        width: place._fullLayout._size.w, height: place._fullLayout._size.h,
+                    };
+                }"""
+            )
+            assert {*shown["names"], "random"} == {*names, "random"}, section
+            assert shown["isInside"], section
+            assert shown["width"] > 250, section
+            assert shown["height"] > 200, section
+        page.emulate_media(media="print")
+        ink = "each => { each.className = 'dark'; return getComputedStyle(each).color; }"
+        assert page.locator("table.matrix td").first.evaluate(ink) == "rgb(0, 0, 0)"
+        assert opened.said == []

@@ -9,7 +9,7 @@ from al_bench.analysis.settings import BASELINE, grouped, ordered
 
 COLUMNS = [*SETTING, "num_labelled", "strategy", "num_seeds", "normalised_error", "weight", "is_partial"]
 ERROR = "mean error over the seeds / that of Random"
-SHARE = "share of comparisons (settings weigh the same)"
+SHARE = "share of comparisons, weighted"  # each setting the same
 
 
 def normalised_errors(

@@ -92,7 +92,7 @@ def draw_ranks(
         size = max(7.5, PLOT + 2 * width_of(names) + 1.2), 1.4 + 0.2 * len(names)
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
-        scikit_posthocs.critical_difference_diagram(
+        drawn = scikit_posthocs.critical_difference_diagram(
             ranks.mean_ranks.rename(names),
             ranks.p_values.rename(index=names, columns=names),
             alpha=LEVEL,
@@ -102,6 +102,8 @@ def draw_ranks(
             text_h_margin=0.15,
             color_palette={name: looks_of[strategy].colour for strategy, name in names.items()},
         )
+        for text in drawn["labels"]:
+            text.set_color("black")  # on paper in grey, too
         axes.set_title(
             f"mean ranks over {len(ranks.settings)} settings; Friedman p = {ranks.p_value:.2g}\n"
             f"critical difference {ranks.critical_difference:.2f}: strategies on a bar do not differ significantly",

@@ -54,12 +54,12 @@ LOOKS = {
     "kdpp": Look("#44AA99", "-", "p"),
     "kmeans": Look("#999933", "--", "h"),
 }
-# Each as far from all of the above, and from those before it, as could be found: 20 and more in CIELAB for everybody,
-# for the colour-blind 12 and more.
+# Each as far from all of the above, and from those before it, as could be found that is no lighter: more than 20 in
+# CIELAB, for the colour-blind more than 11.
 COLOURS = (
-    *("#0000FC", "#0C0078", "#603000", "#6078FC", "#182460", "#00D878", "#CC2448", "#5430D8", "#003018", "#B4009C"),
-    *("#6C9CFC", "#3C0C30", "#D8B4D8", "#0C6030", "#A8C09C", "#18D830", "#3C6C78", "#9C480C", "#780CA8", "#FC9C6C"),
-    *("#9C84C0", "#D8606C", "#603C78", "#A86CD8"),
+    *("#0000FA", "#0A0078", "#64320A", "#7878FA", "#D20A46", "#001E50", "#780AC8", "#A0008C", "#46643C", "#00C86E"),
+    *("#501E28", "#0050FA", "#3C6E78", "#E600BE", "#7896F0", "#645A00", "#1E2800", "#FA966E", "#C80078", "#6E1EA0"),
+    *("#32BED2", "#F06482", "#141464", "#460032"),
 )
 DASHES, MARKERS = ("-", "-.", "--", ":"), ("<", ">", "d", "s", "^", "v", "D")
 STYLES = tuple(  # those that are free; neighbours differ in both
