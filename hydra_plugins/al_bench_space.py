@@ -168,9 +168,10 @@ def _of_range(swept: RangeSweep) -> "BaseDistribution":
 
     numbers = swept.range()
     if isinstance(numbers, range):
-        ends = sorted((numbers[0], numbers[-1]))
-        return IntUniformDistribution(*ends, step=abs(numbers.step))
+        low, high = sorted((numbers[0], numbers[-1]))
+        return IntUniformDistribution(low, high, step=abs(numbers.step))
     start, stop, step = (Decimal(each) for each in (numbers.start, numbers.stop, numbers.step))
     last = start + (ceil((stop - start) / step) - 1) * step
-    low, high = sorted((start, last)) if (last - start) * step >= 0 else ()
-    return DiscreteUniformDistribution(float(low), float(high), float(abs(step)))
+    if (last - start) * step < 0:
+        raise ValueError(f"nothing is between {start} and {stop} in steps of {step}")
+    return DiscreteUniformDistribution(float(min(start, last)), float(max(start, last)), float(abs(step)))

@@ -59,7 +59,7 @@ def kills(num: int, seed: int) -> int:
     print(f"{'configuration':<20} {'kills':>6} {'folders':>8} {'differences':>12}")
     for name, (num_kills, num_folders, num_different) in zip(names, [*counts, sums], strict=True):
         print(f"{name:<20} {num_kills:>6} {num_folders:>8} {num_different:>12}")
-    return sums[-1]
+    return int(sums[-1])
 
 
 class Attack:
