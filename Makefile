@@ -19,6 +19,7 @@ test-oldest: $(VENV)/oldest # how tables are read, with the oldest pandas and sc
 
 attack: $(VENV)/installed-dev # what is malformed, and kills: a small draw of it
 	$(BIN)/python scripts/attack.py malformed --num 100 --seed 0
+	$(BIN)/python scripts/attack.py kills --num 20 --seed 0
 
 check: lint test
 
