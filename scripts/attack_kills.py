@@ -53,9 +53,9 @@ def kills(num: int, seed: int) -> int:
             for number, configuration in enumerate(CONFIGURATIONS)
         ]
         quotas = [num // len(attacks) + (number < num % len(attacks)) for number in range(len(attacks))]
-        counts = list(threads.map(Attack.struck, attacks, quotas))
+        counts: list[tuple[int, int, int]] = list(threads.map(Attack.struck, attacks, quotas))
     names = [*(configuration.name for configuration in CONFIGURATIONS), "all"]
-    sums = [sum(column) for column in zip(*counts, strict=True)]
+    sums: list[int] = [sum(column) for column in zip(*counts, strict=True)]
     print(f"{'configuration':<20} {'kills':>6} {'folders':>8} {'differences':>12}")
     for name, (num_kills, num_folders, num_different) in zip(names, [*counts, sums], strict=True):
         print(f"{name:<20} {num_kills:>6} {num_folders:>8} {num_different:>12}")

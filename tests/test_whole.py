@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from al_bench.analysis.archive import pack
 from al_bench.analysis.results import load_results, read_rounds
 from al_bench.analysis.runs import State, runs_in
 from al_bench.committed import digest_of
@@ -21,7 +22,7 @@ from al_bench.interfaces import Batch, Metrics, RoundRecord
 from al_bench.records import RunDirectory
 from al_bench.status import error_of, is_finished, starts_of
 from al_bench.strategies.albl import Albl
-from tests.test_records import CONFIG, IDENTITY, opened, record
+from tests.test_records import CONFIG, IDENTITY, opened, record, without_columns
 
 ENVIRONMENT = {"device": "cpu", "budget": 6}
 
@@ -313,6 +314,15 @@ def test_done_with_values_that_no_run_writes_is_a_message(path, values):
     with pytest.raises(RunDirectoryError, match=r"done.json cannot be read|another version"):
         is_finished(path, CONFIG)
     assert read_rounds(path / "rounds.csv").problem
+
+
+def test_a_run_without_num_validation_is_packed_and_one_that_is_not_whole_is_named(path, tmp_path):
+    without_columns(path / "rounds.csv", "num_validation", "validation_accuracy", "validation_loss")
+    assert pack(tmp_path, tmp_path / "packed").num_added == 1
+    change(path / "queries.csv", "2,1,5,0\n", "")
+    (told,) = pack(tmp_path, tmp_path / "packed").left
+    assert "queries.csv" in told
+    assert "does not hold the labels that rounds.csv counts" in told
 
 
 def test_done_alone_finishes_nothing(path):
