@@ -222,7 +222,7 @@ def test_any_damage_is_noticed_and_nothing_is_lost(results, tmp_path):
 @pytest.mark.parametrize("command", ["pack", "restore"])
 def test_a_kill_at_any_time_leaves_whole_runs_and_a_whole_archive(command, results, tmp_path):
     """Killed before each of the steps that change the disk; the command again ends as if undisturbed."""
-    archive, other, scratch = tmp_path / "runs.tar.xz", tmp_path / "other", tmp_path / "archive"
+    archive, other, scratch = tmp_path / "runs.tar.xz", tmp_path / "other", tmp_path / "archive.tar.xz"
     pack(run_of(results, "random", 0), archive)
     one = archive.read_bytes()
     pack(results, archive)

@@ -56,9 +56,6 @@ def below(folder: Path) -> set[str]:
 @pytest.fixture
 def results(tmp_path) -> Path:
     write_run(tmp_path / "results", Identity("digits", "mlp", "badge", 10, "", 0), {10: 0.4, 20: 0.5})
-    path = tmp_path / "results" / RUN
-    (path / "config.yaml").write_text("seed: 0\n")
-    (path / "queries.csv").write_text("round,order,pool_index,target\n" + "".join(f"0,{n},{n},0\n" for n in range(20)))
     return tmp_path / "results"
 
 
@@ -236,8 +233,6 @@ def test_a_run_that_needs_a_link_is_not_packed_and_told(results, tmp_path, name)
     (results / RUN / name).rename(tmp_path / name)
     (results / RUN / name).symlink_to(tmp_path / name)
     write_run(results, Identity("digits", "mlp", "badge", 10, "", 1), {10: 0.4, 20: 0.5})
-    for other in ("config.yaml", "queries.csv"):
-        (results / RUN).with_name("s1").joinpath(other).write_bytes((results / RUN / other).read_bytes())
     moved = pack(results, tmp_path / "a.tar.xz")
     assert moved.num_added == 1
     assert any(f"{name} is a link" in line for line in moved.left)

@@ -130,13 +130,10 @@ def pack(folder: Path, target: Path, *, with_unfinished: bool = False, limits: L
             if name in seen:
                 raise ResultsError(f"{path} and {seen[name]} are the same run")
             seen[name] = path
-            files, problems = files_in(path)
-            left += problems
-            if not is_done and not is_damaged:
-                files = committed_part(files)
-            problem = problem_of(files, is_finished=is_done or is_damaged)
-            if problem or is_damaged:
-                left.append(f"{path}: {problem or 'its files do not agree'}")
+            files, problem, left_out = _to_pack(path, is_done, is_damaged)
+            left += left_out
+            if problem:
+                left.append(f"{path}: {problem}")
             elif _is_wanted(archives, name, files, path, is_done):
                 added += is_done
                 archives.put(name, files, path) if is_done else archives.put_unfinished(name, files)
@@ -144,6 +141,15 @@ def pack(folder: Path, target: Path, *, with_unfinished: bool = False, limits: L
             raise ResultsError(f"{folder}: there is no finished run in it")
         archives.write()
     return Moved(added, len(archives), tuple(left), len(archives.unfinished))
+
+
+def _to_pack(path: Path, is_done: bool, is_damaged: bool) -> tuple[Files, str, list[str]]:
+    """The files of a run, why it is not packed, which is empty if it is, and which of its files are not."""
+    files, left_out = files_in(path)
+    if not is_done and not is_damaged:
+        files = committed_part(files)
+    problem = problem_of(files, is_finished=is_done or is_damaged)
+    return files, problem or "its files do not agree" * is_damaged, left_out
 
 
 def _is_wanted(archives: _Archives, name: str, files: Files, path: Path, is_done: bool) -> bool:

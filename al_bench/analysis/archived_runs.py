@@ -127,5 +127,8 @@ def num_queried(files: Files) -> int:
 
 def rounds_of(files: Files) -> Sequence[Mapping[str, str]]:
     """The rows of rounds.csv without seconds."""
-    rows = csv.DictReader(files.get("rounds.csv", b"").decode(errors="replace").splitlines())
+    try:
+        rows = list(csv.DictReader(files.get("rounds.csv", b"").decode(errors="replace").splitlines()))
+    except csv.Error:  # a value that no run writes
+        return []
     return [{name: value for name, value in row.items() if not str(name).endswith("_seconds")} for row in rows]
