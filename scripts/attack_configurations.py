@@ -16,9 +16,9 @@ DBN = ("model=dbn", "model.widths=[8,8,8]", "model.pretraining.num_epochs=1")
 
 
 def write_images(folder: Path) -> None:
-    """`images.npz`: 100 images of 8 x 8 pixels in two classes."""
+    """`images.npz`: 100 images of 32 x 32 pixels in two classes."""
     rng = np.random.default_rng(0)
-    inputs = rng.integers(256, size=(100, 3, 8, 8), dtype=np.uint8)
+    inputs = rng.integers(256, size=(100, 3, 32, 32), dtype=np.uint8)
     np.savez(folder / "images.npz", inputs=inputs, targets=np.arange(100) % 2)
 
 
@@ -52,7 +52,7 @@ CONFIGURATIONS = (
     Configuration("num_validation", ((*QUICK, "strategy=badge", "num_validation=10"),)),
     Configuration(
         "resnet",
-        ((*TINY, "tracker=none", "dataset=arrays", "dataset.path=images.npz", "model=resnet", "model.width=4"),),
+        ((*TINY, "tracker=none", "dataset=arrays", "dataset.path=images.npz", "model=resnet", "model.width=8"),),
         write_images,
     ),
     Configuration("a table being kept", ((*QUICK, "dataset=openml", "dataset.id=7", "data_dir=data"),), write_arff),

@@ -76,7 +76,11 @@ def test_only_finished_runs_are_packed(results, tmp_path):
 @pytest.mark.parametrize(
     ("file", "kept", "problem"),
     [
-        ("queries.csv", 0.5, "queries.csv does not hold the labels that rounds.csv counts"),
+        (
+            "queries.csv",
+            0.5,
+            "queries.csv beside it: it does not hold the labels that rounds.csv counts: 68 up to round 0, not 100",
+        ),
         ("queries.csv", None, "queries.csv: missing or empty"),
         ("config.yaml", 0.0, "config.yaml: missing or empty"),
     ],
