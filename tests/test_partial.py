@@ -101,7 +101,7 @@ def test_every_statistic_is_marked_or_refused_while_random_is_not_finished(tmp_p
             assert table["is_partial"].any(), name
     assert isinstance(found.ranks, str)
     text = plain(report(found, ["report"]))
-    assert "digits · mlp · b100: areas, steps and seconds are of 400 labels, where runs have come to so far" in text
+    assert "digits · mlp · b100: areas and seconds are of 400 labels, where runs have come to so far" in text
     assert "Mean penalties (partial: runs are missing or too short)" in text
     assert "digits · mlp · b100 not finished: random" in text
 

@@ -98,7 +98,7 @@ def _short_strategies(everything: Everything) -> Iterator[str]:
     for curves in everything.settings:
         last = common_range(curves)[1]
         if is_range_partial(curves):
-            yield f"{curves.name}: areas, steps and seconds are of {last:,} labels, where runs have come to so far"
+            yield f"{curves.name}: areas and seconds are of {last:,} labels, where runs have come to so far"
             continue
         ends: dict[str, int] = {}
         for strategy, _, labels_L, _ in curves.runs():
@@ -108,7 +108,7 @@ def _short_strategies(everything: Everything) -> Iterator[str]:
         if ends and min(ends.values()) < max(ends.values()):
             yield (
                 f"{curves.name}: {', '.join(map(isolated, short))} ends at {min(ends.values()):,} labels, others go on "
-                f"to {max(ends.values()):,}; areas, steps and seconds are of {last:,} labels"
+                f"to {max(ends.values()):,}; areas and seconds are of {last:,} labels"
             )
 
 
