@@ -151,7 +151,7 @@ def test_the_time_left_is_within_a_factor_of_three_from_the_sixth_round_on(pace)
         assert true / 3 <= told <= true * 3, (told, true)
 
 
-@pytest.mark.parametrize("pace", PACES.keys() - {"after a slow start"})
+@pytest.mark.parametrize("pace", [pace for pace in PACES if pace != "after a slow start"])
 def test_the_time_left_is_never_wildly_too_long(pace):
     for told, true in estimates(PACES[pace], num_initial=10, batch_size=10, budget=1437)[:-1]:
         assert told <= true * 3, (told, true)
