@@ -147,6 +147,7 @@ def done(
 ) -> None:
     """A command in a folder, in a process of its own, which is killed at a line if one is given."""
     os.setsid()
+    setattr(multiprocessing.process, "_parent_process", None)  # noqa: B010  a command, no worker that ends with a parent
     os.chdir(folder)
     os.environ["WANDB_SILENT"] = "true"
     out = os.open("out.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
