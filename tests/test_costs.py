@@ -9,6 +9,8 @@ import pytest
 
 from al_bench.analysis.costs import batch_balance, class_balance, seconds
 from al_bench.analysis.results import load_results
+from al_bench.analysis.runs import runs_in
+from al_bench.analysis.training_steps import with_steps
 from al_bench.identity import Identity
 from tests.made_results import write_run
 
@@ -86,3 +88,22 @@ def test_results_without_these_columns_have_none(tmp_path):
     rounds = load_results(tmp_path).rounds
     assert class_balance(rounds).empty
     assert seconds(rounds)[["fit_seconds", "query_seconds", "seconds_per_query"]].isna().all(axis=None)
+
+
+def test_steps_of_older_runs_are_epochs_times_mini_batches_of_what_is_trained_on(tmp_path):
+    """Of num_labelled - num_validation, by the model's minibatch_size, not by another that config.yaml has."""
+    for seed, config in enumerate(
+        ("dataset:\n  minibatch_size: 3\nmodel:\n  a:\n    minibatch_size: 5\n  minibatch_size: 8\n", "seed: 0\n")
+    ):
+        write(tmp_path, "badge", seed, num_epochs=[10, 20])
+        path = tmp_path / Identity("digits", "mlp", "badge", 10, "", seed).path
+        (path / "config.yaml").write_text(config)
+    write(tmp_path, "random", 0, num_steps=[7, 9])
+    for path in tmp_path.rglob("badge/**/rounds.csv"):
+        pd.read_csv(path, keep_default_na=False).drop(columns="num_steps").to_csv(path, index=False)
+    runs = runs_in(tmp_path)
+    rounds = load_results(tmp_path).rounds.assign(num_validation=4)
+    rounds = with_steps(rounds, runs).set_index(["strategy", "seed"])["num_steps"]
+    assert rounds["badge", 0].tolist() == [10 * 1, 20 * 2], "6 and 16 examples"
+    assert rounds["badge", 1].isna().all()
+    assert rounds["random", 0].tolist() == [7, 9]
