@@ -49,7 +49,7 @@ def main() -> None:
     try:
         with TemporaryDirectory() as scratch:
             runs = Path(scratch) / "runs"
-            restore(folder, runs)
+            restore(folder, runs, with_unfinished=False)
             incomplete = without_incomplete(runs)
             batches = pd.read_csv(folder / "batches.csv") if (folder / "batches.csv").exists() else None
             discussion = folder / "discussion.md"

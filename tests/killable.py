@@ -16,6 +16,7 @@ from al_bench.interfaces import Strategy
 from al_bench.run import main
 
 EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.truncate"}
+CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC  # an open without these leaves the disk as it was
 COUNTING = ("strategy._target_=tests.killable.Counting", "~strategy.first")
 ALBL = ("strategy=albl", "strategy.variant=original")
 SETTINGS = (
@@ -80,6 +81,8 @@ def _kill_before_step(kill_at: int) -> None:
         fsync(descriptor)
 
     def audit(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open" and not int(str(arguments[2])) & CHANGING:
+            return
         if event in EVENTS and str(Path.cwd()) in str(Path(str(arguments[0])).absolute()):
             step()
 

@@ -74,6 +74,19 @@ def write_run(folder: Path, identity: Identity, accuracies: dict[int, float], **
     return path
 
 
+def call_otherwise(path: Path, **identity: str) -> None:
+    """Other values in columns of the identity, as no folder could be called."""
+    header, *rows = csv.reader((path / "rounds.csv").read_text().splitlines())
+    for row in rows:
+        for column, value in identity.items():
+            row[header.index(column)] = value
+    with (path / "rounds.csv").open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    done = json.loads((path / "done.json").read_text())
+    done["identity"] |= identity
+    (path / "done.json").write_text(json.dumps(done))
+
+
 @cache
 def queries_of(counts: tuple[int, ...], num_validation: int) -> tuple[str, list[str]]:
     """A queries.csv with these numbers of labels after its rounds, in the order of the pool, and its digests."""

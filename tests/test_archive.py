@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from al_bench.analysis.archive import Moved, _archive_of, pack, restore
+from al_bench.committed import digest_of
 from al_bench.errors import ResultsError
 from al_bench.files import whole_lines
 from tests.conftest import assert_same_results
@@ -147,11 +148,14 @@ def test_an_interrupted_run_is_left_to_the_sweep(results, tmp_path):
 
 
 def test_other_results_of_the_same_run_are_refused_and_nothing_changes(results, tmp_path):
-    archive = tmp_path / "runs.tar.xz"
+    archive, run = tmp_path / "runs.tar.xz", run_of(results, "margin", 1)
     pack(results, archive)
     packed = archive.read_bytes()
-    queries = run_of(results, "margin", 1) / "queries.csv"
-    queries.write_text(queries.read_text()[:-3] + "7\n9")
+    queries = (run / "queries.csv").read_bytes()
+    others = queries[:-2] + (b"7\n" if queries[-2:] != b"7\n" else b"8\n")  # whole, as another run would be
+    (run / "queries.csv").write_bytes(others)
+    rounds = (run / "rounds.csv").read_text()
+    (run / "rounds.csv").write_text(rounds.replace(digest_of(queries), digest_of(others)))
     shutil.rmtree(run_of(results, "margin", 0))
     before = contents(results)
     for call in (lambda: pack(results, archive), lambda: restore(archive, results)):

@@ -222,7 +222,7 @@ def test_the_page_of_made_runs(tmp_path):
 def test_the_published_page_is_that_of_the_archive(tmp_path):
     """One setting of the real runs: its curves and penalties are made again, number by number."""
     everything, folder = tmp_path / "everything", tmp_path / "page"
-    restore(PUBLISHED, everything)
+    restore(PUBLISHED, everything, with_unfinished=False)
     setting = {"dataset": "mnist", "model": "mlp", "batch_size": 1000}
     for path in [
         path for path in everything.glob("*/*/*/*") if path.parts[-4:-2] != ("mnist", "mlp") or path.name != "b1000"
@@ -264,7 +264,7 @@ def test_the_whole_published_page_is_made_of_the_archive(tmp_path):
 
 
 def test_what_is_published_of_hours_and_limits_is_what_the_runs_took(tmp_path):
-    restore(PUBLISHED, tmp_path)
+    restore(PUBLISHED, tmp_path, with_unfinished=False)
     rounds = pd.concat([pd.read_csv(path) for path in tmp_path.rglob("rounds.csv")])
     page = (PUBLISHED / "README.md").read_text()
     hours = (rounds["fit_seconds"] + rounds["query_seconds"]).sum() / 3600
@@ -341,7 +341,7 @@ def test_the_readme_quotes_the_runs_of_resnet_and_vgg(tmp_path):
 
 def test_what_training_cost_is_published_in_steps(tmp_path):
     """Epochs times mini-batches of the labels that are trained on, by each run's own config.yaml; of no machine."""
-    restore(PUBLISHED, tmp_path)
+    restore(PUBLISHED, tmp_path, with_unfinished=False)
     page = (PUBLISHED / "README.md").read_text()
     ends = {("mnist", 100): 6_500, ("mnist", 1000): 8_100, ("openml_6", 1000): 4_100}
     steps: dict[tuple[str, int, str], list[int]] = {}

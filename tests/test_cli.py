@@ -392,7 +392,7 @@ def test_a_file_that_cannot_be_read_is_one_line(cli, tmp_path):
     (tmp_path / "openml" / "7.arff").mkdir(parents=True)
     result = cli("dataset=openml", "dataset.id=7", f"data_dir={tmp_path}")
     assert (result.code, result.out) == (1, "")
-    assert result.err == f"al-bench: dataset: {tmp_path}/openml/7.arff cannot be read: Is a directory\n"
+    assert result.err == f"al-bench: dataset: {tmp_path}/openml/7.arff cannot be read: 7.arff is a folder, not a file\n"
 
 
 @pytest.mark.parametrize(

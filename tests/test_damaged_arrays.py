@@ -1,6 +1,7 @@
 """A damaged .npz file is one message where it is a user's, and made again where it is ours."""
 
 import io
+import logging
 import struct
 import zipfile
 from collections.abc import Callable
@@ -216,4 +217,4 @@ class TestPretrained:
         assert "the rounds so far started from weights" in caplog.text
         caplog.clear()
         assert not relearned(tmp_path / "ab.npz", has_rounds=True)
-        assert not caplog.text
+        assert not [each for each in caplog.records if each.levelno >= logging.WARNING]

@@ -17,7 +17,7 @@ from al_bench.analysis.everything import Comparison, everything
 from al_bench.analysis.report import report
 from al_bench.errors import ResultsError
 from al_bench.identity import Identity
-from tests.made_results import SETTINGS, START, STRATEGIES, noisy, write_run, write_sweep
+from tests.made_results import SETTINGS, START, STRATEGIES, call_otherwise, noisy, write_run, write_sweep
 from tests.test_names import NAMES, written
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "report.py"
@@ -281,10 +281,13 @@ class TestTheScripts:
 
     def test_names_that_no_file_could_have(self, tmp_path):
         write_sweep(tmp_path, noisy, settings=SETTINGS[1:2], num_seeds=2, strategies=("badge", "random"))
-        for path in tmp_path.rglob("rounds.csv"):
-            path.write_text(path.read_text().replace("mlp", "a/b$x$").replace("badge", "y_1^2$\\frac{"))
+        for path in tmp_path.glob("*/*/*/b*/s*"):
+            call_otherwise(
+                path, model="a/b$x$", strategy={"badge": "y_1^2$\\frac{", "random": "random"}[path.parts[-3]]
+            )
         finished = run_script(tmp_path, "--figures", tmp_path / "paper")
-        assert (finished.returncode, finished.stderr) == (0, "")
+        assert finished.returncode == 0
+        assert all("not by the name of its folder" in line for line in finished.stderr.splitlines())
         assert any((tmp_path / "paper").glob("penalty_model_a-b-x-*.png"))
 
     def test_what_is_wrong_is_said_without_a_stack_trace(self, tmp_path):

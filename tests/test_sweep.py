@@ -358,7 +358,7 @@ class TestDryRun:
         path = tmp_path / "default" / identity.path
         (path / "wandb_id").write_text("abc\n")
         for name, size in (("abc", 100_000), ("other", 7_000_000)):
-            files = tmp_path / "wandb" / f"offline-run-20260101-{name}" / "files"
+            files = tmp_path / "wandb" / f"offline-run-20260101_120000-{name}" / "files"
             files.mkdir(parents=True)
             (files / "media").write_bytes(b"x" * size)
         (estimate,) = estimates([Planned({"budget": 20}, identity, tmp_path / "default")], tmp_path / "default")

@@ -164,15 +164,15 @@ def _is_wanted(archives: _Archives, name: str, files: Files, path: Path, is_done
     return is_done or is_longer or bool(problem_of(unfinished, is_finished=False))
 
 
-def restore(source: Path, folder: Path, limits: Limits = USUAL) -> Moved:
+def restore(source: Path, folder: Path, limits: Limits = USUAL, *, with_unfinished: bool = True) -> Moved:
     """Put the runs of an archive, or of a folder of archives, below a folder. Runs that are there stay as they are.
 
-    `limits` are those of the archives.
+    `limits` are those of the archives. A folder's runs that are not finished are left if that is not wanted.
 
     Raises:
         ResultsError: if a run that is there has other results, or an archive cannot be read.
     """
-    runs = _longest(source, limits)
+    runs = _longest(source, limits, with_unfinished)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
         for abandoned in folder.glob(f"{SCRATCH}*"):  # by a process that was killed
@@ -191,11 +191,11 @@ def restore(source: Path, folder: Path, limits: Limits = USUAL) -> Moved:
     return Moved(len(runs) - len(there), len(runs), tuple(left), num_unfinished)
 
 
-def _longest(source: Path, limits: Limits) -> Mapping[str, Files]:
+def _longest(source: Path, limits: Limits, with_unfinished: bool) -> Mapping[str, Files]:
     """The runs of an archive; of a folder of archives those with the most rounds."""
     if not source.is_dir():
         return read(source, limits)
-    archives = [*sorted(source.glob(OF_FINISHED)), *source.glob(UNFINISHED)]
+    archives = [*sorted(source.glob(OF_FINISHED)), *(source.glob(UNFINISHED) if with_unfinished else ())]
     if not archives:
         raise ResultsError(f"{source}: there is no {OF_FINISHED} in it")
     runs: dict[str, Files] = {}
