@@ -24,6 +24,16 @@ torch.set_num_threads(1)
 BETWEEN = "import subprocess, sys; subprocess.run(sys.argv[1:], check=True)"
 
 
+@pytest.fixture(autouse=True)
+def _no_service_of_wandb_outlives_its_test() -> Iterator[None]:
+    """Later tests, and their processes, would use it, and it writes where the folder of that test was."""
+    yield
+    if "WANDB_SERVICE" in os.environ:
+        import wandb
+
+        wandb.teardown()
+
+
 @dataclass(frozen=True)
 class Result:
     """What a command did."""

@@ -39,17 +39,17 @@ def test_every_tracker_is_built_from_its_yaml(option):
         assert callable(getattr(tracker, method))
 
 
-def records(folder: Path, kind: str) -> list[dict[str, Any]]:
-    """Those of a type in an offline run."""
+def records(folder: Path) -> list[dict[str, Any]]:
+    """What an offline run holds, as wandb's own reader prints it."""
     command = [Path(sys.executable).parent / "wandb", "leet", "inspect", "--json", str(folder)]
-    read = subprocess.run(command, capture_output=True, text=True, check=True)
-    known = [json.loads(line) for line in read.stdout.splitlines()]
-    return [record[kind] for record in known if record["type"] == kind]
+    read = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert read.returncode == 0, (read.returncode, read.stderr, read.stdout)
+    return [json.loads(line) for line in read.stdout.splitlines()]
 
 
 @dataclass(frozen=True)
 class Tracked:
-    """What wandb's own reader finds in an offline run."""
+    """What is in an offline run."""
 
     run: dict[str, Any]
     history: list[dict[str, Any]]
@@ -57,9 +57,11 @@ class Tracked:
 
     @classmethod
     def read(cls, folder: Path) -> "Tracked":
-        exits = records(folder, "exit")
-        history = [record["item"] for record in records(folder, "history")]
-        return cls(records(folder, "run")[0], history, exits[0].get("exit_code", 0) if exits else None)
+        found = records(folder)
+        (run, *_), history, exits = (
+            [record[kind] for record in found if record["type"] == kind] for kind in ("run", "history", "exit")
+        )
+        return cls(run, [record["item"] for record in history], exits[0].get("exit_code", 0) if exits else None)
 
     @property
     def rounds(self) -> list[tuple[int, int]]:
@@ -287,10 +289,8 @@ def test_without_an_answer_of_wandb_later_runs_are_offline(cli, tmp_path, monkey
 
     monkeypatch.setattr("wandb.init", unreachable)
     monkeypatch.setattr(WandbTracker, "_is_out_of_reach", False)
-    try:
-        result = cli("-m", "seed=0,1,2", *QUICK, "tracker.mode=online", "tracker=wandb")
-    finally:
-        wandb.teardown()  # or the processes of later tests would use the service of this one
+    result = cli("-m", "seed=0,1,2", *QUICK, "tracker.mode=online", "tracker=wandb")
+    wandb.teardown()  # and its files are whole
     assert result.code == 0
     assert result.out.count("wandb is out of reach, so runs are tracked offline from now on: no answer") == 1
     assert modes == ["online", "offline", "offline", "offline"]
@@ -369,8 +369,9 @@ def test_a_report_is_a_run_with_images_and_tables(tmp_path):
     told = json.loads(table.read_text())
     assert "badge" in told["columns"]
     assert len(list(tmp_path.rglob("*figures/curves_*.png"))) == 1
-    artifacts = records(next(tmp_path.rglob("offline-run-*")), "artifact")
-    assert ["report.html"] in [[each["path"] for each in artifact["manifest"]["contents"]] for artifact in artifacts]
+    found = records(next(tmp_path.rglob("offline-run-*")))
+    contents = [record["artifact"]["manifest"]["contents"] for record in found if record["type"] == "artifact"]
+    assert ["report.html"] in [[each["path"] for each in content] for content in contents]
 
 
 def test_the_dashboard_is_of_what_is_tracked(tmp_path):
