@@ -3,7 +3,6 @@
 import csv
 import logging
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from al_bench.interfaces import Dataset, Examples
 from al_bench.learner import Learner
 from al_bench.models.mlp import MLP
 from al_bench.training import Training
+from tests.forks import python
 
 torch.set_num_threads(1)
 # A process inherits its parent's peak memory: a small one in between, and what is measured is the last one's alone.
@@ -43,17 +43,9 @@ class Result:
     err: str
 
 
-def run_command(*arguments: str, cwd: Path, env: dict[str, str] | None = None, python: str = sys.executable) -> Result:
+def run_command(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> Result:
     """`python -m al_bench.run` in a process of its own; without a tracker, unless one is named."""
-    completed = subprocess.run(
-        [python, "-m", "al_bench.run", *untracked(arguments)],
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    completed = python("-m", "al_bench.run", *untracked(arguments), cwd=cwd, environment={**os.environ, **(env or {})})
     return Result(completed.returncode, completed.stdout, completed.stderr)
 
 

@@ -2,12 +2,12 @@
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.conftest import assert_same_results, untracked
+from tests.forks import Process, python
 
 QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=80")
 SWEEP = ("-m", "--config-dir", "conf", "strategy=random,middle,badge", "seed=0,1", *QUICK)
@@ -49,20 +49,12 @@ def behave(folder: Path, middle: str) -> None:
 
 
 def run_sweep(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments),
-        cwd=folder,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return python(*command(*arguments), cwd=folder, environment=os.environ | environment, timeout=300)
 
 
 def command(*arguments: str) -> list[str]:
-    """Of the sweep, with these arguments; without a tracker, unless one is named."""
-    return [sys.executable, "-m", "al_bench.run", *untracked([*SWEEP, *arguments])]
+    """What `python` does the sweep by, with these arguments; without a tracker, unless one is named."""
+    return ["-m", "al_bench.run", *untracked([*SWEEP, *arguments])]
 
 
 def killed(
@@ -85,15 +77,13 @@ def killed(
         is_group: to the whole group of processes, as a terminal sends Ctrl-C.
         **environment: more variables.
     """
-    with (folder / "out.txt").open("w") as out:
-        process = subprocess.Popen(
-            command(*arguments),
-            cwd=folder,
-            env=os.environ | environment,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    process = Process(
+        command(*arguments),
+        cwd=folder,
+        out=folder / "out.txt",
+        environment=os.environ | environment,
+        is_session=True,
+    )
     deadline = time.monotonic() + 120
     while not is_time(folder):
         assert process.poll() is None, (folder / "out.txt").read_text()

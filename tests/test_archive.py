@@ -14,7 +14,8 @@ from al_bench.analysis.archive import Moved, _archive_of, pack, restore
 from al_bench.committed import digest_of
 from al_bench.errors import ResultsError
 from al_bench.files import whole_lines
-from tests.conftest import assert_same_results
+from tests.conftest import assert_same_results, run_command
+from tests.forks import python
 
 SWEEP = ("-m", "dataset=digits", "strategy=random,margin", "batch_size.size=20")
 
@@ -30,11 +31,17 @@ def run_of(folder: Path, strategy: str, seed: int) -> Path:
     return folder / "digits" / "mlp" / strategy / "b20" / f"s{seed}"
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    assert run_command(*SWEEP, "seed=0,1", "budget=140", cwd=folder).code == 0
+    return folder / "outputs" / "default"
+
+
 @pytest.fixture
-def results(cli, tmp_path):
+def results(made, cli, tmp_path):
     """Four finished runs, as outputs/default below the working directory."""
-    assert cli(*SWEEP, "seed=0,1", "budget=140").code == 0
-    return tmp_path / "outputs" / "default"
+    return Path(shutil.copytree(made, tmp_path / "outputs" / "default"))
 
 
 def test_a_sweep_goes_on_from_what_was_restored(results, cli, tmp_path):
@@ -181,7 +188,7 @@ def test_an_archive_cannot_write_elsewhere(name, tmp_path):
 def test_the_script(results, tmp_path):
     def script(*arguments: str) -> subprocess.CompletedProcess[str]:
         path = Path(__file__).parents[1] / "scripts" / "archive.py"
-        return subprocess.run([sys.executable, path, *arguments], capture_output=True, text=True, check=False)
+        return python(path, *arguments)
 
     assert script("pack", str(results), "runs.tar.xz").stdout == "runs.tar.xz: 4 of 4 runs were added\n"
     assert script("restore", "runs.tar.xz", "again").stdout == "again: 4 of 4 runs were added\n"
@@ -248,7 +255,7 @@ def test_a_kill_at_any_time_leaves_whole_runs_and_a_whole_archive(command, resul
         shutil.rmtree(other, ignore_errors=True)
         scratch.write_bytes(one)
         places = (results, scratch) if command == "pack" else (archive, other)
-        killed = subprocess.run([sys.executable, "-c", script, command, *places, str(kill_at)], check=False).returncode
+        killed = python("-c", script, command, *places, kill_at).returncode
         if command == "pack":
             assert scratch.read_bytes() in (one, whole)
             pack(results, scratch)

@@ -10,6 +10,7 @@ from al_bench import run
 from al_bench.arguments import in_order
 from al_bench.errors import ConfigError
 from tests.conftest import run_directory
+from tests.forks import python
 
 QUICK = ("model.width=8", "model.max_epochs=2", "num_initial=20", "budget=20")
 LONG = "1" * 5000
@@ -163,8 +164,7 @@ run.main()"""
 
 
 def test_a_crash_says_where_it_was(tmp_path):
-    command = [sys.executable, "-c", CRASHES]
-    crashed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    crashed = python("-c", CRASHES, cwd=tmp_path)
     assert crashed.returncode < 0
     assert "Segmentation fault" in crashed.stderr
     assert "string_at" in crashed.stderr

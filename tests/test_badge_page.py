@@ -4,7 +4,6 @@ import math
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from al_bench.analysis.badge import FIGURE_4, claims, penalties_by_setting
 from al_bench.analysis.penalty import SettingWins, penalty_matrices, setting_wins
 from al_bench.analysis.results import load_results
 from al_bench.analysis.settings import PAPER_ORDER
+from tests.forks import python
 from tests.made_results import noisy, write_sweep
 
 ROOT = Path(__file__).parents[1]
@@ -28,8 +28,7 @@ NUMBER = {name: position for position, name in enumerate(PAPER_ORDER)}
 
 
 def script(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "scripts" / name, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    return python(ROOT / "scripts" / name, *arguments)
 
 
 def wins(beats: dict[tuple[str, str], float], **setting: object) -> SettingWins:

@@ -2,14 +2,13 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.conftest import Result, run_command
+from tests.forks import python
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,7 +76,7 @@ def test_a_sweep_against_badge_its_matrix_and_its_report(folder):
     for line in lines:
         program, *arguments = shlex.split(line.replace("$AL_BENCH", str(ROOT)))
         assert program == "python"
-        subprocess.run([sys.executable, *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        python(*arguments, cwd=folder, check=True)
     analysis = folder / "outputs" / "mine" / "analysis"
     matrix = pd.read_csv(analysis / "penalty_overall.csv", index_col=0)
     assert {"badge", "norm", "random"} <= set(matrix.columns)
@@ -86,7 +85,7 @@ def test_a_sweep_against_badge_its_matrix_and_its_report(folder):
 
 
 def test_several_kinds_of_inputs(folder):
-    subprocess.run([sys.executable, "two_modalities.py"], cwd=folder, check=True)
+    python("two_modalities.py", cwd=folder, check=True)
     done(folder, "modalities")
     results = folder / "outputs" / "default"
     runs = [path.relative_to(results).parts for path in results.rglob("done.json")]

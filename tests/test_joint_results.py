@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from al_bench.analysis.curves import learning_curves
 from al_bench.analysis.joint import BASELINES, COMPARED, chosen, claims, collapse, gains, in_points, is_multi_modal
 from al_bench.errors import ResultsError
 from al_bench.identity import Identity
+from tests.forks import python
 from tests.made_results import write_run
 
 ROOT = Path(__file__).parents[1]
@@ -241,8 +241,7 @@ def made_archives(folder: Path) -> None:
 
 
 def script(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "scripts" / "joint.py", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    return python(ROOT / "scripts" / "joint.py", *arguments)
 
 
 def test_the_page_and_every_figure_come_from_the_archives(tmp_path):

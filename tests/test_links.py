@@ -14,6 +14,7 @@ from al_bench.errors import RunDirectoryError
 from al_bench.files import alone_in, append_lines, replace_text, replacing
 from al_bench.identity import Identity
 from tests.conftest import run_directory
+from tests.forks import python
 from tests.made_results import write_run
 from tests.test_records import CONFIG, opened, record
 
@@ -35,8 +36,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def script(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPTS / f"{name}.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return python(SCRIPTS / f"{name}.py", *arguments)
 
 
 @pytest.fixture

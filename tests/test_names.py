@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from al_bench.analysis.penalty import PenaltyMatrix
 from al_bench.analysis.run_curve import draw_learning_curve, load_rounds
 from al_bench.analysis.settings import PAPER_ORDER
 from al_bench.identity import Identity
+from tests.forks import python
 from tests.made_results import SETTINGS, call_otherwise, noisy, write_run, write_sweep
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -167,9 +167,7 @@ def test_every_number_and_every_name_is_whole_in_a_terminal_of_80_columns(names,
 
 
 def run_script(name: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, SCRIPTS / name, *map(str, arguments)]
-    environment = dict(os.environ) | {"COLUMNS": "80"} | environment
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240, env=environment)
+    return python(SCRIPTS / name, *arguments, environment=os.environ | {"COLUMNS": "80"} | environment)
 
 
 def test_a_folder_that_is_no_utf_8_and_a_terminal_that_knows_no_dots(tmp_path):

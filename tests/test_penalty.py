@@ -21,6 +21,7 @@ from al_bench.analysis.penalty import penalty_matrices, setting_wins
 from al_bench.analysis.results import load_results
 from al_bench.errors import ResultsError
 from al_bench.identity import Identity
+from tests.forks import python
 from tests.made_results import SETTINGS, STRATEGIES, noisy, write_run, write_sweep
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "penalty_matrix.py"
@@ -280,9 +281,7 @@ def test_the_figure_shows_the_matrix_and_says_how_it_was_made(tmp_path, monkeypa
 
 
 def run_script(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=240
-    )
+    return python(SCRIPT, *arguments)
 
 
 def test_the_script_writes_every_matrix_as_table_and_figure(tmp_path):

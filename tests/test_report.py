@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from al_bench.analysis.everything import Comparison, everything
 from al_bench.analysis.report import report
 from al_bench.errors import ResultsError
 from al_bench.identity import Identity
+from tests.forks import python
 from tests.made_results import SETTINGS, START, STRATEGIES, call_otherwise, noisy, write_run, write_sweep
 from tests.test_names import NAMES, written
 
@@ -25,8 +25,7 @@ COMMAND = ["python", "scripts/report.py", "a folder"]
 
 
 def run_script(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, SCRIPT, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    return python(SCRIPT, *arguments)
 
 
 def shifted(strategy: str, seed: int, share: float) -> float:

@@ -16,6 +16,7 @@ from al_bench.analysis.runs import Run, State, described, misplaced, runs_in, ru
 from al_bench.errors import ResultsError, RunDirectoryError
 from al_bench.identity import Identity
 from al_bench.records import RunDirectory
+from tests.forks import python
 from tests.made_results import START, write_run
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "status.py"
@@ -192,9 +193,7 @@ def test_an_empty_folder_is_refused(tmp_path):
 
 
 def run_script(*arguments: object) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"COLUMNS": "80"}
-    command = [sys.executable, SCRIPT, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
+    return python(SCRIPT, *arguments, environment=os.environ | {"COLUMNS": "80"})
 
 
 def test_the_script_says_it_at_a_glance(tmp_path):

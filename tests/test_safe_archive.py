@@ -3,8 +3,6 @@
 import io
 import lzma
 import os
-import subprocess
-import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +13,7 @@ from al_bench.analysis.archive import pack, restore
 from al_bench.analysis.safe_archive import MAX_HEADER, Limits, members_of
 from al_bench.errors import ResultsError
 from al_bench.identity import Identity
+from tests.forks import python
 from tests.made_results import write_run
 
 RUN = "digits/mlp/badge/b10/s0"
@@ -158,12 +157,7 @@ class TestSize:
     def test_the_script_takes_a_larger_one_when_told(self, tmp_path):
         archive = write_header(tmp_path / "a.tar.xz", 300 * MB)
         refused, taken = (
-            subprocess.run(
-                [sys.executable, str(SCRIPT), "restore", str(archive), str(tmp_path / "out"), *options],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            python(SCRIPT, "restore", archive, tmp_path / "out", *options)
             for options in ((), ("--max-bytes", str(300 * MB)))
         )
         assert "--max-bytes 300000000" in refused.stderr

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +13,7 @@ os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
 import optuna
 
 from tests.conftest import assert_same_results
+from tests.forks import Process
 from tests.test_sweep_kill import worker
 
 SEARCH = (
@@ -52,15 +51,8 @@ def prepared(folder: Path) -> Path:
     return folder
 
 
-def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    with (folder / "out.txt").open("w") as out:
-        return subprocess.Popen(
-            [sys.executable, "-m", "al_bench.run", *SEARCH, *arguments],
-            cwd=folder,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+def started(folder: Path, *arguments: str) -> Process:
+    return Process(["-m", "al_bench.run", *SEARCH, *arguments], cwd=folder, out=folder / "out.txt")
 
 
 def done(folder: Path, *arguments: str) -> str:
@@ -76,7 +68,7 @@ def told(folder: Path) -> list[tuple[str, dict[str, object], float | None]]:
     return [(trial.state.name, trial.params, trial.value) for trial in trials(folder)]
 
 
-def wait_for(process: subprocess.Popen[str], folder: Path, num_done: int) -> None:
+def wait_for(process: Process, folder: Path, num_done: int) -> None:
     """Until so many runs are finished and another has committed a round."""
     deadline = time.monotonic() + 300
     while True:
@@ -105,7 +97,7 @@ def test_a_killed_search_does_exactly_the_trials_that_are_missing(launcher, undi
     process = started(folder, *launcher)
     wait_for(process, folder, num_done=1)
     os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.wait(60)
     assert "RUNNING" in [state for state, *_ in told(folder)]
     (folder / "slow").unlink()
     out = done(folder, *launcher)

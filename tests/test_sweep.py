@@ -4,8 +4,6 @@ import errno
 import json
 import os
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from al_bench.dry_run import estimates
 from al_bench.identity import Identity
 from al_bench.planning import Planned
 from tests.conftest import assert_same_results, rounds_without_seconds, run_command
+from tests.forks import python
 from tests.made_results import write_run
 
 QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=60")
@@ -240,8 +239,7 @@ def test_odd_errors_fail_their_runs_alone(tmp_path, launcher):
     for line, message in zip(told, messages[: len(kinds)], strict=True):
         assert message in line
     assert len(list((tmp_path / "outputs").rglob("done.json"))) == 1
-    status = [sys.executable, str(CONF.parent / "scripts" / "status.py"), str(tmp_path / "outputs")]
-    told = subprocess.run(status, capture_output=True, text=True, check=True).stdout
+    told = python(CONF.parent / "scripts" / "status.py", tmp_path / "outputs", check=True).stdout
     assert "Unprintable: (its message cannot be shown" in told
     assert "a file called" in told
 

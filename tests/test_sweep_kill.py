@@ -1,7 +1,6 @@
 """A sweep of which anything is killed ends as if nothing had happened, when the command is repeated."""
 
 import signal
-import subprocess
 import time
 from contextlib import suppress
 from itertools import product
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.forks import Process
 from tests.sweeping import (
     DIE,
     FAIL,
@@ -104,11 +104,10 @@ def test_a_failing_job_in_the_middle(launcher, undisturbed, tmp_path):
 def test_two_commands_share_a_sweep(undisturbed, tmp_path):
     """What one of them is doing, the other waits for; no run fails, or is done twice."""
     prepared(tmp_path, LAST)
-    commands = [
-        subprocess.Popen(command(), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for _ in range(2)
-    ]
-    told = [each.communicate(timeout=120)[0] for each in commands]
-    assert [each.returncode for each in commands] == [0, 0], told
+    files = [tmp_path / "first.txt", tmp_path / "second.txt"]
+    commands = [Process(command(), cwd=tmp_path, out=file) for file in files]
+    codes = [each.wait(120) for each in commands]
+    told = [file.read_text() for file in files]
+    assert codes == [0, 0], told
     assert any("that other processes are doing" in each for each in told)
     assert_same_sweep(tmp_path, undisturbed)

@@ -24,6 +24,7 @@ from al_bench.identity import Identity
 from al_bench.parts import called, checked_part
 from al_bench.tracking import NullTracker, SafeTracker, WandbTracker
 from tests.conftest import assert_same_results, run_command
+from tests.forks import python
 from tests.made_results import write_run
 
 IDENTITY = Identity("digits", "mlp", "badge", 10, "", 0)
@@ -176,8 +177,7 @@ UPLOAD = Path(__file__).parents[1] / "scripts" / "upload_wandb.py"
 
 
 def upload(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(UPLOAD), str(folder), "--mode", "offline", "--project", "mine"]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return python(UPLOAD, folder, "--mode", "offline", "--project", "mine")
 
 
 def test_results_are_uploaded_later_as_if_they_had_been_tracked(tmp_path):
@@ -458,14 +458,8 @@ def test_the_sweep_of_an_agent_of_wandb(tmp_path):
 def test_without_a_key_wandb_is_one_message(tmp_path, command):
     made(tmp_path / "mine")
     script, *options = command
-    finished = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / script), str(tmp_path / "mine"), *options],
-        env={**os.environ, "HOME": str(tmp_path), "WANDB_API_KEY": ""},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {**os.environ, "HOME": str(tmp_path), "WANDB_API_KEY": ""}
+    finished = python(ROOT / "scripts" / script, tmp_path / "mine", *options, environment=environment)
     assert finished.returncode == 1
     assert finished.stderr.count("No API key") == 1
     assert "Traceback" not in finished.stderr

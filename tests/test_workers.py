@@ -14,7 +14,8 @@ import torch
 from al_bench import experiment, workers
 from al_bench.errors import ConfigError
 
-PROCESSES = multiprocessing.get_context("spawn")
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["tests.killable"])
 
 
 def claim(folder: str, names: tuple[str, ...], connection: Connection) -> None:

@@ -157,7 +157,9 @@ class TestSlurm:
 
     def test_a_cancelled_task_fails_alone(self, slurm_launcher, undisturbed, tmp_path):
         prepared(tmp_path, "time.sleep(10)")  # longer than what Slurm gives a task to end
-        process = subprocess.Popen(command(*slurm_launcher), cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, *command(*slurm_launcher)], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        )
         while not in_the_middle(tmp_path):
             time.sleep(0.05)
         subprocess.run(["scancel", _running_task(tmp_path)], check=True)
@@ -170,7 +172,9 @@ class TestSlurm:
     def test_a_preempted_task_is_queued_again_and_goes_on(self, slurm_launcher, undisturbed, tmp_path):
         """USR2 is what Slurm sends before it stops a task."""
         prepared(tmp_path, LAST)
-        process = subprocess.Popen(command(*slurm_launcher), cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, *command(*slurm_launcher)], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        )
         while not in_the_middle(tmp_path):
             time.sleep(0.05)
         task = _running_task(tmp_path)
@@ -186,7 +190,9 @@ class TestSlurm:
         prepared(tmp_path, "time.sleep(60)")
         limit = ("hydra.launcher.timeout_min=2", "hydra.launcher.signal_delay_s=20")  # or up to a minute earlier
         arguments = (*slurm_launcher, *limit, "strategy=middle", "seed=0")
-        process = subprocess.Popen(command(*arguments), cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, *command(*arguments)], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        )
         while process.poll() is None and "BeginTime" not in told("squeue", "--noheader", "--format=%r"):
             time.sleep(0.5)
         behave(tmp_path, "")
