@@ -155,7 +155,7 @@ def tmp_path_of(parent: Path, name: str) -> Path:
 
 def test_a_convolutional_network_on_real_images_goes_on_where_it_was_killed(tmp_path: Path):
     folder = real_data("cifar-10-batches-py")
-    arguments = ("dataset=cifar10", "model=resnet", "model.width=8", "model.max_epochs=5", "budget=300")
+    arguments = ("dataset=cifar10", "model=resnet", "model.width=8", "model.max_epochs=5", "budget=200")
     command = [sys.executable, "-m", "al_bench.run", *arguments, "strategy=badge", "tracker=none", f"data_dir={folder}"]
     killed, whole = tmp_path_of(tmp_path, "killed"), tmp_path_of(tmp_path, "whole")
     kill_when(command, killed, lambda: any(killed.rglob("rounds.csv")), signal.SIGKILL)
