@@ -27,6 +27,10 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = dict(os.environ)  # before any test has changed it
+IMPORTED = (
+    *("al_bench.experiment", "al_bench.analysis.report", "al_bench.analysis.run_curve", "al_bench.datasets.digits"),
+    *("torch._dynamo", "optuna"),  # an optimizer imports the first
+)
 
 
 class Process:
@@ -119,14 +123,9 @@ def _ask(**question: object) -> Any:
 
 def _serve() -> None:
     """Starts processes, and tells how they have ended."""
-
-    import al_bench.analysis.report
-    import al_bench.analysis.run_curve
-    import al_bench.datasets.digits
-    import al_bench.experiment  # noqa: F401
-
-    with suppress(ImportError):
-        importlib.import_module("optuna")
+    for name in IMPORTED:
+        with suppress(ImportError):  # of an extra
+            importlib.import_module(name)
     gc.freeze()
     for line in sys.stdin:
         question = json.loads(line)
