@@ -1,9 +1,8 @@
-"""A run that kills itself before its n-th step on the disk; imported by the process that starts such runs."""
+"""A run that keeps what a kill would leave at each of its steps on the disk."""
 
 import os
-import signal
+import shutil
 import sys
-from itertools import count
 from pathlib import Path
 
 import torch
@@ -52,53 +51,51 @@ class Counting(Strategy):
         self.drawn = state["drawn"]
 
 
-def run(folder: str, kill_at: int | None = None, is_torn: bool = False, strategy: tuple[str, ...] = COUNTING) -> None:
-    """`al-bench` in `folder`, killed before its step `kill_at` on the disk, or half-way through its write `kill_at`."""
+def run(folder: str, strategy: tuple[str, ...] = COUNTING, states: str | None = None) -> None:
+    """`al-bench` in `folder`; every state of it that a kill could leave is copied to a folder below `states`."""
     os.chdir(folder)
     sys.argv = ["al-bench", *SETTINGS, *strategy]
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    if kill_at is not None and is_torn:
-        _kill_within_write(kill_at)
-    elif kill_at is not None:
-        _kill_before_step(kill_at)
+    if states is not None:
+        _keep_states(Path(folder), Path(states))
     main()
 
 
-def _kill_before_step(kill_at: int) -> None:
-    steps = count()
+def _keep_states(folder: Path, states: Path) -> None:
+    """Those before each step on the disk, and in the middle of each write; equal ones once."""
     write, fsync = os.write, os.fsync
+    known: set[frozenset[tuple[str, bytes | None]]] = set()
+    is_copying = False
 
-    def step() -> None:
-        if next(steps) == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+    def keep() -> None:
+        nonlocal is_copying
+        if is_copying:
+            return
+        is_copying = True
+        paths = {str(path.relative_to(folder)): path for path in folder.rglob("*")}
+        state = frozenset((name, path.read_bytes() if path.is_file() else None) for name, path in paths.items())
+        if state not in known:
+            shutil.copytree(folder, states / str(len(known)), symlinks=True)
+            known.add(state)
+        is_copying = False
 
-    def counted_write(descriptor: int, content: bytes) -> int:
-        step()
-        return write(descriptor, content)
+    def kept_write(descriptor: int, content: bytes) -> int:
+        if is_copying:
+            return write(descriptor, content)
+        keep()
+        half = write(descriptor, content[: len(content) // 2])
+        keep()
+        return half + write(descriptor, content[half:])
 
-    def counted_fsync(descriptor: int) -> None:
-        step()
+    def kept_fsync(descriptor: int) -> None:
+        keep()
         fsync(descriptor)
 
     def audit(event: str, arguments: tuple[object, ...]) -> None:
         if event == "open" and not int(str(arguments[2])) & CHANGING:
             return
-        if event in EVENTS and str(Path.cwd()) in str(Path(str(arguments[0])).absolute()):
-            step()
+        if event in EVENTS and str(folder) in str(Path(str(arguments[0])).absolute()):
+            keep()
 
-    os.write, os.fsync = counted_write, counted_fsync
+    os.write, os.fsync = kept_write, kept_fsync
     sys.addaudithook(audit)
-
-
-def _kill_within_write(kill_at: int) -> None:
-    writes = count()
-    write = os.write
-
-    def torn_write(descriptor: int, content: bytes) -> int:
-        if next(writes) != kill_at:
-            return write(descriptor, content)
-        write(descriptor, content[: len(content) // 2])
-        os.kill(os.getpid(), signal.SIGKILL)
-        return 0
-
-    os.write = torn_write

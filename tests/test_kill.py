@@ -4,11 +4,13 @@ import json
 import multiprocessing
 import pickle
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import cache
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from tests.forks import python
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.killable"])
 NUM_ATTEMPTS = 15
+NUM_PARTS = 4
 
 
 def started(folder: Path, **arguments: object) -> BaseProcess:
@@ -37,15 +40,25 @@ def finished(folder: Path, **arguments: object) -> int | None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return ended_undisturbed(tmp_path_factory.mktemp("undisturbed"))
+def undisturbed_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[str, ...]], tuple[Path, list[Path]]]:
+    """Of a strategy: the run directory, and the folders that a kill could have left."""
+
+    @cache
+    def made(strategy: tuple[str, ...]) -> tuple[Path, list[Path]]:
+        folder, states = tmp_path_factory.mktemp("undisturbed"), tmp_path_factory.mktemp("states")
+        assert finished(folder, strategy=strategy, states=str(states)) == 0
+        path = run_directory(folder)
+        assert len((path / "rounds.csv").read_text().splitlines()) == 5
+        assert len((path / "strategy_state.jsonl").read_text().splitlines()) == 4
+        assert ('"credits"' in (path / "strategy_state.jsonl").read_text()) == (strategy == killable.ALBL)
+        return path, sorted(states.iterdir(), key=lambda state: int(state.name))
+
+    return made
 
 
-def ended_undisturbed(folder: Path, **arguments: object) -> Path:
-    assert finished(folder, **arguments) == 0
-    path = run_directory(folder)
-    assert len((path / "rounds.csv").read_text().splitlines()) == 5
-    assert len((path / "strategy_state.jsonl").read_text().splitlines()) == 4
+@pytest.fixture
+def undisturbed(undisturbed_of) -> Path:
+    path, _ = undisturbed_of(killable.COUNTING)
     return path
 
 
@@ -57,46 +70,25 @@ def assert_ended_as(undisturbed: Path, folder: Path) -> None:
     assert not (path / "error.json").exists()
 
 
-@pytest.mark.parametrize(
-    ("is_torn", "part", "num_parts", "least"),
-    [(False, part, 4, 12) for part in range(4)] + [(True, 0, 1, 12)],
-    ids=[*(f"between writes {part + 1} of 4" for part in range(4)), "within writes"],
-)
-def test_killed_at_every_step_on_the_disk(
-    undisturbed: Path, tmp_path: Path, is_torn: bool, part: int, num_parts: int, least: int
-):
-    assert num_survived_kills(undisturbed, tmp_path, is_torn, range(part, 1000, num_parts)) >= least
-
-
-@pytest.mark.parametrize(
-    ("is_torn", "part", "num_parts"),
-    [(False, part, 3) for part in range(3)] + [(True, 0, 1)],
-    ids=[*(f"between writes {part + 1} of 3" for part in range(3)), "within writes"],
-)
-def test_albl_goes_on_when_killed_at_any_write(tmp_path: Path, is_torn: bool, part: int, num_parts: int):
-    """Its next choices depend on all its states."""
-    undisturbed = ended_undisturbed(tmp_path_of(tmp_path, "undisturbed"), strategy=killable.ALBL)
-    assert '"credits"' in (undisturbed / "strategy_state.jsonl").read_text()
-    steps = range(part, 1000, num_parts)
-    assert num_survived_kills(undisturbed, tmp_path, is_torn, steps, strategy=killable.ALBL) >= 12
-
-
-def num_survived_kills(
-    undisturbed: Path, tmp_path: Path, is_torn: bool, steps: Iterable[int], **arguments: object
-) -> int:
-    """How many runs were killed, one at each of the steps, and ended as if they had not been."""
-    num_kills = 0
-    for step in steps:
-        folder = tmp_path / str(step)
-        folder.mkdir()
-        code = finished(folder, kill_at=step, is_torn=is_torn, **arguments)
-        if code == 0:
-            break
-        assert code == -signal.SIGKILL
-        num_kills += 1
-        assert finished(folder, **arguments) == 0
+@pytest.mark.parametrize("part", range(NUM_PARTS))
+@pytest.mark.parametrize("strategy", [killable.COUNTING, killable.ALBL], ids=["counting", "albl"])
+def test_it_goes_on_from_whatever_a_kill_leaves(undisturbed_of, tmp_path: Path, strategy: tuple[str, ...], part: int):
+    """At each step on the disk, and half-way through each write; the next choices depend on all states so far."""
+    undisturbed, states = undisturbed_of(strategy)
+    assert len(states) >= 50
+    for state in states[part::NUM_PARTS]:
+        folder = shutil.copytree(state, tmp_path / state.name)
+        assert finished(folder, strategy=strategy) == 0
         assert_ended_as(undisturbed, folder)
-    return num_kills
+
+
+@pytest.mark.parametrize("strategy", [killable.COUNTING, killable.ALBL], ids=["counting", "albl"])
+def test_what_a_kill_leaves_has_every_number_of_rounds(undisturbed_of, strategy: tuple[str, ...]):
+    _, states = undisturbed_of(strategy)
+    lines = [(path.read_text().count("\n") for path in state.rglob("rounds.csv")) for state in states]
+    assert {next(each, 0) for each in lines} == {0, 2, 3, 4, 5}
+    assert any(not path.read_text().endswith("\n") for state in states for path in state.rglob("queries.csv"))
+    assert any(path for state in states for path in state.rglob(".*.partial"))
 
 
 def test_killed_at_random_instants_again_and_again(undisturbed: Path, tmp_path: Path):
