@@ -6,11 +6,7 @@ import sys
 from pathlib import Path
 
 import torch
-import torch._dynamo
 
-import al_bench.analysis.run_curve
-import al_bench.datasets.digits
-import al_bench.experiment  # noqa: F401  all are imported once, before the processes that use them are forked
 from al_bench.interfaces import Strategy
 from al_bench.run import main
 
@@ -51,16 +47,6 @@ class Counting(Strategy):
         self.drawn = state["drawn"]
 
 
-def run(folder: str, strategy: tuple[str, ...] = COUNTING, states: str | None = None) -> None:
-    """`al-bench` in `folder`; every state of it that a kill could leave is copied to a folder below `states`."""
-    os.chdir(folder)
-    sys.argv = ["al-bench", *SETTINGS, *strategy]
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    if states is not None:
-        _keep_states(Path(folder), Path(states))
-    main()
-
-
 def _keep_states(folder: Path, states: Path) -> None:
     """Those before each step on the disk, and in the middle of each write; equal ones once."""
     write, fsync = os.write, os.fsync
@@ -99,3 +85,8 @@ def _keep_states(folder: Path, states: Path) -> None:
 
     os.write, os.fsync = kept_write, kept_fsync
     sys.addaudithook(audit)
+
+
+if __name__ == "__main__":  # a folder for the states, and what `al-bench` is given
+    _keep_states(Path.cwd(), Path(sys.argv.pop(1)))
+    main()

@@ -18,10 +18,13 @@ COMMANDS = [
 NEEDED = {"submitit_slurm": "hydra_submitit_launcher", "ray": "hydra_ray_launcher", "joblib": "hydra_joblib_launcher"}
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("al-bench ")])
+OURS = {shlex.join(shlex.split(command, comments=True)) for command in COMMANDS if command.startswith("al-bench ")}
+
+
+@pytest.mark.parametrize("command", sorted(OURS))
 def test_a_command_of_ours_is_one(cli, command):
     """Nothing is run: a sweep is planned; of a search, which Optuna does as it goes, the configuration is shown."""
-    arguments = shlex.split(command, comments=True)[1:]
+    arguments = shlex.split(command)[1:]
     if "--config-dir" in arguments:
         pytest.skip(f"with a folder of the reader's: {command}")
     for launcher, plugin in NEEDED.items():

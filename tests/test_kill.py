@@ -1,7 +1,7 @@
 """A run that is killed at any instant and started again ends as if nothing had happened."""
 
 import json
-import multiprocessing
+import os
 import pickle
 import random
 import shutil
@@ -10,8 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -19,24 +19,20 @@ import pytest
 
 from tests import killable
 from tests.conftest import assert_same_results, real_data, run_directory
-from tests.forks import python
+from tests.forks import Process, python
 
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.killable"])
 NUM_ATTEMPTS = 15
 NUM_PARTS = 4
 
 
-def started(folder: Path, **arguments: object) -> BaseProcess:
-    process = PROCESSES.Process(target=killable.run, args=(str(folder),), kwargs=arguments)
-    process.start()
-    return process
+def started(folder: Path, strategy: tuple[str, ...] = killable.COUNTING, *, states: Path | None = None) -> Process:
+    """`al-bench` in a folder, whose states are kept in another."""
+    program = ("al_bench.run",) if states is None else ("tests.killable", str(states))
+    return Process(["-m", *program, *killable.SETTINGS, *strategy], cwd=folder, out=Path(os.devnull))
 
 
-def finished(folder: Path, **arguments: object) -> int | None:
-    process = started(folder, **arguments)
-    process.join(120)
-    return process.exitcode
+def finished(folder: Path, strategy: tuple[str, ...] = killable.COUNTING, *, states: Path | None = None) -> int:
+    return started(folder, strategy, states=states).wait(120)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +42,7 @@ def undisturbed_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[
     @cache
     def made(strategy: tuple[str, ...]) -> tuple[Path, list[Path]]:
         folder, states = tmp_path_factory.mktemp("undisturbed"), tmp_path_factory.mktemp("states")
-        assert finished(folder, strategy=strategy, states=str(states)) == 0
+        assert finished(folder, strategy, states=states) == 0
         path = run_directory(folder)
         assert len((path / "rounds.csv").read_text().splitlines()) == 5
         assert len((path / "strategy_state.jsonl").read_text().splitlines()) == 4
@@ -78,7 +74,7 @@ def test_it_goes_on_from_whatever_a_kill_leaves(undisturbed_of, tmp_path: Path, 
     assert len(states) >= 50
     for state in states[part::NUM_PARTS]:
         folder = shutil.copytree(state, tmp_path / state.name)
-        assert finished(folder, strategy=strategy) == 0
+        assert finished(folder, strategy) == 0
         assert_ended_as(undisturbed, folder)
 
 
@@ -103,10 +99,9 @@ def test_killed_at_random_instants_again_and_again(undisturbed: Path, tmp_path: 
         folder = tmp_path_of(tmp_path, str(attempt))
         while True:
             process = started(folder)
-            process.join(instants.uniform(0, 1.2 * seconds))
-            process.kill()
-            process.join()
-            if process.exitcode == 0:
+            with suppress(subprocess.TimeoutExpired):  # then it is killed
+                process.wait(instants.uniform(0, 1.2 * seconds))
+            if process.wait(60) == 0:
                 break
             num_kills += 1
         assert_ended_as(undisturbed, folder)

@@ -15,7 +15,7 @@ from al_bench import experiment, workers
 from al_bench.errors import ConfigError
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.killable"])
+PROCESSES.set_forkserver_preload(["tests.test_workers"])
 
 
 def claim(folder: str, names: tuple[str, ...], connection: Connection) -> None:
