@@ -55,13 +55,17 @@ class Process:
         environment: Mapping[str, str] | None = None,
         is_session: bool = False,
     ):
+        environment = dict(os.environ if environment is None else environment)
+        for name in {*environment, *ENVIRONMENT}:
+            if name.startswith(("PYTHON", "OMP_", "MKL_")):
+                assert environment.get(name) == ENVIRONMENT.get(name), f"{name} is read when the interpreter starts"
         self.returncode: int | None = None
         self.pid: int = _ask(
             arguments=[*arguments],
             cwd=str(cwd),
             out=str(out),
             err=None if err is None else str(err),
-            environment=dict(os.environ if environment is None else environment),
+            environment=environment,
             is_session=is_session,
         )
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from al_bench.analysis.penalty import PenaltyMatrix
 from al_bench.analysis.run_curve import draw_learning_curve, load_rounds
 from al_bench.analysis.settings import PAPER_ORDER
 from al_bench.identity import Identity
-from tests.forks import python
 from tests.made_results import SETTINGS, call_otherwise, noisy, write_run, write_sweep
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -166,16 +166,14 @@ def test_every_number_and_every_name_is_whole_in_a_terminal_of_80_columns(names,
         assert said.count("mean") == 2, "one table, and the sentence above it"
 
 
-def run_script(name: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return python(SCRIPTS / name, *arguments, environment=os.environ | {"COLUMNS": "80"} | environment)
-
-
 def test_a_folder_that_is_no_utf_8_and_a_terminal_that_knows_no_dots(tmp_path):
     written(tmp_path, ("badge",), num_settings=1)
     (tmp_path / os.fsdecode(b"d\xff") / "mlp" / "badge" / "b10" / "s0").mkdir(parents=True)
     (tmp_path / os.fsdecode(b"d\xff") / "mlp" / "badge" / "b10" / "s0" / "error.json").write_text("{}")
     for script in ("status.py", "report.py"):
-        done = run_script(script, tmp_path, PYTHONIOENCODING="ascii")
+        command = [sys.executable, SCRIPTS / script, tmp_path]
+        environment = os.environ | {"COLUMNS": "80", "PYTHONIOENCODING": "ascii"}  # of an interpreter that starts
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240, env=environment)
         assert done.returncode == 0
         assert all("not by the name of its folder" in line for line in done.stderr.splitlines())
     assert r"d\udcff · mlp · badge" in (tmp_path / "analysis" / "report.html").read_text()
