@@ -34,6 +34,16 @@ class TestArrays:
         assert dataset.test.inputs.tolist() == (inputs[:2] + 1).tolist()
         assert dataset.test.targets.tolist() == [1, 0]
 
+    @pytest.mark.parametrize("read", [arrays, modalities])
+    def test_the_users_home_is_found_where_no_shell_writes_it_out(self, tmp_path, monkeypatch, read):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        np.savez(tmp_path / "a.npz", inputs=np.arange(60.0).reshape(60, 1), targets=np.arange(60) % 2)
+        assert read("~/a.npz", rng=rng()).num_classes == 2
+        with pytest.raises(DataError, match=re.escape(f"dataset.path=~/b.npz: no such file (looked for {tmp_path}/b")):
+            read("~/b.npz", rng=rng())
+        with pytest.raises(DataError, match="no such file"):
+            read("~nobody_of_that_name/a.npz", rng=rng())
+
     def test_images_of_bytes_stay_bytes(self, tmp_path):
         images = np.random.default_rng(0).integers(256, size=(40, 3, 4, 4), dtype=np.uint8)
         np.savez(tmp_path / "a.npz", inputs=images, targets=np.arange(40) % 2)

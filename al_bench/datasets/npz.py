@@ -1,6 +1,7 @@
 """A user's own `.npz` file: arrays of inputs, targets, and perhaps a test set."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -85,10 +86,13 @@ def _input_names(names: Iterable[str]) -> list[str]:
 
 
 def _read(path: str, layout: str, read: Callable[[Path], Found]) -> Found:
+    file = Path(path)
+    with suppress(RuntimeError):  # there is no such user
+        file = file.expanduser()  # in `dataset.path=~/x.npz` no shell does it
     try:
-        return read(Path(path))
+        return read(file)
     except FileNotFoundError:
-        raise DataError(f"dataset.path={path}: no such file (looked for {Path(path).absolute()})") from None
+        raise DataError(f"dataset.path={path}: no such file (looked for {file.absolute()})") from None
     except UNREADABLE as error:
         raise DataError(
             f"dataset.path={path}: not a readable .npz file ({error}); write it with numpy.savez, with {layout}, and "
