@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,14 +92,15 @@ def launched(jobs: Sequence[Job], launch: Launch) -> list[Outcome]:
     """The jobs' outcomes, though a process that is killed may take others' along.
 
     Then what had not begun is launched again, and after that what had begun, each job alone: so the run that kills
-    its process is found, and fails alone.
+    its process is found, and fails alone. A worker that was killed before any run had begun, while it imported, costs
+    one more launch of all.
 
     Raises:
         LaunchError: if the launcher failed before any run had begun.
     """
     outcomes: dict[int, Outcome] = {}
     groups = [list(range(len(jobs)))]
-    is_first = True
+    is_first, is_repeated = True, False
     while groups:
         group = groups.pop(0)
         began = time.time()
@@ -113,6 +115,11 @@ def launched(jobs: Sequence[Job], launch: Launch) -> list[Outcome]:
         except Exception as error:  # whatever a launcher raises
             reason = told(error)
             begun = {number for number in group if jobs[number].has_begun(began)}
+            if is_first and not begun and isinstance(error, BrokenProcessPool) and not is_repeated:
+                log.warning("a worker was killed before a run had begun; once more")
+                is_repeated = True
+                groups.insert(0, group)
+                continue
             if is_first and not begun:
                 raise LaunchError(f"the launcher failed before a run had begun: {reason}") from error
         is_first = False

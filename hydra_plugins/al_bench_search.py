@@ -3,10 +3,8 @@
 import logging
 import math
 import os
-import time
 import warnings
 from collections.abc import Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from functools import partial
 from statistics import fmean
@@ -16,7 +14,6 @@ import numpy as np
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.utils import JobReturn
 from hydra.plugins.config_source import ConfigLoadError
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.utils import get_method, instantiate
@@ -138,7 +135,7 @@ class Search(Sweeper):
         runs = [self._runs(wanted.overrides(trial.params)) for trial in trials]
         jobs = {job.name: job for each in runs if not isinstance(each, str) for job in each}  # trials may be alike
         to_do = [job for job in jobs.values() if job.run is not None and not job.is_finished]
-        messages = {job.name: end.message for job, end in zip(to_do, sweeps.done(to_do, self._tried), strict=True)}
+        messages = {job.name: end.message for job, end in zip(to_do, sweeps.done(to_do, self._launched), strict=True)}
         return [each if isinstance(each, str) else _value(each, messages, budget) for each in runs]
 
     def _runs(self, overrides: list[list[str]]) -> list[Job] | str:
@@ -146,17 +143,6 @@ class Search(Sweeper):
             return list(self._jobs(overrides))
         except Exception as error:  # of Hydra: a combination that cannot be composed
             return explained(error, []) or described(error)
-
-    def _tried(self, jobs: Sequence[Job]) -> list[JobReturn]:
-        """Launched, and again if a worker is killed before any run has begun."""
-        began = time.time()
-        try:
-            return self._launched(jobs)
-        except BrokenProcessPool:
-            if any(job.has_begun(began) for job in jobs):
-                raise
-        log.warning("a worker was killed before a run had begun; once more")
-        return self._launched(jobs)
 
     def _sampler(self, number: int, place: int) -> "BaseSampler | None":
         """See `Study.next_trials`; with a seed, one that draws the same whichever command asks it."""

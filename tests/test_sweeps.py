@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -92,6 +93,23 @@ def test_a_launcher_that_begins_nothing_is_an_error_of_the_sweep(tmp_path):
 
     with pytest.raises(LaunchError, match="failed before a run had begun: OSError: no such cluster"):
         sweeps.done(Launcher(tmp_path).jobs("ends", "ends"), launch)
+
+
+def test_a_worker_that_is_killed_before_any_run_has_begun_costs_one_more_launch(tmp_path):
+    launcher = Launcher(tmp_path)
+    launches = []
+
+    def launch(jobs: Sequence[Job]) -> list[JobReturn]:
+        launches.append(len(jobs))
+        if len(launches) <= num_killed:
+            raise BrokenProcessPool("while it imported")
+        return launcher(jobs)
+
+    num_killed, jobs = 1, launcher.jobs("ends", "fails", "kills")
+    assert told(sweeps.done(jobs, launch)) == [FINISHED, FAILED, KILLED]
+    num_killed = len(launches) + 2
+    with pytest.raises(LaunchError, match="failed before a run had begun: BrokenProcessPool: while it imported"):
+        sweeps.done([Job([], "never begun")], launch)
 
 
 def test_what_other_processes_do_is_waited_for_and_done_if_they_leave_it(tmp_path, monkeypatch):
