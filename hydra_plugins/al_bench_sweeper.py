@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from al_bench import job_order, lost, sweeps
 from al_bench.arguments import check_sweeps
 from al_bench.config import at_home
-from al_bench.console import console, log_to_stdout
+from al_bench.console import log_to_stdout
 from al_bench.errors import ConfigError, UserError
 from al_bench.files import alone_in, replace_text
 from al_bench.outcome import Outcome, Status
@@ -124,6 +124,7 @@ class Sweeper(BasicSweeper):
     def _shown(self, jobs: Sequence[Job]) -> list[Outcome]:
         """What would be run; exits with 1 if a run could not be."""
         from al_bench import dry_run  # pandas
+        from al_bench.console import console  # has a lock, and Slurm's tasks pickle this class with its globals
 
         assert self.config is not None
         folder = Path(at_home("output_dir", self.config.output_dir), self.config.name)

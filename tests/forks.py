@@ -59,6 +59,9 @@ class Process:
         for name in {*environment, *ENVIRONMENT}:
             if name.startswith(("PYTHON", "OMP_", "MKL_")):
                 assert environment.get(name) == ENVIRONMENT.get(name), f"{name} is read when the interpreter starts"
+        for file in (out, err):  # they are there when this returns, as of `subprocess.Popen`
+            if file is not None:
+                file.touch()
         self.returncode: int | None = None
         self.pid: int = _ask(
             arguments=[*arguments],

@@ -1,5 +1,6 @@
 """What our launchers make of what Slurm and Ray say; tests/cluster has the real ones."""
 
+import importlib
 import logging
 import os
 import sys
@@ -11,11 +12,25 @@ from types import SimpleNamespace
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import MissingConfigException
+from joblib.externals import cloudpickle
 from omegaconf import OmegaConf
 
 from al_bench import explain, lost, slurm_queue
 from al_bench.errors import LaunchError
 from hydra_plugins import al_bench_launchers as launchers
+
+
+@pytest.mark.parametrize("name", ["launchers", "search", "space", "sweeper"])
+def test_a_task_that_is_queued_again_can_pickle_our_plugins_by_value(name):
+    """In a task of Slurm, Hydra's plugins were read twice, so that no module is known to have the classes it lists."""
+    module = importlib.import_module(f"hydra_plugins.al_bench_{name}")
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        for value in vars(module).values():
+            if getattr(value, "__module__", None) == module.__name__:
+                assert cloudpickle.dumps(value)
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
 
 
 def squeue(folder: Path, script: str) -> None:

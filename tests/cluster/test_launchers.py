@@ -171,7 +171,7 @@ class TestSlurm:
 
     def test_a_preempted_task_is_queued_again_and_goes_on(self, slurm_launcher, undisturbed, tmp_path):
         """USR2 is what Slurm sends before it stops a task."""
-        prepared(tmp_path, LAST)
+        prepared(tmp_path, "time.sleep(3)")
         process = subprocess.Popen(
             [sys.executable, *command(*slurm_launcher)], cwd=tmp_path, stdout=subprocess.PIPE, text=True
         )
