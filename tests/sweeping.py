@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from tests.conftest import assert_same_results, untracked
 from tests.forks import Process, python
 
 QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=80")
-SWEEP = ("-m", "--config-dir", "conf", "strategy=random,middle,badge", "seed=0,1", *QUICK)
+SMALL = ("dataset=arrays", "dataset.name=small", "dataset.path=small.npz")  # without scikit-learn, seconds to import
+SWEEP = ("-m", "--config-dir", "conf", "strategy=random,middle,badge", "seed=0,1", *SMALL, *QUICK)
 PARTS = '''
 import os
 import time
@@ -40,8 +43,16 @@ def prepared(folder: Path, middle: str = "") -> Path:
     (folder / "conf" / "strategy").mkdir(parents=True, exist_ok=True)
     (folder / "conf" / "strategy" / "middle.yaml").write_text("_target_: parts.Middle\n")
     (folder / "parts.py").write_text(PARTS)
+    write_small(folder)
     behave(folder, middle)
     return folder
+
+
+def write_small(folder: Path) -> None:
+    """The data set that `SMALL` names."""
+    rng = np.random.default_rng(0)
+    targets = np.arange(500) % 5
+    np.savez(folder / "small.npz", inputs=rng.normal(size=(500, 8)) + targets[:, None], targets=targets)
 
 
 def behave(folder: Path, middle: str) -> None:

@@ -14,12 +14,13 @@ import optuna
 
 from tests.conftest import assert_same_results
 from tests.forks import Process
+from tests.sweeping import SMALL, write_small
 from tests.test_sweep_kill import worker
 
 SEARCH = (
     *("experiment=tune", "hydra.sweeper.sampler.seed=0", "hydra.sweeper.n_trials=4", "tracker=none"),
     *("strategy._target_=parts.Slow", "+strategy.kind=choice(a,b)", "model.max_epochs=3", "num_initial=20"),
-    *("num_validation=20", "batch_size.size=20", "budget=80", "model.width=8"),
+    *("num_validation=20", "batch_size.size=20", "budget=80", "model.width=8", *SMALL),
 )
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_jobs=2")
 PARTS = '''
@@ -48,6 +49,7 @@ class Slow(Random):
 def prepared(folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "parts.py").write_text(PARTS)
+    write_small(folder)
     return folder
 
 

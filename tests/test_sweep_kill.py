@@ -96,7 +96,7 @@ def test_a_failing_job_in_the_middle(launcher, undisturbed, tmp_path):
     result = run_sweep(prepared(tmp_path, FAIL), *LAUNCHERS[launcher])
     assert result.returncode == 1
     assert "6 runs: 4 finished, 0 skipped (finished before), 2 failed" in result.stdout
-    assert result.stdout.count("failed: digits") == 2
+    assert result.stdout.count("failed: arrays,name=small") == 2
     assert "middle · b20 · num_initial=20 · seed 1: RuntimeError: no luck" in result.stdout
     assert_ends_undisturbed(tmp_path, undisturbed, *LAUNCHERS[launcher])
 
