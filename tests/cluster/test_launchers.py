@@ -221,7 +221,14 @@ class TestSlurm:
         (tmp_path / "sitecustomize.py").write_text(
             "import os, sys\nif 'SLURM_JOB_ID' in os.environ:\n    sys.modules['al_bench.run'] = None\n"
         )
-        result = run_sweep(tmp_path, *slurm_launcher, "strategy=random", "seed=0", PYTHONPATH=str(tmp_path))
+        result = subprocess.run(
+            [sys.executable, *command(*slurm_launcher, "strategy=random", "seed=0")],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert result.returncode == 1
         (line,) = [line for line in result.stdout.splitlines() if " failed: " in line]
         assert re.search(r"\w+Error: .*al_bench\.run.*; its log: /.*_log\.err$", line), result.stdout
