@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import product
 from multiprocessing import TimeoutError as WorkerTimeoutError
 from pathlib import Path
@@ -15,13 +16,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from al_bench import job_order, lost, sweeps
 from al_bench.arguments import check_sweeps
+from al_bench.compositions import Compositions
 from al_bench.config import at_home
 from al_bench.console import log_to_stdout
 from al_bench.errors import ConfigError, UserError
 from al_bench.files import alone_in, replace_text
 from al_bench.outcome import Outcome, Status
 from al_bench.overrides import plain_key, said_once
-from al_bench.planning import planned
 from al_bench.progress import Progress
 from al_bench.sweeps import Job
 
@@ -64,20 +65,18 @@ class Sweeper(BasicSweeper):
             return _summed_up([*skipped, *sweeps.done(to_do, self._launched)])
 
     def _jobs(self, all_overrides: Sequence[list[str]]) -> Iterator[Job]:
-        """Composed once for all seeds; whether a run is finished is told by its directory alone."""
+        """Whether a run is finished is told by its directory alone."""
         assert self.config is not None
         assert self.hydra_context is not None
-        composed: dict[tuple[str, ...], DictConfig] = {}
+        check = partial(self._check_nothing_comes_late, all_overrides=all_overrides)
+        compositions = Compositions(self.hydra_context.config_loader, self.config, check)
         for overrides in all_overrides:
-            key = tuple(each for each in overrides if plain_key(each) != "seed")
-            seeds = [each.partition("=")[2] for each in overrides if plain_key(each) == "seed"]
-            if seeds and not seeds[0].isdecimal():
-                key, seeds = tuple(overrides), []
-            if key not in composed:
-                loader = self.hydra_context.config_loader
-                composed[key] = loader.load_sweep_config(self.config, overrides)
-                self._check_nothing_comes_late(composed[key], overrides, all_overrides)
-            yield _job(composed[key], overrides, seeds)
+            composition, seed = compositions.of(overrides)
+            try:
+                run = composition.planned(seed)
+                yield Job(overrides, run.identity.title, run, run.is_finished())
+            except UserError as error:
+                yield Job(overrides, " ".join(overrides), error=str(error))
 
     def _check_nothing_comes_late(
         self, composed: DictConfig, overrides: Sequence[str], all_overrides: Sequence[list[str]]
@@ -184,18 +183,6 @@ def _own_parts(job: DictConfig, sweep: DictConfig) -> str:
         for each in (job, sweep)
     )
     return " and ".join(f"a hydra.{part}" for part in own if own[part] != common[part])
-
-
-def _job(composed: DictConfig, overrides: list[str], seeds: Sequence[str]) -> Job:
-    name = " ".join(overrides)
-    own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-    try:
-        if seeds:
-            own.seed = int(seeds[0])
-        run = planned(own, composed.hydra)
-        return Job(overrides, run.identity.title, run, run.is_finished())
-    except UserError as error:
-        return Job(overrides, name, error=str(error))
 
 
 def _summed_up(outcomes: list[Outcome]) -> list[Outcome]:

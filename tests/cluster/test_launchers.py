@@ -33,7 +33,7 @@ SLURM = ("hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=5")
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = prepared(tmp_path_factory.mktemp("undisturbed"))
-    assert "6 runs: 6 finished" in run_sweep(folder).stdout
+    assert "4 runs: 4 finished" in run_sweep(folder).stdout
     return folder
 
 
@@ -63,17 +63,17 @@ def told(*arguments: str) -> str:
 def test_the_same_results_and_a_failing_run_fails_alone(launcher, undisturbed, tmp_path):
     result = run_sweep(prepared(tmp_path, FAIL), *launcher)
     assert result.returncode == 1
-    assert "6 runs: 4 finished, 0 skipped (finished before), 2 failed" in result.stdout
+    assert "4 runs: 2 finished, 0 skipped (finished before), 2 failed" in result.stdout
     assert "middle · b20 · num_initial=20 · seed 1: RuntimeError: no luck" in result.stdout
     assert_ends_undisturbed(tmp_path, undisturbed, *launcher)
     again = run_sweep(tmp_path, *launcher)
-    assert "6 runs: 0 finished, 6 skipped" in again.stdout
+    assert "4 runs: 0 finished, 4 skipped" in again.stdout
 
 
 def test_a_run_that_kills_its_process_fails_alone(launcher, undisturbed, tmp_path):
     result = run_sweep(prepared(tmp_path, DIE), *launcher)
     assert result.returncode == 1
-    assert "6 runs: 4 finished, 0 skipped (finished before), 2 failed" in result.stdout, result.stdout
+    assert "4 runs: 2 finished, 0 skipped (finished before), 2 failed" in result.stdout, result.stdout
     assert_ends_undisturbed(tmp_path, undisturbed, *launcher)
 
 
@@ -98,7 +98,7 @@ class TestRay:
         assert code == 0 or re.search(
             r"failed: .*: hydra/launcher=ray: .*; the logs of Ray's processes: /.*/logs", out
         ), out
-        assert (code == 0) == ("6 runs: 6 finished, 0 skipped (finished before), 0 failed" in out), out
+        assert (code == 0) == ("4 runs: 4 finished, 0 skipped (finished before), 0 failed" in out), out
         assert_ends_undisturbed(tmp_path, undisturbed, *ray)
 
     def test_a_cluster_that_runs_with_half_a_gpu_for_each_run(self, ray, undisturbed, tmp_path):
@@ -149,7 +149,7 @@ class TestSlurm:
         def is_over(folder: Path) -> bool:
             nonlocal seen
             seen = max(seen, len(told("squeue", "--noheader", "--states=running").splitlines()))
-            return len(list(folder.rglob("done.json"))) == 3
+            return len(list(folder.rglob("done.json"))) == 2
 
         killed(tmp_path, signal.SIGINT, *slurm_launcher, "hydra.launcher.array_parallelism=1", is_time=is_over)
         assert seen == 1
@@ -165,7 +165,7 @@ class TestSlurm:
         subprocess.run(["scancel", _running_task(tmp_path)], check=True)
         out, _ = process.communicate(timeout=240)
         assert process.returncode == 1
-        assert "6 runs: 5 finished, 0 skipped (finished before), 1 failed" in out
+        assert "4 runs: 3 finished, 0 skipped (finished before), 1 failed" in out
         assert re.search(r"failed: .*middle.*before it had a result \(CANCELLED\); its log: /.*_log\.err", out)
         assert_ends_undisturbed(tmp_path, undisturbed, *slurm_launcher)
 
@@ -240,7 +240,7 @@ class TestSlurm:
         assert {path.read_text() for path in tmp_path.glob("gpu_*")} == {"0", "1"}
 
     def test_more_runs_than_slurm_takes_as_one_array(self, slurm_launcher, undisturbed, tmp_path):
-        """Slurm was told to take five."""
+        """Slurm was told to take three."""
         result = run_sweep(prepared(tmp_path), *slurm_launcher)
         assert result.returncode == 0, result.stdout + result.stderr
         assert result.stdout.count("Slurm array") == 2
