@@ -5,12 +5,14 @@ an empty folder, where its process is killed at a line of the package, at a line
 its command repeated until it has ended. Results are compared byte for byte, seconds apart.
 """
 
+import atexit
 import csv
 import multiprocessing
 import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -168,6 +170,8 @@ def done(
         sys.settrace(None)
         if count_in:
             Path(count_in).write_text(" ".join(map(str, numbers)))
+        threading._shutdown()  # type: ignore[attr-defined]  # an interpreter ends joblib's workers before it waits
+        atexit._run_exitfuncs()
 
 
 def _counting(numbers: list[int], which: int, kill_at: int | None) -> Trace:

@@ -198,8 +198,9 @@ def test_entropy_of_certain_predictions_is_zero_and_not_nan():
 def test_random_is_uniform_without_replacement():
     """Chi-squared test over all pairs out of six; false alarms: 1 in 1,000."""
     counts = np.zeros((6, 6))
+    random, of_six = strategy("random"), context(Needs.NONE, num_unlabelled=6)
     for seed in range(6000):
-        first, second = query(strategy("random"), context(Needs.NONE, num_unlabelled=6), 2, seed).tolist()
+        first, second = query(random, of_six, 2, seed).tolist()
         counts[first, second] += 1
     assert np.all(np.diag(counts) == 0)
     assert chisquare(counts[~np.eye(6, dtype=bool)]).pvalue > 1e-3
