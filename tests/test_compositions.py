@@ -10,7 +10,13 @@ from al_bench.planning import planned
 
 SWEEPS = {
     "values and seeds": ("strategy=badge,random", "batch_size.size=20,30", "model.width=8,16", "seed=0,1"),
-    "the later of two": ("model.width=8", "batch_size=b10,b100", "batch_size.size=20,30", "++model.width=16", "seed=1,2"),
+    "the later of two": (
+        "model.width=8",
+        "batch_size=b10,b100",
+        "batch_size.size=20,30",
+        "++model.width=16",
+        "seed=1,2",
+    ),
     "a default said": ("batch_size=b10", "batch_size.size=10,20", "++num_initial=100,50", "++seed=3,4"),
     "removed": ("strategy=badge", "~strategy.first", "num_initial=20,30", "seed=0,1"),
     "a computed seed": ("seed='${batch_size.size}'", "batch_size.size=20,30", "num_initial=20,30"),

@@ -34,7 +34,10 @@ PLANNED = {_runs(command): command for command in sorted(OURS, reverse=True)}  #
 
 @pytest.mark.parametrize("command", sorted(OURS))
 def test_a_command_of_ours_is_one(cli, command):
-    """Nothing is run: runs are planned once; of a search, which Optuna does as it goes, the configuration is shown."""
+    """Nothing is run: a sweep is planned; of a search, which Optuna does as it goes, the configuration is shown.
+
+    Of commands of the same runs one is planned whole, and the others at one seed.
+    """
     arguments = shlex.split(command)[1:]
     if "--config-dir" in arguments:
         pytest.skip(f"with a folder of the reader's: {command}")
@@ -42,8 +45,9 @@ def test_a_command_of_ours_is_one(cli, command):
         if f"hydra/launcher={launcher}" in arguments and find_spec(f"hydra_plugins.{plugin}") is None:
             pytest.skip(f"NOT INSTALLED: {plugin}")
     if not any(argument.startswith("--") for argument in arguments):
-        is_planned = "experiment=tune" not in arguments and PLANNED[_runs(command)] == command
-        arguments = [*arguments, "dry_run=true"] if is_planned else ["--cfg", "all", *arguments]
+        if PLANNED[_runs(command)] != command:
+            arguments += ["seed=0", *(["strategy=random"] if "strategy=glob(*)" in arguments else [])]
+        arguments = ["--cfg", "job", *arguments] if "experiment=tune" in arguments else [*arguments, "dry_run=true"]
     result = cli(*arguments)
     assert result.code == 0, result.err
 
