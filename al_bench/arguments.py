@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def check_sweeps(overrides: Sequence[Override]) -> None:
         if not override.is_discrete_sweep():
             continue
         try:
-            num_values = _num_values(override)
+            num_values = len(first_values(override, MAX_RUNS + 1))
         except Exception as error:  # whatever the grammar lets pass: a step of 0
             raise ConfigError(f"{override.input_line}: nothing can be swept over: {message_of(error)}") from error
         if not num_values:
@@ -66,14 +67,12 @@ def check_sweeps(overrides: Sequence[Override]) -> None:
             raise ConfigError(f"{override.input_line}: that makes more than {MAX_RUNS:,} runs; take several sweeps")
 
 
-def _num_values(override: Override) -> int:
-    """Of a key that is swept over; beyond `MAX_RUNS` they are not counted."""
+def first_values(override: Override, most: int) -> list[str]:
+    """Of a key that is swept over. Those of a range are not shuffled, for which Hydra lists all of them."""
     swept = override.value()
-    if isinstance(swept, RangeSweep) and swept.shuffle and swept.start is not None and swept.stop is not None:
-        num_values = (swept.stop - swept.start) / swept.step
-        if num_values > MAX_RUNS:  # they would all be listed, to be shuffled
-            return MAX_RUNS + 1
-    return sum(1 for _ in islice(override.sweep_string_iterator(), MAX_RUNS + 1))
+    if isinstance(swept, RangeSweep):
+        override = replace(override, _value=replace(swept, shuffle=False))
+    return list(islice(override.sweep_string_iterator(), most))
 
 
 def composed_choices(arguments: Sequence[str]) -> Any:
@@ -122,7 +121,7 @@ def single(arguments: Sequence[str]) -> Iterator[str]:
             yield argument
             continue
         try:
-            values = list(islice(read[0].sweep_string_iterator(), MAX_TRIED))
+            values = first_values(read[0], MAX_TRIED)
         except Exception:  # that is what is wrong with it
             yield argument
             continue
@@ -135,7 +134,7 @@ def error_of(override: str, arguments: Sequence[str]) -> tuple[type[Exception], 
     try:
         for each in OverridesParser.create().parse_overrides([override]):
             if each.is_sweep_override():
-                list(islice(each.sweep_string_iterator(), MAX_TRIED))
+                first_values(each, MAX_TRIED)
                 return None
         composed_of([override], arguments)
     except Exception as error:

@@ -44,7 +44,10 @@ def run(command: Sequence[str], folder: Path, as_process: bool = False) -> Ended
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     child = os.fork()
     if not child:
-        os._exit(_in_child(command, folder, output, as_process))
+        try:
+            os._exit(_in_child(command, folder, output, as_process))
+        finally:  # whatever was raised: what the parent does at its end, such as removing its folder, is not for it
+            os._exit(98)
     status, waited = 0, 0.0
     while (ended := os.waitpid(child, os.WNOHANG))[0] == 0 and waited < MAX_WAIT:
         time.sleep(0.005)
@@ -68,7 +71,7 @@ def _in_child(command: Sequence[str], folder: Path, output: Path, as_process: bo
     nowhere = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
     os.environ.update({"HOME": str(folder), **nowhere})
     scripts = Path(__file__).parent
-    is_script = (scripts / f"{command[0]}.py").exists() and "=" not in command[0]
+    is_script = command[0].isidentifier() and (scripts / f"{command[0]}.py").exists()
     if as_process:
         start = [str(scripts / f"{command[0]}.py"), *command[1:]] if is_script else ["-m", "al_bench.run", *command]
         return subprocess.run([sys.executable, *start], check=False).returncode

@@ -63,6 +63,8 @@ def test_an_option_that_there_is_not_is_one_message():
         (["-m", "seed=shuffle(range(0,1,0))"], "seed=shuffle(range(0,1,0)): nothing can be swept over"),
         (["-m", "seed=range(0,1e9)"], "seed=range(0,1e9): that makes more than 100,000 runs"),
         (["-m", "seed=shuffle(range(0,1e9))"], "seed=shuffle(range(0,1e9)): that makes more than 100,000 runs"),
+        (["-m", "--cfg", "job", "seed=shuffle(range(0,1e9))"], "ValueError: Only one of --run, --multirun, --cfg"),
+        (["-sc", "++model.width=shuffle(range(0,1e9))"], "ValueError: Expecting one subcommand from ['install', 'uni"),
         (["-m", "model.width=range(1,500)", "seed=range(500)"], "seed=range(500): that makes more than 100,000 runs"),
         (["-m", "hydra.sweeper._target_=os.system"], "hydra.sweeper._target_=os.system: there is no such launcher or"),
         (["-m", "hydra.launcher._target_=a.B"], "hydra.launcher._target_=a.B: there is no such launcher or sweeper"),
