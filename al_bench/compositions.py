@@ -30,7 +30,7 @@ class Composition:
         hydra: Hydra's node.
     """
 
-    def __init__(self, own: DictConfig, hydra: Any):
+    def __init__(self, own: DictConfig, hydra: Any) -> None:
         self._own, self._hydra = own, hydra
         self._run: Planned | None = None
         texts = [str(value) for _, value in flattened(OmegaConf.to_container(own, resolve=False))]
@@ -58,7 +58,9 @@ class Compositions:
         check: is called with each composed configuration, and the choices that gave it.
     """
 
-    def __init__(self, loader: ConfigLoader, sweep: DictConfig, check: Callable[[DictConfig, Sequence[str]], None]):
+    def __init__(
+        self, loader: ConfigLoader, sweep: DictConfig, check: Callable[[DictConfig, Sequence[str]], None]
+    ) -> None:
         self._loader, self._sweep, self._check = loader, sweep, check
         self._parser = OverridesParser.create(config_loader=loader)
         self._is_group = cache(lambda key: bool(loader.get_group_options(key)))

@@ -21,7 +21,7 @@ SETTINGS = (
     "num_initial=20",
     "num_validation=10",
     "batch_size.size=15",
-    "budget=55",
+    "budget=70",
     "tracker=none",
 )
 ARGUMENTS = (*SETTINGS, *COUNTING)

@@ -11,7 +11,7 @@ from al_bench.config import CONF, RootConfig
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 sys.path.append(str(SCRIPTS))
 
-from attack_commands import Ended  # noqa: E402
+from attack_commands import Ended, run  # noqa: E402
 from attack_files import RUN_FILES, damage  # noqa: E402
 from attack_grammar import command_line, keys  # noqa: E402
 from attack_malformed import Case, _contents, _faults  # noqa: E402
@@ -94,3 +94,9 @@ def test_what_is_lost_is_found(folder, change, goes_on):
 
 def test_a_run_that_goes_on_loses_nothing(folder):
     assert found(folder, lambda folder: (folder / RUN / "rounds.csv").write_text(ROUNDS + "2,30\n")) == []
+
+
+def test_a_command_line_that_is_no_name_of_a_file_is_one_of_al_bench(folder):
+    """The fork neither fails nor does at its end what its parent has to."""
+    assert run([f"seed={'1' * 5000}"], folder).code == 1
+    assert (folder / "secret").read_text() == "mine\n"

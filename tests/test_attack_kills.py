@@ -83,3 +83,13 @@ def test_a_kill_comes_before_a_line_of_what_writes(tmp_path, monkeypatch):
 
 def test_all_ten_configurations_are_attacked():
     assert len({configuration.name for configuration in attack_kills.CONFIGURATIONS}) == 10
+
+
+def test_a_raised_budget_is_of_the_same_run(cli, tmp_path):
+    (commands,) = (each.commands for each in attack_kills.CONFIGURATIONS if each.name == "raised budget")
+    lengths = []
+    for command in commands:
+        assert cli(*command).code == 0
+        (path,) = tmp_path.rglob("rounds.csv")
+        lengths.append(len(path.read_text().splitlines()))
+    assert lengths == sorted(set(lengths))

@@ -21,23 +21,9 @@ NEEDED = {"submitit_slurm": "hydra_submitit_launcher", "ray": "hydra_ray_launche
 OURS = {shlex.join(shlex.split(command, comments=True)) for command in COMMANDS if command.startswith("al-bench ")}
 
 
-HOW = ("hydra/launcher=", "hydra.launcher.", "tracker=", "dry_run=")  # how runs are done, and not which
-
-
-def _runs(command: str) -> tuple[str, ...]:
-    """What it says of which runs are done."""
-    return tuple(sorted(each for each in shlex.split(command) if not each.startswith(HOW)))
-
-
-PLANNED = {_runs(command): command for command in sorted(OURS, reverse=True)}  # of the same runs the first
-
-
 @pytest.mark.parametrize("command", sorted(OURS))
 def test_a_command_of_ours_is_one(cli, command):
-    """Nothing is run: a sweep is planned; of a search, which Optuna does as it goes, the configuration is shown.
-
-    Of commands of the same runs one is planned whole, and the others at one seed.
-    """
+    """Nothing is run: a sweep is planned; of a search, which Optuna does as it goes, the configuration is shown."""
     arguments = shlex.split(command)[1:]
     if "--config-dir" in arguments:
         pytest.skip(f"with a folder of the reader's: {command}")
@@ -45,8 +31,6 @@ def test_a_command_of_ours_is_one(cli, command):
         if f"hydra/launcher={launcher}" in arguments and find_spec(f"hydra_plugins.{plugin}") is None:
             pytest.skip(f"NOT INSTALLED: {plugin}")
     if not any(argument.startswith("--") for argument in arguments):
-        if PLANNED[_runs(command)] != command:
-            arguments += ["seed=0", *(["strategy=random"] if "strategy=glob(*)" in arguments else [])]
         arguments = ["--cfg", "job", *arguments] if "experiment=tune" in arguments else [*arguments, "dry_run=true"]
     result = cli(*arguments)
     assert result.code == 0, result.err

@@ -74,7 +74,7 @@ def test_a_run_that_kills_its_process_fails_alone(launcher, undisturbed, tmp_pat
     result = run_sweep(prepared(tmp_path, DIE), *launcher)
     assert result.returncode == 1
     assert "4 runs: 2 finished, 0 skipped (finished before), 2 failed" in result.stdout, result.stdout
-    assert_ends_undisturbed(tmp_path, undisturbed)
+    assert_ends_undisturbed(tmp_path, undisturbed, *launcher)
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
@@ -99,7 +99,7 @@ class TestRay:
             r"failed: .*: hydra/launcher=ray: .*; the logs of Ray's processes: /.*/logs", out
         ), out
         assert (code == 0) == ("4 runs: 4 finished, 0 skipped (finished before), 0 failed" in out), out
-        assert_ends_undisturbed(tmp_path, undisturbed)
+        assert_ends_undisturbed(tmp_path, undisturbed, *ray)
 
     def test_a_cluster_that_runs_with_half_a_gpu_for_each_run(self, ray, undisturbed, tmp_path):
         """Started in another folder, with two pretended GPUs; runs see the one that they share."""
@@ -167,7 +167,7 @@ class TestSlurm:
         assert process.returncode == 1
         assert "4 runs: 3 finished, 0 skipped (finished before), 1 failed" in out
         assert re.search(r"failed: .*middle.*before it had a result \(CANCELLED\); its log: /.*_log\.err", out)
-        assert_ends_undisturbed(tmp_path, undisturbed)
+        assert_ends_undisturbed(tmp_path, undisturbed, *slurm_launcher)
 
     def test_a_preempted_task_is_queued_again_and_goes_on(self, slurm_launcher, undisturbed, tmp_path):
         """USR2 is what Slurm sends before it stops a task."""
