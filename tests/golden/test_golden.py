@@ -1,0 +1,42 @@
+"""What the same commands gave before: golden runs, equal to the byte but for seconds."""
+
+import csv
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.golden.made import COMMANDS, GOLDEN, ROOT, machine, made, results_of, write_data
+
+
+def stored() -> dict[str, list[list[str]]]:
+    files = sorted((GOLDEN / "runs").rglob("*.csv"))
+    return {str(file.relative_to(GOLDEN / "runs")): list(csv.reader(file.read_text().splitlines())) for file in files}
+
+
+def golden(folder: Path) -> dict[str, list[list[str]]]:
+    """The files, if they are of this machine; else what their commit gives here."""
+    known = json.loads((GOLDEN / "machine.json").read_text())
+    commit = known.pop("commit")
+    if known == machine():
+        return stored()
+    tree = folder / "tree"
+    added = subprocess.run(["git", "-C", ROOT, "worktree", "add", "--detach", tree, commit], capture_output=True)
+    if added.returncode:
+        pytest.skip(f"GOLDEN RUNS ARE OF ANOTHER MACHINE, {known}, AND {commit} IS NOT HERE TO MAKE THEM")
+    try:
+        (folder / "before").mkdir()
+        return made(folder / "before", tree)
+    finally:
+        subprocess.run(["git", "-C", ROOT, "worktree", "remove", "--force", tree], check=True)
+
+
+def test_runs_are_as_they_were(cli, tmp_path, tmp_path_factory):
+    write_data(tmp_path)
+    for command in COMMANDS:
+        assert cli(*command).code == 0, command
+    found, expected = results_of(tmp_path), golden(tmp_path_factory.mktemp("golden"))
+    assert found.keys() == expected.keys()
+    assert [file for file in expected if found[file] != expected[file]] == []
+    assert len(expected) >= 36
