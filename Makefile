@@ -15,7 +15,7 @@ test-cluster: $(VENV)/installed-cluster
 	$(BIN)/python -m pytest -m cluster tests/cluster
 
 test-oldest: $(VENV)/oldest # how tables are read, with the oldest pandas and scikit-learn that pyproject.toml allows
-	PYTHONPATH=$(CURDIR)/$(VENV)/oldest $(BIN)/python -m pytest -n auto -k 'not million' tests/test_arff.py tests/test_openml.py
+	PYTHONPATH=$(CURDIR)/$(VENV)/oldest $(BIN)/python -m pytest -n auto -k 'not million' tests/datasets/test_arff.py tests/datasets/test_openml.py
 
 attack: $(VENV)/installed-dev # what is malformed, and kills: a small draw of it
 	$(BIN)/python scripts/attack.py malformed --num 100 --seed 0
@@ -27,6 +27,7 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 $(VENV)/installed-cluster: $(VENV)/installed-dev
 	for extra in ray slurm; do \

@@ -14,15 +14,15 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from al_bench.arguments import in_order
-from al_bench.config import CONF, check_hydra_overrides, model_nodes, task_overrides
-from al_bench.console import console, display_for, draw_curve, log_to_stdout
-from al_bench.errors import BusyError, UserError, described, shortened
-from al_bench.explain import explained, unexplained
-from al_bench.outcome import Outcome, Status
-from al_bench.overrides import said_once
-from al_bench.planning import Planned, planned
-from al_bench.workers import end_with_parent, is_child
+from al_bench.cli.display import console, display_for, draw_curve, log_to_stdout
+from al_bench.config.arguments import in_order
+from al_bench.config.explain import explained, unexplained
+from al_bench.config.overrides import said_once
+from al_bench.config.planning import Planned, planned
+from al_bench.config.schema import CONF, check_hydra_overrides, model_nodes, task_overrides
+from al_bench.core.errors import BusyError, UserError, described, shortened
+from al_bench.sweeps.outcome import Outcome, Status
+from al_bench.sweeps.workers import end_with_parent, is_child
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ def _done(run: Planned, is_sweep: bool) -> Outcome:
     display = display_for(is_sweep)
     identity, path = run.identity, run.path
     if run.config["dry_run"]:
-        from al_bench import dry_run  # pandas
+        from al_bench.sweeps import estimates as dry_run  # pandas
 
         finished, to_do = ([run], []) if run.is_finished() else ([], [run])
         dry_run.show(to_do, finished, run.folder, console)
@@ -121,7 +121,7 @@ def _done(run: Planned, is_sweep: bool) -> Outcome:
     if run.is_finished():
         display.skip(identity, path, None if is_sweep else draw_curve(path))
         return Outcome(identity.title, Status.SKIPPED, path=path)
-    from al_bench import experiment  # torch, a second that skipping and --help need not wait
+    from al_bench.job import one_run as experiment  # torch, a second that skipping and --help need not wait
 
     parts = experiment.Parts.checked(run.config)
     experiment.run(run.config, run.default, identity, path, parts, display, model_nodes)

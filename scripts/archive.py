@@ -13,9 +13,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from al_bench.analysis.archive import pack, restore
-from al_bench.analysis.safe_archive import USUAL
-from al_bench.errors import UserError
+from al_bench.core.errors import UserError
+from al_bench.records.archive import pack, restore
+from al_bench.records.safe_archive import USUAL
 
 
 def main() -> None:

@@ -15,12 +15,6 @@ from pathlib import Path
 import torch
 import torch._dynamo
 
-import al_bench.analysis.archive
-import al_bench.analysis.run_curve
-import al_bench.datasets.arrays
-import al_bench.datasets.openml
-import al_bench.dry_run
-import al_bench.experiment  # noqa: F401  all is imported once, before the processes that use it are forked
 from al_bench.run import main
 
 torch.set_num_threads(1)  # threads are not forked

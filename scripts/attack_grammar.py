@@ -6,8 +6,8 @@ from random import Random
 
 from omegaconf import OmegaConf
 
-from al_bench.config import CONF, RootConfig
-from al_bench.identity import flattened
+from al_bench.config.schema import CONF, RootConfig
+from al_bench.records.identity import flattened
 
 TINY = (
     "dataset=arrays",

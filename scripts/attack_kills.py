@@ -26,13 +26,13 @@ from typing import Any
 
 from attack_configurations import CONFIGURATIONS, Configuration
 
-import al_bench.analysis.run_curve
+import al_bench.analysis.pictures.run_curve
 import al_bench.datasets.digits
-import al_bench.experiment  # all are imported once, before the processes that use them are forked
-from al_bench.analysis.archive import pack, restore
+import al_bench.job.one_run  # all are imported once, before the processes that use them are forked
+from al_bench.records.archive import pack, restore
 from al_bench.run import main
 
-PACKAGE = str(Path(al_bench.experiment.__file__).parent)
+PACKAGE = str(Path(al_bench.__file__).parent)
 WRITERS = ("files.py", "records.py", "tables.py", "locks.py", "archive.py", "pretraining.py", "openml.py", "status.py")
 COMPARED = ("queries.csv", "strategy_state.jsonl", "done.json", "optimization_results.yaml")
 PATIENCE = 300.0  # seconds of a command

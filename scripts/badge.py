@@ -19,22 +19,22 @@ import pandas as pd
 from badge_page import page
 from pages import cost_of_runs
 
-from al_bench.analysis.archive import restore
 from al_bench.analysis.badge import paper_matrix
 from al_bench.analysis.batches import draw_batches
 from al_bench.analysis.budgets import compared_settings
-from al_bench.analysis.curves import compared_part
-from al_bench.analysis.drawing import Drawing, drawn
 from al_bench.analysis.everything import Comparison, Everything, everything
-from al_bench.analysis.figures import draw_curves, draw_penalty_matrix
 from al_bench.analysis.names import file_name
-from al_bench.analysis.overviews import draw_distributions
-from al_bench.analysis.penalty import PenaltyMatrix
+from al_bench.analysis.pictures.drawing import Drawing, drawn
+from al_bench.analysis.pictures.figures import draw_curves, draw_penalty_matrix
+from al_bench.analysis.pictures.overviews import draw_distributions
 from al_bench.analysis.results import SETTING, combined
 from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.analysis.settings import PAPER_ORDER, rows_of
-from al_bench.errors import ResultsError, UserError
-from al_bench.files import alone_in, replace_text
+from al_bench.analysis.statistics.curves import compared_part
+from al_bench.analysis.statistics.penalty import PenaltyMatrix
+from al_bench.core.errors import ResultsError, UserError
+from al_bench.files.writing import alone_in, replace_text
+from al_bench.records.archive import restore
 
 STEPS = [*SETTING, "strategy", "num_runs", "to_labels", "num_steps", "epoch_limit_share"]
 

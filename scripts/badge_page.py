@@ -10,9 +10,9 @@ from al_bench.analysis.batches import batches_table
 from al_bench.analysis.claims import claims_table
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.names import file_name
-from al_bench.analysis.penalty import PenaltyMatrix, setting_wins
 from al_bench.analysis.runs import State
 from al_bench.analysis.settings import PAPER_ORDER, rows_of
+from al_bench.analysis.statistics.penalty import PenaltyMatrix, setting_wins
 
 
 def page(

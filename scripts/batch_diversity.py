@@ -22,21 +22,21 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from al_bench.core.errors import UserError
+from al_bench.core.interfaces import Dataset, Needs, QueryContext, Strategy
 from al_bench.datasets.mnist import mnist
-from al_bench.errors import UserError
-from al_bench.experiment import set_up_torch
-from al_bench.files import alone_in, replace_text
-from al_bench.interfaces import Dataset, Needs, QueryContext, Strategy
-from al_bench.learner import Learner
-from al_bench.loop import active_learning
+from al_bench.files.writing import alone_in, replace_text
+from al_bench.job.one_run import set_up_torch
+from al_bench.loop.rounds_of import active_learning
 from al_bench.models.mlp import MLP
 from al_bench.strategies.badge import Badge
 from al_bench.strategies.coreset import Coreset
-from al_bench.strategies.gradients import GradientEmbedding
 from al_bench.strategies.kdpp import KDPP
 from al_bench.strategies.kmeans import KMeans
+from al_bench.strategies.maths.gradients import GradientEmbedding
 from al_bench.strategies.random import Random
-from al_bench.training import Training
+from al_bench.training.learner import Learner
+from al_bench.training.options import Training
 
 STRATEGIES = {"badge": Badge, "kdpp": KDPP, "kmeans": KMeans, "coreset": Coreset, "random": Random}
 NUM_INITIAL = BATCH_SIZE = 100

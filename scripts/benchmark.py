@@ -34,15 +34,15 @@ from rich.table import Table
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from al_bench.analysis.run_curve import load_rounds
-from al_bench.experiment import set_up_torch
-from al_bench.interfaces import Examples, Network, Normalisation, cross_entropy
-from al_bench.learner import Learner
+from al_bench.analysis.pictures.run_curve import load_rounds
+from al_bench.core.interfaces import Examples, Network, Normalisation, cross_entropy
+from al_bench.core.seeding import Stream, generator, torch_seeded
+from al_bench.job.one_run import set_up_torch
 from al_bench.models.mlp import MLP
 from al_bench.models.resnet import ResNet
 from al_bench.models.vgg import VGG
-from al_bench.seeding import Stream, generator, torch_seeded
-from al_bench.training import Training
+from al_bench.training.learner import Learner
+from al_bench.training.options import Training
 
 TABLES = ("steps", "late_rounds", "training", "strategies", "rounds", "startup", "sweeps", "analysis")
 REPEATS = 15

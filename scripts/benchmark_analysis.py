@@ -14,9 +14,9 @@ from statistics import median
 import numpy as np
 from rich.table import Table
 
-from al_bench.columns import ROUND_COLUMNS
-from al_bench.identity import Identity
-from al_bench.status import SCHEMA_VERSION
+from al_bench.records.columns import ROUND_COLUMNS
+from al_bench.records.identity import Identity
+from al_bench.records.state import SCHEMA_VERSION
 
 STRATEGIES = ("badge", "albl", "coreset", "confidence", "margin", "entropy", "random")
 DATASETS = ("mnist", "svhn", "cifar10", "openml_6", "openml_155", "openml_156", "openml_184")

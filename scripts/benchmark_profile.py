@@ -9,11 +9,11 @@ import torch
 from rich.table import Table
 from torch.profiler import ProfilerActivity, profile
 
-from al_bench.interfaces import Examples, Normalisation, cross_entropy
-from al_bench.learner import Learner
+from al_bench.core.interfaces import Examples, Normalisation, cross_entropy
 from al_bench.models.mlp import MLP
-from al_bench.steps import MLPStep
-from al_bench.training import Training
+from al_bench.training.learner import Learner
+from al_bench.training.options import Training
+from al_bench.training.steps import MLPStep
 
 REPEATS = 5
 EPOCHS = 5
@@ -31,7 +31,7 @@ LATE_ROUNDS = {  # inputs, classes, whether they are images, width, mini-batch, 
 
 
 def late_rounds() -> Table:
-    """Microseconds of a training step by autograd and as `al_bench.steps.MLPStep`, and shares of the latter's time.
+    """Microseconds of a training step by autograd and as `MLPStep`, and shares of the latter's time.
 
     Operators take a little longer where they are profiled, at the cost of the rest, which is Python.
     """

@@ -23,25 +23,25 @@ from rich import box
 from rich.table import Table
 from torch import Tensor
 
+from al_bench.core.errors import StrategyError
+from al_bench.core.interfaces import Dataset, Examples, Needs, Outputs, QueryContext, Strategy, cross_entropy
+from al_bench.core.seeding import Stream, generator
 from al_bench.datasets.cifar10 import cifar10
 from al_bench.datasets.openml import openml
-from al_bench.errors import StrategyError
-from al_bench.experiment import set_up_torch
-from al_bench.interfaces import Dataset, Examples, Needs, Outputs, QueryContext, Strategy, cross_entropy
-from al_bench.learner import Learner
+from al_bench.job.one_run import set_up_torch
 from al_bench.models.mlp import MLP
-from al_bench.seeding import Stream, generator
 from al_bench.strategies.albl import Albl
 from al_bench.strategies.badge import Badge, kmeans_plus_plus
 from al_bench.strategies.coreset import Coreset, KCentre
-from al_bench.strategies.drawing import block_weights, draw_proportional
-from al_bench.strategies.gradients import GradientEmbedding
 from al_bench.strategies.kdpp import KDPP
 from al_bench.strategies.kmeans import KMeans
-from al_bench.strategies.pruning import NearestCentre
+from al_bench.strategies.maths.gradients import GradientEmbedding
+from al_bench.strategies.maths.nearest_centre import NearestCentre
+from al_bench.strategies.maths.sampling import block_weights, draw_proportional
 from al_bench.strategies.random import Random
 from al_bench.strategies.uncertainty import Confidence, Entropy, Margin
-from al_bench.training import Training
+from al_bench.training.learner import Learner
+from al_bench.training.options import Training
 
 WIDTH = 256
 STRATEGIES: dict[str, Callable[[], Strategy]] = {

@@ -12,7 +12,7 @@ import pandas as pd
 from hydra import compose, initialize_config_dir
 from rich.table import Table
 
-from al_bench.config import CONF
+from al_bench.config.schema import CONF
 
 FEW, MANY, REPEATS = 5, 25, 3
 SMALL = ("strategy=random", "budget=300", "model.max_epochs=5")

@@ -16,12 +16,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 from pages import cost_of_runs, provenance, rendered, steps_table
 
-from al_bench.analysis.archive import restore
 from al_bench.analysis.claims import claims_table
-from al_bench.analysis.costs import seconds
-from al_bench.analysis.curves import learning_curves
-from al_bench.analysis.drawing import Drawing, drawn
-from al_bench.analysis.figures import draw_panels, draw_penalty_matrix
 from al_bench.analysis.joint import (
     BASELINES,
     COMPARED,
@@ -33,14 +28,19 @@ from al_bench.analysis.joint import (
     in_points,
     is_multi_modal,
 )
-from al_bench.analysis.penalty import PenaltyMatrix, penalty_matrices
+from al_bench.analysis.pictures.drawing import Drawing, drawn
+from al_bench.analysis.pictures.figures import draw_panels, draw_penalty_matrix
+from al_bench.analysis.pictures.style import looks
 from al_bench.analysis.results import SETTING, combined
 from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.analysis.settings import rows_of, setting_curves, setting_names
-from al_bench.analysis.style import looks
-from al_bench.analysis.training_steps import with_steps
-from al_bench.errors import ResultsError, UserError
-from al_bench.files import alone_in, replace_text
+from al_bench.analysis.statistics.costs import seconds
+from al_bench.analysis.statistics.curves import learning_curves
+from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
+from al_bench.analysis.statistics.training_steps import with_steps
+from al_bench.core.errors import ResultsError, UserError
+from al_bench.files.writing import alone_in, replace_text
+from al_bench.records.archive import restore
 
 ABLATIONS = {  # of joint training: the strategies of a figure
     "weight": [f"{JOINT},entropy_weight={weight}" for weight in ("0", "0.01", "0.1", "0.3", "1")],

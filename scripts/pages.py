@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined
 
 from al_bench.analysis.runs import Run
 from al_bench.analysis.settings import group_name, setting_names
-from al_bench.dry_run import COSTS, costs
+from al_bench.sweeps.estimates import COSTS, costs
 
 
 def rendered(template: str, **values: object) -> str:
@@ -48,7 +48,7 @@ def cost_of_runs(rounds: pd.DataFrame, runs: Sequence[Run], folder: Path) -> pd.
 
 
 def steps_table(costs: pd.DataFrame, strategies: Sequence[str]) -> pd.DataFrame:
-    """Training steps of a run, a row for each setting, from `al_bench.analysis.costs.seconds`."""
+    """Training steps of a run, a row for each setting, from `al_bench.analysis.statistics.costs.seconds`."""
     table = costs.assign(setting=setting_names(costs), steps=[f"{steps:,.0f}" for steps in costs["num_steps"]])
     return table.pivot(index="setting", columns="strategy", values="steps")[list(strategies)].reset_index()
 

@@ -20,16 +20,16 @@ from rich.table import Table
 from rich.text import Text
 
 from al_bench.analysis.budgets import compared_settings
-from al_bench.analysis.drawing import drawn
-from al_bench.analysis.figures import draw_penalty_matrix
 from al_bench.analysis.names import print_any_name
-from al_bench.analysis.output import output_folder
-from al_bench.analysis.penalty import PenaltyMatrix, penalty_matrices
+from al_bench.analysis.page.output import output_folder
+from al_bench.analysis.pictures.drawing import drawn
+from al_bench.analysis.pictures.figures import draw_penalty_matrix
 from al_bench.analysis.results import combined
 from al_bench.analysis.runs import left_out, misplaced, runs_in
 from al_bench.analysis.settings import with_seeds
-from al_bench.errors import UserError
-from al_bench.files import replace_text
+from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
+from al_bench.core.errors import UserError
+from al_bench.files.writing import replace_text
 
 CELL = 5  # letters of a number: 12.34
 

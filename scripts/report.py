@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 
 from al_bench.analysis.everything import everything
-from al_bench.analysis.export import export
 from al_bench.analysis.names import print_any_name
-from al_bench.analysis.output import output_folder
-from al_bench.analysis.report import report
-from al_bench.errors import UserError
-from al_bench.files import replace_text
+from al_bench.analysis.page.export import export
+from al_bench.analysis.page.output import output_folder
+from al_bench.analysis.page.report import report
+from al_bench.core.errors import UserError
+from al_bench.files.writing import replace_text
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def main() -> None:
         if arguments.figures:
             print(f"{len(export(found, arguments.figures))} files in {arguments.figures}")
         if arguments.wandb:
-            from al_bench.wandb_report import log_report  # wandb, a second
+            from al_bench.tracking.wandb_report import log_report  # wandb, a second
 
             try:
                 log_report(found, out / "report.html", arguments.project, arguments.wandb)

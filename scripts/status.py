@@ -18,7 +18,7 @@ from rich.table import Table
 
 from al_bench.analysis.names import print_any_name
 from al_bench.analysis.runs import Run, State, described, misplaced, runs_in
-from al_bench.errors import UserError
+from al_bench.core.errors import UserError
 
 MAX_LISTED = 15  # lines of a state
 

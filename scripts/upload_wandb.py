@@ -14,11 +14,11 @@ from pathlib import Path
 from rich.progress import track
 from wandb.errors import AuthenticationError, CommError, UsageError
 
-from al_bench import wandb_runs
 from al_bench.analysis.runs import Run, State, runs_in
-from al_bench.errors import UserError, described, message_of
-from al_bench.identity import Identity
-from al_bench.stored_config import read_config
+from al_bench.core.errors import UserError, described, message_of
+from al_bench.records.identity import Identity
+from al_bench.records.stored_config import read_config
+from al_bench.tracking import wandb_runs
 
 NO_ANSWER = r"deadline exceeded|time[d]?[ -]?out|dial tcp|connection|no such host|unreachable"
 

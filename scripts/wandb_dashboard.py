@@ -21,9 +21,9 @@ except ImportError as error:
 from al_bench.analysis.names import file_name
 from al_bench.analysis.results import load_results
 from al_bench.analysis.settings import Curves, setting_curves
-from al_bench.errors import UserError
-from al_bench.wandb_report import JOB_TYPE
-from al_bench.wandb_runs import group_of, plain
+from al_bench.core.errors import UserError
+from al_bench.tracking.wandb_report import JOB_TYPE
+from al_bench.tracking.wandb_runs import group_of, plain
 
 ACCURACY = {"test_accuracy": "test accuracy", "test_balanced_accuracy": "balanced accuracy", "test_loss": "test loss"}
 COST = {"fit_seconds": "seconds of training", "query_seconds": "seconds of a query", "num_epochs": "epochs"}

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from al_bench.interfaces import Dataset, Examples
-from al_bench.learner import Learner
+from al_bench.core.interfaces import Dataset, Examples
 from al_bench.models.mlp import MLP
-from al_bench.training import Training
-from tests.forks import python
+from al_bench.training.learner import Learner
+from al_bench.training.options import Training
+from tests.support.forks import python
 
 torch.set_num_threads(1)
 # A process inherits its parent's peak memory: a small one in between, and what is measured is the last one's alone.
@@ -54,7 +54,7 @@ def cli(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Result]]:
     """`al-bench` in this process, in an empty folder; without a tracker, unless one is named."""
-    from al_bench.datasets import loading
+    from al_bench.job import loading
     from al_bench.run import main
 
     monkeypatch.chdir(tmp_path)

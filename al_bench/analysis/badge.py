@@ -7,8 +7,8 @@ import pandas as pd
 from scipy.stats import sem, spearmanr
 
 from al_bench.analysis.claims import Claim
-from al_bench.analysis.penalty import PenaltyMatrix, SettingWins
 from al_bench.analysis.settings import PAPER_ORDER, Floats, setting_names
+from al_bench.analysis.statistics.penalty import PenaltyMatrix, SettingWins
 
 NUM_SETTINGS = 33  # of the paper
 FIGURE_4 = pd.DataFrame(  # read off the figure; every printed column mean is the sum of the column / 7
@@ -51,7 +51,7 @@ def claims(wins: Sequence[SettingWins], errors: pd.DataFrame, samplers: pd.DataF
 
     Args:
         wins: of the paper's seven strategies, by setting.
-        errors: as `al_bench.analysis.cdf.normalised_errors` gives them.
+        errors: as `al_bench.analysis.statistics.cdf.normalised_errors` gives them.
         samplers: as `scripts/batch_diversity.py` writes them.
     """
     penalties = _penalties(wins)

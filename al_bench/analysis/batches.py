@@ -6,8 +6,8 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from al_bench.analysis.canvas import STYLE, legend, saved
-from al_bench.analysis.style import looks
+from al_bench.analysis.pictures.canvas import STYLE, legend, saved
+from al_bench.analysis.pictures.style import looks
 
 PANELS = {
     "test_accuracy": "test accuracy",

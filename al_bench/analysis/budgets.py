@@ -11,7 +11,7 @@ import pandas as pd
 
 from al_bench.analysis.results import listed
 from al_bench.analysis.settings import BASELINE, Curves, setting_curves, with_seeds
-from al_bench.errors import ResultsError
+from al_bench.core.errors import ResultsError
 
 Missing = tuple[str, object, str]
 Definition = Literal["paper", "reference"]

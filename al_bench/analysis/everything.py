@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from al_bench.analysis.areas import areas, mean_areas
 from al_bench.analysis.budgets import Compared, Definition, compared_settings
-from al_bench.analysis.cdf import grouped_distributions, normalised_errors
-from al_bench.analysis.costs import class_balance, seconds
-from al_bench.analysis.curves import Interval, learning_curves
-from al_bench.analysis.paired import pairwise_differences
-from al_bench.analysis.penalty import PenaltyMatrix, penalty_matrices
-from al_bench.analysis.ranks import Ranks, ranked
+from al_bench.analysis.pictures.style import Look, looks
 from al_bench.analysis.results import combined
 from al_bench.analysis.runs import Run, left_out, misplaced, runs_in, runs_table
-from al_bench.analysis.savings import labels_saved
 from al_bench.analysis.settings import Curves, ordered, setting_curves
-from al_bench.analysis.style import Look, looks
-from al_bench.analysis.training_steps import with_steps
-from al_bench.errors import ResultsError
+from al_bench.analysis.statistics.areas import areas, mean_areas
+from al_bench.analysis.statistics.cdf import grouped_distributions, normalised_errors
+from al_bench.analysis.statistics.costs import class_balance, seconds
+from al_bench.analysis.statistics.curves import Interval, learning_curves
+from al_bench.analysis.statistics.paired import pairwise_differences
+from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
+from al_bench.analysis.statistics.ranks import Ranks, ranked
+from al_bench.analysis.statistics.savings import labels_saved
+from al_bench.analysis.statistics.training_steps import with_steps
+from al_bench.core.errors import ResultsError
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def everything(
     is_partial: bool = False,
     interval: Interval = "standard_error",
 ) -> Everything:
-    """All that can be said of a folder of results; see `al_bench.analysis.penalty.penalty_matrices` for the options.
+    """All that can be said of a folder of results; options as of `statistics.penalty.penalty_matrices`.
 
     Raises:
         ResultsError: if there are no results, or a run is there twice.

@@ -6,11 +6,11 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from al_bench.analysis.areas import areas
 from al_bench.analysis.claims import Claim
-from al_bench.analysis.intervals import bca_interval
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import BASELINE, rows_of, setting_name
+from al_bench.analysis.statistics.areas import areas
+from al_bench.analysis.statistics.intervals import bca_interval
 
 JOINT, ENTROPY = "joint", "entropy"
 BASELINES = (BASELINE, "confidence", "margin", ENTROPY)

@@ -12,12 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from al_bench.columns import REAL, WHOLE
-from al_bench.committed import Columns, parsed_rounds
-from al_bench.errors import ResultsError, RunDirectoryError
-from al_bench.files import read_bytes, read_text
-from al_bench.queries import check_queries, parsed_queries
-from al_bench.status import done_of, is_finished
+from al_bench.core.errors import ResultsError, RunDirectoryError
+from al_bench.files.writing import read_bytes, read_text
+from al_bench.records.columns import REAL, WHOLE
+from al_bench.records.queries import check_queries, parsed_queries
+from al_bench.records.reading import Columns, parsed_rounds
+from al_bench.records.state import done_of, is_finished
 
 SETTING = ["dataset", "model", "batch_size", "variant"]
 IDENTITY = [*SETTING, "strategy", "seed"]

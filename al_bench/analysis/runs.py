@@ -18,9 +18,9 @@ from al_bench.analysis.results import (
     run_name,
 )
 from al_bench.analysis.settings import setting_name, with_seeds
-from al_bench.errors import ResultsError
-from al_bench.files import is_locked
-from al_bench.status import error_of, is_finished, starts_of
+from al_bench.core.errors import ResultsError
+from al_bench.files.writing import is_locked
+from al_bench.records.state import error_of, is_finished, starts_of
 
 
 class State(StrEnum):

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from al_bench.datasets.npz import Name, read_stored
+from al_bench.core.errors import DataError
+from al_bench.core.interfaces import Dataset
+from al_bench.core.ranges import Fraction
+from al_bench.datasets.formats.npz import Name, read_stored
 from al_bench.datasets.scales import warn_of_lost_values, warn_of_scales
 from al_bench.datasets.split import drawn_dataset, examples, standardised
-from al_bench.errors import DataError
-from al_bench.interfaces import Dataset
-from al_bench.ranges import Fraction
 
 LAYOUT = (
     "`inputs` (N, ...) and `targets` (N,), with `test_inputs` and `test_targets` if the test set is not to be drawn"
@@ -31,7 +31,7 @@ def arrays(
         rng: draws the split, unless the file has a test set.
         test_fraction: share of a test set that is drawn.
         scale: standardise every input over the training pool.
-        name: what the run is called after, instead of the path (see `al_bench.identity`).
+        name: what the run is called after, instead of the path (see `al_bench.records.identity`).
     """
     stored = read_stored(path, LAYOUT)
     if list(stored.train.inputs) != ["inputs"]:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from al_bench.datasets.fetching import Source, ensure_files
+from al_bench.core.interfaces import Dataset, Normalisation
+from al_bench.core.torchvision import torchvision_module
+from al_bench.datasets.formats.fetching import Source, ensure_files
 from al_bench.datasets.split import examples
-from al_bench.interfaces import Dataset, Normalisation
-from al_bench.torchvision import torchvision_module
 
 NORMALISATION = Normalisation(mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616))
 

@@ -4,9 +4,9 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+from al_bench.core.interfaces import Dataset
+from al_bench.core.ranges import Fraction
 from al_bench.datasets.split import examples
-from al_bench.interfaces import Dataset
-from al_bench.ranges import Fraction
 
 
 def digits(rng: np.random.Generator, test_fraction: Fraction = 0.2) -> Dataset:

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from al_bench.datasets.fetching import Source, ensure_files, is_whole
+from al_bench.core.interfaces import Dataset, Examples, Normalisation
+from al_bench.core.torchvision import torchvision_module
+from al_bench.datasets.formats.fetching import Source, ensure_files, is_whole
 from al_bench.datasets.split import examples
-from al_bench.files import read_bytes
-from al_bench.interfaces import Dataset, Examples, Normalisation
-from al_bench.torchvision import torchvision_module
+from al_bench.files.writing import read_bytes
 
 UNPACKED_MNIST = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",

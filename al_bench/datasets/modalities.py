@@ -8,12 +8,12 @@ from annotated_types import Len
 from numpy.typing import NDArray
 from pydantic import AfterValidator
 
-from al_bench.datasets.npz import Name, input_names, read_stored
+from al_bench.core.errors import DataError, nearest
+from al_bench.core.interfaces import Dataset
+from al_bench.core.ranges import Fraction
+from al_bench.datasets.formats.npz import Name, input_names, read_stored
 from al_bench.datasets.scales import warn_of_lost_values
 from al_bench.datasets.split import as_floats, drawn_dataset, examples, standardised
-from al_bench.errors import DataError, nearest
-from al_bench.interfaces import Dataset
-from al_bench.ranges import Fraction
 
 LAYOUT = (
     "`targets` (N,) and for each modality an array (N, ...) under its name, with `test_targets` and `test_<name>` for "
@@ -48,7 +48,7 @@ def modalities(
         modalities: which, in the order of their columns; None for all, in the order of the file. No others are read.
         scale: standardise every column over the training pool.
         test_fraction: share of a test set that is drawn.
-        name: what the run is called after, instead of the path (see `al_bench.identity`).
+        name: what the run is called after, instead of the path (see `al_bench.records.identity`).
 
     Raises:
         DataError: if the file is not as it should be, or has no modality of such a name.

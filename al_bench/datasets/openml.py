@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from al_bench.datasets.arff import read_arff
-from al_bench.datasets.arff_header import NUMBER
-from al_bench.datasets.fetching import exclusive
-from al_bench.datasets.files import UNREADABLE, md5_of, read_kept, read_npz, remove_partial, write_kept
+from al_bench.core.errors import DataError, message_of, nearest
+from al_bench.core.interfaces import Dataset
+from al_bench.core.ranges import Fraction, PositiveInt
+from al_bench.datasets.formats.arff import read_arff
+from al_bench.datasets.formats.arff_header import NUMBER
+from al_bench.datasets.formats.fetching import exclusive
 from al_bench.datasets.scales import warn_of_lost_values
 from al_bench.datasets.split import TooRareError, drawn_dataset
-from al_bench.errors import DataError, message_of, nearest
-from al_bench.interfaces import Dataset
-from al_bench.ranges import Fraction, PositiveInt
+from al_bench.files.npz import UNREADABLE, md5_of, read_kept, read_npz, remove_partial, write_kept
 
 FORMAT = 2  # of the kept tables: those of format 1 may lack classes that pandas 3.1 took for one
 

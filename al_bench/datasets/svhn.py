@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from al_bench.datasets.fetching import Source, ensure_files
+from al_bench.core.interfaces import Dataset, Normalisation
+from al_bench.core.torchvision import torchvision_module
+from al_bench.datasets.formats.fetching import Source, ensure_files
 from al_bench.datasets.split import examples
-from al_bench.interfaces import Dataset, Normalisation
-from al_bench.torchvision import torchvision_module
 
 NORMALISATION = Normalisation(mean=(0.4377, 0.4438, 0.4728), std=(0.1980, 0.2010, 0.1970))
 PARTS = ("train", "test")  # without the 531,131 easier images of `extra`, as in the papers

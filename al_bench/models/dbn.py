@@ -13,9 +13,9 @@ import torch
 from annotated_types import Len
 from torch import Tensor, nn
 
-from al_bench.interfaces import Network
+from al_bench.core.interfaces import Network
+from al_bench.core.ranges import PositiveInt
 from al_bench.models.rbm import Pretraining, trained_on
-from al_bench.ranges import PositiveInt
 
 Widths = Annotated[list[PositiveInt], Len(3, 3)]
 

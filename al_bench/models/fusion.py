@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from al_bench.interfaces import Network
-from al_bench.ranges import PositiveInt
+from al_bench.core.interfaces import Network
+from al_bench.core.ranges import PositiveInt
 
 
 class Fusion(Network):

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from al_bench.errors import InputsError
+from al_bench.core.errors import InputsError
 
 
 def num_channels(input_shape: tuple[int, ...], smallest: int = 1) -> int:

@@ -5,8 +5,8 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional
 
-from al_bench.interfaces import Network
-from al_bench.ranges import PositiveInt
+from al_bench.core.interfaces import Network
+from al_bench.core.ranges import PositiveInt
 
 
 class MLP(Network):

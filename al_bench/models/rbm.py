@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import SGD
 
-from al_bench.errors import TrainingError
-from al_bench.ranges import NonNegativeFloat, PositiveFloat, PositiveInt
+from al_bench.core.errors import TrainingError
+from al_bench.core.ranges import NonNegativeFloat, PositiveFloat, PositiveInt
 
 FIRST_MOMENTUM, MOMENTUM = 0.5, 0.9  # in the first epochs and after them, as Hinton (2010) advises
 NUM_FIRST_EPOCHS = 5

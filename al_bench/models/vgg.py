@@ -7,9 +7,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from al_bench.interfaces import Network
+from al_bench.core.interfaces import Network
+from al_bench.core.torchvision import torchvision_module
 from al_bench.models.images import initialise_convolutions, num_channels
-from al_bench.torchvision import torchvision_module
 
 CONFIGURATIONS = {11: "A", 13: "B", 16: "D", 19: "E"}
 SMALLEST = 32  # pixels: five poolings halve them

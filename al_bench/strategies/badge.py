@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from al_bench.interfaces import Needs, QueryContext, Strategy
-from al_bench.strategies.drawing import block_weights, draw_proportional
-from al_bench.strategies.gradients import GradientEmbedding
-from al_bench.strategies.pruning import NearestCentre
+from al_bench.core.interfaces import Needs, QueryContext, Strategy
+from al_bench.strategies.maths.gradients import GradientEmbedding
+from al_bench.strategies.maths.nearest_centre import NearestCentre
+from al_bench.strategies.maths.sampling import block_weights, draw_proportional
 
 
 class Badge(Strategy):

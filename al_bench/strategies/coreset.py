@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from al_bench.interfaces import Needs, QueryContext, Strategy
-from al_bench.strategies.distances import CHUNK, common_offset, squared_distances
+from al_bench.core.interfaces import Needs, QueryContext, Strategy
+from al_bench.strategies.maths.distances import CHUNK, common_offset, squared_distances
 
 NUM_FRONT = 1024  # examples whose distances are exact at a time
 NUM_CENTRES = 256  # centres that they are compared with at a time

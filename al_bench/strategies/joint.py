@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from torch import Tensor
 
-from al_bench.interfaces import Needs, QueryContext, Strategy, UnlabelledTerm
-from al_bench.ranges import NonNegativeFloat, NonNegativeInt, PositiveInt
+from al_bench.core.interfaces import Needs, QueryContext, Strategy, UnlabelledTerm
+from al_bench.core.ranges import NonNegativeFloat, NonNegativeInt, PositiveInt
 from al_bench.strategies.uncertainty import Entropy
 
 

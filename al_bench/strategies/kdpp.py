@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from al_bench.clock import duration
-from al_bench.errors import ConfigError, StrategyError
-from al_bench.interfaces import Needs, QueryContext, Strategy
-from al_bench.strategies.drawing import block_weights, draw_proportional
-from al_bench.strategies.gradients import GradientEmbedding
+from al_bench.core.clock import duration
+from al_bench.core.errors import ConfigError, StrategyError
+from al_bench.core.interfaces import Needs, QueryContext, Strategy
+from al_bench.strategies.maths.gradients import GradientEmbedding
+from al_bench.strategies.maths.sampling import block_weights, draw_proportional
 
 ROWS_AT_ONCE = 1024  # gradient embeddings that are in memory
 MAX_OPERATIONS = 4e12  # multiplications of a matrix product, or what takes as long; about 80 s of one fast core

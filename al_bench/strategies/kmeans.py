@@ -11,9 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from al_bench.interfaces import Needs, QueryContext, Strategy
-from al_bench.ranges import PositiveInt
-from al_bench.strategies.distances import CHUNK, common_offset, squared_distances
+from al_bench.core.interfaces import Needs, QueryContext, Strategy
+from al_bench.core.ranges import PositiveInt
+from al_bench.strategies.maths.distances import CHUNK, common_offset, squared_distances
 
 
 class KMeans(Strategy):

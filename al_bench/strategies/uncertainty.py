@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from al_bench.interfaces import Needs, QueryContext, Strategy
-from al_bench.strategies.distances import CHUNK
+from al_bench.core.interfaces import Needs, QueryContext, Strategy
+from al_bench.strategies.maths.distances import CHUNK
 
 
 class Uncertainty(Strategy):

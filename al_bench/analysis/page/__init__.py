@@ -1,0 +1,1 @@
+"""The report of a folder of results, as a page and as files."""

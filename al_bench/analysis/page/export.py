@@ -1,0 +1,66 @@
+"""Every figure as PNG and PDF, for a paper, and every number as CSV."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from al_bench.analysis.everything import Comparison, Everything
+from al_bench.analysis.names import encodable, file_name
+from al_bench.analysis.pictures.drawing import Drawing, drawn
+from al_bench.analysis.pictures.figures import draw_curves, draw_penalty_matrix
+from al_bench.analysis.pictures.overviews import draw_by_setting, draw_distributions, draw_gains, draw_ranks
+from al_bench.analysis.settings import marked_names, not_whole, ordered, rows_of
+from al_bench.analysis.statistics.costs import COSTS
+from al_bench.analysis.statistics.curves import compared_part
+from al_bench.analysis.statistics.ranks import Ranks
+from al_bench.files.writing import alone_in, replace_text
+
+
+def export(everything: Everything, folder: Path) -> list[Path]:
+    """Write them all; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    with alone_in(folder):
+        for name, table in everything.tables().items():
+            paths.append(folder / f"{name}.csv")
+            replace_text(paths[-1], encodable(table.to_csv(index=False)))
+        return paths + drawn(list(_drawings(everything, folder)))
+
+
+def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:
+    looks = everything.looks
+    yield from _curves(everything, folder)
+    if isinstance(everything.comparison, Comparison):
+        for penalty in everything.comparison.matrices:
+            yield partial(draw_penalty_matrix, penalty, folder / penalty.file_name)
+        for group, distributions in everything.comparison.distributions:
+            yield partial(draw_distributions, distributions, group, folder / file_name("errors", group), looks)
+    gains = everything.mean_areas.dropna(subset="gain")
+    if len(gains):
+        yield partial(draw_gains, gains, folder / "gains", looks)
+    if isinstance(everything.ranks, Ranks):
+        yield partial(draw_ranks, everything.ranks, folder / "ranks", looks)
+    for table, column, name, is_log in (
+        *((everything.seconds, column, f"{name} of a run (median)", True) for column, name in COSTS.items()),
+        (everything.balance, "balance", "class balance of the queried batches (mean)", False),
+    ):
+        names = marked_names(table)
+        wide = table.assign(setting=names).pivot(index="setting", columns="strategy", values=column)
+        wide = wide.loc[list(dict.fromkeys(names)), ordered(wide.columns.tolist())]
+        if wide.notna().any(axis=None):
+            yield partial(draw_by_setting, wide, name, folder / column, looks, is_log=is_log)
+
+
+def _curves(everything: Everything, folder: Path) -> Iterator[Drawing]:
+    tables = {"": (everything.curves, "test accuracy"), "balanced_": (everything.balanced_curves, "balanced accuracy")}
+    for curves in everything.settings:
+        name = file_name("curves", curves.setting)
+        for start, (table, value) in tables.items():
+            rows = rows_of(table, curves.setting) if table is not None else pd.DataFrame(columns=["is_common"])
+            if rows["is_common"].any():
+                label = f"{value} ({everything.bands})"
+                path = folder / f"{start}{name}"
+                arguments = (rows, compared_part(curves), path, label, everything.looks, not_whole(curves))
+                yield partial(draw_curves, *arguments)

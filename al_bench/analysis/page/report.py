@@ -1,0 +1,143 @@
+"""The report: one HTML file that says what was run and what it shows, and needs nothing beside it."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import jinja2
+import numpy as np
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+import al_bench
+from al_bench.analysis.everything import Everything
+from al_bench.analysis.names import encodable
+from al_bench.analysis.page import tables as report_tables
+from al_bench.analysis.page import text as report_text
+from al_bench.analysis.pictures.interactive import curves_figure, distributions_figure, gains_figure
+from al_bench.analysis.pictures.overviews import draw_ranks
+from al_bench.analysis.settings import group_name, not_whole, rows_of, with_seeds
+from al_bench.analysis.statistics.curves import compared_part
+from al_bench.analysis.statistics.penalty import PenaltyMatrix
+
+
+def report(everything: Everything, command: Sequence[str]) -> str:
+    """The HTML. `command` is what made it, to be repeated."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("al_bench.analysis.page", ""),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    plots, gains = Plots(), everything.mean_areas.dropna(subset="gain")
+    context = {
+        "title": everything.folder.resolve().name,
+        "version": al_bench.__version__,
+        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "command": shlex.join(command),
+        "facts": report_text.facts(everything),
+        "in_short": list(report_text.in_short(everything)),
+        "warnings": list(report_text.warnings(everything)),
+        "not_finished": report_text.not_finished(everything.runs),
+        "settings": report_tables.settings_table(everything),
+        "comparison": _comparison(everything, plots),
+        "curves": _curves(everything, plots),
+        "gains": plots.add(gains_figure(gains, everything.looks)) if len(gains) else None,
+        "area_tables": list(report_tables.area_tables(everything)),
+        "cost_tables": list(report_tables.cost_tables(everything)),
+        "ranks": _ranks(everything),
+        "commands": report_text.commands(everything.runs),
+        "versions": report_text.versions(everything.runs),
+        "definition": everything.definition,
+        "is_holm": everything.is_holm,
+        "bands": everything.bands,
+        "plots": plots.figures,
+        "plotly": get_plotlyjs(),
+    }
+    return encodable(environment.get_template("report.html.jinja").render(context))
+
+
+@dataclass
+class Plots:
+    """Figures to be drawn when they come into sight, as JSON by their ids."""
+
+    figures: dict[str, str] = field(default_factory=dict)
+
+    def add(self, figure: go.Figure) -> str:
+        """Its id."""
+        name = f"figure-{len(self.figures)}"
+        self.figures[name] = figure.to_json().replace("<", "\\u003c")  # nothing that the page could take for its own
+        return name
+
+
+def _comparison(everything: Everything, plots: Plots) -> dict[str, object]:
+    comparison = everything.comparison
+    if isinstance(comparison, str):
+        return {"refusal": comparison}
+    groups = [
+        {
+            "name": group_name(penalty.group),
+            "matrix": _matrix(penalty),
+            "num_settings": len(penalty.settings),
+            "without": ", ".join(penalty.without_budgets),
+        }
+        for penalty in comparison.matrices
+    ]
+    distributions = [
+        (group_name(group), plots.add(distributions_figure(each, everything.looks)))
+        for group, each in comparison.distributions
+    ]
+    missing = with_seeds(run for setting in comparison.settings for run in setting.missing)
+    return {"refusal": "", "missing": missing, "groups": groups, "distributions": distributions}
+
+
+def _matrix(penalty: PenaltyMatrix) -> dict[str, object]:
+    largest = max(len(penalty.settings), 1)
+    rows = [
+        (name, [("" if np.isnan(value) else f"{value:.2f}", np.nan_to_num(value / largest)) for value in values])
+        for name, *values in penalty.as_table().to_numpy().tolist()
+    ]
+    return {"names": list(penalty.matrix.columns), "rows": rows}
+
+
+def _curves(everything: Everything, plots: Plots) -> list[dict[str, object]]:
+    balanced, balanced_name = everything.balanced_curves, f"balanced accuracy ({everything.bands})"
+    shown: list[dict[str, object]] = []
+    for number, curves in enumerate(everything.settings):
+        part = compared_part(curves)
+        of_setting = rows_of(everything.curves, curves.setting)
+        balanced_of_setting = None if balanced is None else rows_of(balanced, curves.setting)
+        shown.append(
+            {
+                "id": f"setting-{number}",
+                "name": curves.name,
+                "not_whole": not_whole(curves),
+                "accuracy": plots.add(
+                    curves_figure(of_setting, part, f"test accuracy ({everything.bands})", everything.looks)
+                ),
+                "balanced": None
+                if balanced_of_setting is None
+                else plots.add(curves_figure(balanced_of_setting, part, balanced_name, everything.looks)),
+                "differences": report_tables.differences_from_random(everything.comparison, curves),
+            }
+        )
+    return shown
+
+
+def _ranks(everything: Everything) -> dict[str, object]:
+    ranks = everything.ranks
+    if isinstance(ranks, str):
+        return {"refusal": ranks}
+    with TemporaryDirectory() as folder:
+        (path,) = draw_ranks(ranks, Path(folder) / "ranks", everything.looks, formats=["svg"])
+        svg = path.read_text(encoding="utf-8")
+    return {
+        "refusal": "",
+        "svg": svg[svg.index("<svg") :],
+        "sentence": report_text.rank_sentence(ranks),
+        "left_out": ", ".join(ranks.left_out),
+    }

@@ -1,0 +1,169 @@
+"""Figures for papers, as PNG and PDF, in the manner of Ash et al. (2020): learning curves and penalty matrices."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import wrap
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from al_bench.analysis.pictures.canvas import MAX_MARKERS, NAMES, STYLE, height_of, legend, saved, width_of
+from al_bench.analysis.pictures.style import Look, looks
+from al_bench.analysis.settings import group_name, ordered, setting_names
+from al_bench.analysis.statistics.penalty import PenaltyMatrix
+
+MAX_PANELS = 3  # beside each other
+MAX_TITLE = 40  # letters of a line above a panel
+COLOURS = "Blues"
+CELL, MIN_WIDTH = 0.75, 5.5  # inches
+
+
+def draw_penalty_matrix(penalty: PenaltyMatrix, path: Path) -> list[Path]:
+    """The matrix with the column means below, as `path`.png and `path`.pdf."""
+    names, num_strategies = list(penalty.matrix.columns), len(penalty.matrix)
+    largest = max(len(penalty.settings), 1)
+    longest = width_of(names)  # inches
+    left, right, top = 0.4 + longest, 0.4 + 0.8 * longest, 0.5 + 0.6 * longest
+    width = max(left + CELL * num_strategies + right, MIN_WIDTH)
+    title, caption = (
+        wrap(text, int(width / size)) for text, size in ((_title(penalty), 0.085), (_caption(penalty), 0.062))
+    )
+    above, below = 0.2 + 0.19 * len(title), 0.2 + 0.15 * len(caption)
+    height = above + top + CELL * (num_strategies + 1.1) + below
+    with mpl.rc_context(NAMES | {"font.size": 10}):
+        figure = Figure(figsize=(width, height))
+        # All in one set of axes, in cells and without ticks: axes and their layout would take most of the time.
+        box = (left / width, below / height, CELL * num_strategies / width, CELL * (num_strategies + 1.1) / height)
+        axes = figure.add_axes(box, frameon=False, xticks=[], yticks=[])
+        axes.set_xlim(-0.5, num_strategies - 0.5)
+        axes.set_ylim(num_strategies + 0.6, -0.5)
+        for first_row, values in (
+            (0, penalty.matrix.to_numpy()),
+            (num_strategies + 0.1, penalty.penalties.to_numpy()[None]),
+        ):
+            edges = [np.arange(num_strategies + 1) - 0.5, np.arange(len(values) + 1) + first_row - 0.5]
+            axes.pcolormesh(*edges, values, cmap=COLOURS, vmin=0, vmax=largest)
+            for (row, column), value in np.ndenumerate(values):
+                colour = "white" if value > 0.6 * largest else "black"
+                text = "" if np.isnan(value) else f"{value:.2f}"
+                axes.text(column, first_row + row, text, ha="center", va="center", color=colour)
+        for position, name in enumerate([*names, "mean"]):
+            row = position if position < num_strategies else num_strategies + 0.1
+            axes.text(-0.6, row, name, ha="right", va="center")
+        for position, name in enumerate(names):
+            axes.text(position - 0.1, -0.6, name, rotation=35, ha="left", va="bottom")
+        figure.text(0.5, 1 - 0.12 / height, "\n".join(title), ha="center", va="top", fontsize=11)
+        figure.text(0.5, (below - 0.1) / height, "\n".join(caption), ha="center", va="top", fontsize=8, color="0.35")
+        return saved(figure, path)
+
+
+def draw_curves(
+    curves: pd.DataFrame,
+    part: tuple[int, int],
+    path: Path,
+    name: str = "test accuracy",
+    looks_of: Mapping[str, Look] | None = None,
+    note: str = "",
+) -> list[Path]:
+    """The curves of one setting, whole and, beside, the part between two numbers of labels.
+
+    Args:
+        curves: rows of `al_bench.analysis.statistics.curves.learning_curves`.
+        part: the two numbers of labels.
+        path: without the endings .png and .pdf.
+        name: of what is shown, with what the bands are.
+        looks_of: by strategy; by default those of these strategies alone.
+        note: below the name of the setting.
+    """
+    curves = curves[curves["is_common"]]
+    setting = setting_names(curves.iloc[:1])[0]
+    strategies = list(dict.fromkeys(curves["strategy"]))
+    looks_of = looks_of or looks(strategies)
+    labels = curves["num_labelled"]
+    parts = {"all rounds": (labels.min(), labels.max()), "the part compared": part}
+    with mpl.rc_context(STYLE):
+        beside = 0.9 + width_of(strategies)
+        width = 10.5 + beside
+        figure = Figure(figsize=(width, max(4.2, height_of(strategies))))
+        figure.subplots_adjust(left=0.8 / width, right=1 - beside / width, bottom=0.13, top=0.86, wspace=0.16)
+        for axes, (title, limits) in zip(figure.subplots(1, len(parts)), parts.items(), strict=True):
+            shown = curves[labels.between(*limits)]
+            for strategy in strategies:
+                _draw_curve(axes, shown[shown["strategy"] == strategy], strategy, looks_of[strategy])
+            axes.set_xlabel("labelled examples")
+            axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6))
+            axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
+            axes.set_title(title, fontsize=10)
+        figure.axes[0].set_ylabel(name)
+        legend(figure.axes[-1], {strategy: looks_of[strategy] for strategy in strategies})
+        figure.suptitle("\n".join(filter(None, [setting, note])), fontsize=11)
+        return saved(figure, path)
+
+
+def draw_panels(
+    panels: Mapping[str, pd.DataFrame],
+    path: Path,
+    name: str = "test accuracy",
+    looks_of: Mapping[str, Look] | None = None,
+) -> list[Path]:
+    """The curves of several settings side by side, as `path`.png and `path`.pdf.
+
+    Args:
+        panels: by title, rows of `al_bench.analysis.statistics.curves.learning_curves`, of one setting each.
+        path: without the endings.
+        name: of what is shown, with what the bands are.
+        looks_of: by strategy; by default those of these strategies alone.
+    """
+    strategies = ordered(sorted({each for curves in panels.values() for each in curves["strategy"]}))
+    looks_of = looks_of or looks(strategies)
+    num_columns = min(len(panels), MAX_PANELS)
+    num_rows = -(-len(panels) // num_columns)
+    with mpl.rc_context(STYLE):
+        height = max(3.6 * num_rows + 0.3, height_of(strategies))
+        figure = Figure(figsize=(4.2 * num_columns + width_of(strategies), height))
+        figure.set_layout_engine("constrained")
+        all_axes = figure.subplots(num_rows, num_columns, squeeze=False).flat
+        for axes, (title, curves) in zip(all_axes, panels.items(), strict=False):
+            common = curves[curves["is_common"]]
+            for strategy in strategies:
+                _draw_curve(axes, common[common["strategy"] == strategy], strategy, looks_of[strategy])
+            axes.set_title("\n".join(wrap(title, MAX_TITLE)), fontsize=10)
+            axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
+        for axes in figure.axes[len(panels) :]:
+            axes.remove()
+        figure.supxlabel("labelled examples", fontsize=10)
+        figure.supylabel(name, fontsize=10)
+        legend(figure, {strategy: looks_of[strategy] for strategy in strategies}, loc="outside right center")
+        return saved(figure, path)
+
+
+def _draw_curve(axes: Axes, curve: pd.DataFrame, strategy: str, look: Look) -> None:
+    x = curve["num_labelled"].to_numpy()
+    axes.plot(
+        x,
+        curve["mean"],
+        color=look.colour,
+        linestyle=look.dash,
+        linewidth=1.6,
+        marker=look.marker,
+        markersize=4.5,
+        markevery=max(1, -(-len(x) // MAX_MARKERS)),
+        label=strategy,
+    )
+    axes.fill_between(x, curve["low"], curve["high"], color=look.colour, alpha=0.15, linewidth=0)
+
+
+def _title(penalty: PenaltyMatrix) -> str:
+    return f"Pairwise penalties, {group_name(penalty.group)}: largest possible entry {len(penalty.settings)}"
+
+
+def _caption(penalty: PenaltyMatrix) -> str:
+    parts = [f"rows beat columns; column means: lower is better; definition: {penalty.definition}"]
+    if penalty.without_budgets:
+        parts.append(f"without budgets: {', '.join(penalty.without_budgets)}")
+    if penalty.missing:
+        parts.append(f"partial: {len(penalty.missing)} runs are missing or too short, an empty cell was not compared")
+    return "; ".join(parts)

@@ -1,0 +1,176 @@
+"""Figures that answer to the pointer, for a notebook and for the report (plotly)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from al_bench.analysis.names import for_plotly
+from al_bench.analysis.pictures.style import Look, looks
+from al_bench.analysis.settings import BASELINE, marked_names, ordered
+from al_bench.analysis.statistics.areas import GAIN
+from al_bench.analysis.statistics.cdf import ERROR, SHARE, corners
+
+AXIS = {"gridcolor": "#e6e6e6", "zerolinecolor": "#999", "linecolor": "#444", "ticks": "outside"}
+LAYOUT = {
+    "template": "none",
+    "font": {"family": "system-ui, sans-serif", "size": 13},
+    "margin": {"l": 60, "r": 10, "t": 30, "b": 45},
+    "hoverlabel": {"namelength": -1},
+    "paper_bgcolor": "rgba(0,0,0,0)",
+}
+MAX_MARKERS = 12  # on a curve
+DIGITS = 5
+
+
+def curves_figure(
+    curves: pd.DataFrame,
+    part: tuple[int, int],
+    name: str = "test accuracy",
+    looks_of: Mapping[str, Look] | None = None,
+) -> go.Figure:
+    """The curves of one setting: rows of `al_bench.analysis.statistics.curves.learning_curves`.
+
+    The pointer shows value, interval and number of seeds; a button shows the part between two numbers of labels.
+    """
+    curves = curves[curves["is_common"]].round(DIGITS)
+    figure = go.Figure()
+    for strategy in dict.fromkeys(curves["strategy"]):
+        look = (looks_of or looks(curves["strategy"]))[strategy]
+        curve = curves[curves["strategy"] == strategy]
+        x = curve["num_labelled"].to_numpy()
+        shared = {"legendgroup": strategy, "x": x}
+        if curve["low"].notna().any():
+            figure.add_scatter(
+                x=np.concatenate([x, x[::-1]]),
+                y=np.concatenate([curve["low"], curve["high"][::-1]]),
+                fill="toself",
+                fillcolor=_faint(look.colour),
+                line={"width": 0},
+                mode="lines",
+                hoverinfo="skip",
+                showlegend=False,
+                legendgroup=strategy,
+            )
+        figure.add_scatter(
+            **shared,
+            y=curve["mean"],
+            name=for_plotly(strategy),
+            mode="lines+markers",
+            line={"color": look.colour, "dash": look.plotly_dash, "width": 2},
+            marker={"symbol": look.plotly_marker, "size": 7, "maxdisplayed": MAX_MARKERS},
+            customdata=[
+                [_interval(low, high), num_seeds]
+                for low, high, num_seeds in zip(curve["low"], curve["high"], curve["num_seeds"], strict=True)
+            ],
+            hovertemplate=(
+                f"<b>{for_plotly(strategy)}</b><br>%{{x:,}} labels: %{{y:.4f}}<br>%{{customdata[0]}}"
+                "%{customdata[1]} seeds<extra></extra>"
+            ),
+        )
+    figure.update_layout(
+        **LAYOUT, xaxis=AXIS | {"title": {"text": "labelled examples"}}, yaxis=AXIS | {"title": {"text": name}}
+    )
+    if curves["num_labelled"].between(*part).any():
+        figure.update_layout(updatemenus=[_whole_and_part(curves, part)])
+    return figure
+
+
+def distributions_figure(distributions: pd.DataFrame, looks_of: Mapping[str, Look] | None = None) -> go.Figure:
+    """Cumulative distributions, as `al_bench.analysis.statistics.cdf.cumulative_distributions` gives them."""
+    figure = go.Figure()
+    (low, high), steps = corners(distributions)
+    for strategy, (x, y) in steps.items():
+        look = (looks_of or looks(list(steps)))[strategy]
+        figure.add_scatter(
+            x=np.round(x, DIGITS).tolist(),
+            y=np.round(y, DIGITS).tolist(),
+            name=for_plotly(strategy),
+            mode="lines+markers",
+            line={"color": look.colour, "dash": look.plotly_dash, "shape": "hv", "width": 2},
+            marker={"symbol": look.plotly_marker, "size": 7, "maxdisplayed": MAX_MARKERS},
+            hovertemplate=(
+                f"<b>{for_plotly(strategy)}</b><br>%{{y:.0%}} at most %{{x:.3f}} x Random's error<extra></extra>"
+            ),
+        )
+    x_axis = AXIS | {"title": {"text": ERROR}, "range": [low, high]}
+    figure.update_layout(**LAYOUT, xaxis=x_axis, yaxis=AXIS | {"title": {"text": SHARE}})
+    return figure
+
+
+def gains_figure(mean_areas: pd.DataFrame, looks_of: Mapping[str, Look] | None = None) -> go.Figure:
+    """Gains over Random in the area under the budget curve, a row per setting, with 95 % BCa intervals."""
+    strategies = [name for name in ordered(mean_areas["strategy"].unique().tolist()) if name != BASELINE]
+    named = dict(zip(mean_areas.index, marked_names(mean_areas, "is_gain_partial"), strict=True))
+    settings = list(dict.fromkeys(named.values()))
+    figure = go.Figure()
+    for position, strategy in enumerate(strategies):
+        look = (looks_of or looks(strategies))[strategy]
+        rows = mean_areas[(mean_areas["strategy"] == strategy) & mean_areas["gain"].notna()]
+        names = [named[row] for row in rows.index]
+        figure.add_scatter(
+            x=rows["gain"],
+            y=[settings.index(name) + 0.8 * ((position + 0.5) / len(strategies) - 0.5) for name in names],
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": (rows["gain_high"] - rows["gain"]).fillna(0),
+                "arrayminus": (rows["gain"] - rows["gain_low"]).fillna(0),
+                "thickness": 1.5,
+                "width": 0,
+            },
+            name=for_plotly(strategy),
+            mode="markers",
+            marker={"color": look.colour, "symbol": look.plotly_marker, "size": 8},
+            customdata=[
+                [for_plotly(name), _interval(low, high), num_paired]
+                for name, low, high, num_paired in zip(
+                    names, rows["gain_low"], rows["gain_high"], rows["num_paired"], strict=True
+                )
+            ],
+            hovertemplate=(
+                f"<b>{for_plotly(strategy)}</b>, %{{customdata[0]}}<br>%{{x:+.4f}}<br>%{{customdata[1]}}"
+                "%{customdata[2]} seeds<extra></extra>"
+            ),
+        )
+    figure.update_layout(
+        **LAYOUT | {"margin": {"l": 10, "r": 10, "t": 10, "b": 45}},
+        height=90 + 13 * (len(strategies) + 1) * len(settings),
+        xaxis=AXIS | {"title": {"text": GAIN}, "zeroline": True},
+        yaxis={
+            "tickvals": list(range(len(settings))),
+            "ticktext": [for_plotly(name) for name in settings],
+            "range": [len(settings) - 0.5, -0.5],
+            "automargin": True,
+            "zeroline": False,
+        },
+    )
+    return figure
+
+
+def _interval(low: float, high: float) -> str:
+    """For people, or nothing where there is none."""
+    return "" if np.isnan(low) else f"{low:.4f} to {high:.4f}, "
+
+
+def _whole_and_part(curves: pd.DataFrame, part: tuple[int, int]) -> dict[str, object]:
+    """Two buttons that set the ranges of both axes."""
+    shown = curves[curves["num_labelled"].between(*part)]
+    low, high = np.nanmin(shown[["mean", "low"]]), np.nanmax(shown[["mean", "high"]])
+    margin_x, margin_y = 0.02 * (part[1] - part[0]) or 1, 0.05 * (high - low) or 0.01
+    ranges = {
+        "xaxis.range": [part[0] - margin_x, part[1] + margin_x],
+        "yaxis.range": [float(low - margin_y), float(high + margin_y)],
+    }
+    buttons = [
+        {"label": "all rounds", "method": "relayout", "args": [{"xaxis.autorange": True, "yaxis.autorange": True}]},
+        {"label": "the part compared", "method": "relayout", "args": [ranges]},
+    ]
+    place = {"x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "direction": "right", "type": "buttons"}
+    return place | {"buttons": buttons, "showactive": True, "pad": {"t": 0, "b": 4}}
+
+
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.15)"

@@ -1,0 +1,144 @@
+"""Figures over settings, as PNG and PDF: distributions of errors, gains, ranks, and what a strategy is by setting."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from al_bench.analysis.names import isolated
+from al_bench.analysis.pictures.canvas import FORMATS, MAX_MARKERS, STYLE, height_of, legend, saved, width_of
+from al_bench.analysis.pictures.style import Look, looks
+from al_bench.analysis.settings import BASELINE, group_name, marked_names, ordered
+from al_bench.analysis.statistics.areas import GAIN
+from al_bench.analysis.statistics.cdf import ERROR, SHARE, corners
+from al_bench.analysis.statistics.paired import LEVEL
+from al_bench.analysis.statistics.ranks import Ranks
+
+PLOT = 4.5  # inches between the names of settings and the legend
+
+
+def draw_distributions(
+    distributions: pd.DataFrame,
+    group: Mapping[str, object],
+    path: Path,
+    looks_of: Mapping[str, Look] | None = None,
+) -> list[Path]:
+    """Cumulative distributions, as `al_bench.analysis.statistics.cdf.cumulative_distributions` gives them."""
+    limits, steps = corners(distributions)
+    looks_of = looks_of or looks(steps)
+    with mpl.rc_context(STYLE):
+        size = max(7.2, PLOT + 1.8 + width_of(steps)), max(4.2, height_of([*steps]))
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots()
+        for strategy, (x, y) in steps.items():
+            look = looks_of[strategy]
+            every = slice(1, -1, max(1, -(-len(x) // MAX_MARKERS)))
+            line: Any = {"color": look.colour, "linestyle": look.dash, "marker": look.marker, "markersize": 4.5}
+            axes.step(x, y, where="post", markevery=every, label=strategy, **line)
+        axes.set_xlim(*limits)
+        axes.set_xlabel(ERROR)
+        axes.set_ylabel(SHARE)
+        axes.set_title(group_name(group), fontsize=11)
+        legend(axes, {strategy: looks_of[strategy] for strategy in steps})
+        return saved(figure, path)
+
+
+def draw_gains(mean_areas: pd.DataFrame, path: Path, looks_of: Mapping[str, Look] | None = None) -> list[Path]:
+    """Gains over Random in the area under the budget curve, a row per setting, with 95 % BCa intervals."""
+    strategies = [name for name in ordered(mean_areas["strategy"].unique().tolist()) if name != BASELINE]
+    named = dict(zip(mean_areas.index, marked_names(mean_areas, "is_gain_partial"), strict=True))
+    settings = list(dict.fromkeys(named.values()))
+    looks_of = looks_of or looks(strategies)
+    with mpl.rc_context(STYLE):
+        height = 1.5 + 0.16 * len(settings) * (len(strategies) + 1)
+        figure = Figure(figsize=_size(settings, strategies, height), layout="constrained")
+        axes = figure.subplots()
+        axes.axvline(0, color="0.4", linewidth=1)
+        for position, strategy in enumerate(strategies):
+            rows = mean_areas[mean_areas["strategy"] == strategy]
+            places = [settings.index(named[row]) for row in rows.index]
+            y = np.array(places) + 0.8 * ((position + 0.5) / len(strategies) - 0.5)
+            spread = np.stack([rows["gain"] - rows["gain_low"], rows["gain_high"] - rows["gain"]])
+            look = looks_of[strategy]
+            axes.errorbar(
+                rows["gain"],
+                y,
+                xerr=np.nan_to_num(spread).clip(0),
+                fmt=look.marker,
+                color=look.colour,
+                markersize=5,
+                label=strategy,
+            )
+        axes.set_yticks(range(len(settings)), settings)
+        axes.set_ylim(len(settings) - 0.5, -0.5)
+        axes.set_xlabel(GAIN)
+        legend(axes, {strategy: looks_of[strategy] for strategy in strategies}, is_line=False)
+        return saved(figure, path)
+
+
+def draw_ranks(
+    ranks: Ranks, path: Path, looks_of: Mapping[str, Look] | None = None, formats: Sequence[str] = FORMATS
+) -> list[Path]:
+    """A critical-difference diagram: strategies on a bar do not differ significantly (Demsar, 2006)."""
+    import scikit_posthocs  # takes a second, with statsmodels
+
+    names = {strategy: isolated(strategy) for strategy in ranks.mean_ranks.index}
+    looks_of = looks_of or looks(names)
+    with mpl.rc_context(STYLE | {"axes.grid": False}):
+        size = max(7.5, PLOT + 2 * width_of(names) + 1.2), 1.4 + 0.2 * len(names)
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots()
+        drawn = scikit_posthocs.critical_difference_diagram(
+            ranks.mean_ranks.rename(names),
+            ranks.p_values.rename(index=names, columns=names),
+            alpha=LEVEL,
+            ax=axes,
+            label_fmt_left="{label} ({rank:.2f})",
+            label_fmt_right="({rank:.2f}) {label}",
+            text_h_margin=0.15,
+            color_palette={name: looks_of[strategy].colour for strategy, name in names.items()},
+        )
+        for text in drawn["labels"]:
+            text.set_color("black")  # on paper in grey, too
+        axes.set_title(
+            f"mean ranks over {len(ranks.settings)} settings; Friedman p = {ranks.p_value:.2g}\n"
+            f"critical difference {ranks.critical_difference:.2f}: strategies on a bar do not differ significantly",
+            fontsize=10,
+        )
+        return saved(figure, path, formats)
+
+
+def draw_by_setting(
+    table: pd.DataFrame, name: str, path: Path, looks_of: Mapping[str, Look] | None = None, *, is_log: bool = False
+) -> list[Path]:
+    """A mark per strategy in a row per setting; `table` has settings as index and strategies as columns."""
+    looks_of = looks_of or looks(table.columns)
+    with mpl.rc_context(STYLE):
+        height = 1.3 + max(0.3, 0.1 * len(table.columns)) * len(table)
+        size = _size(table.index.tolist(), table.columns.tolist(), height)
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots()
+        for position, strategy in enumerate(table.columns):
+            look = looks_of[strategy]
+            y = np.arange(len(table)) + 0.6 * ((position + 0.5) / len(table.columns) - 0.5)
+            axes.plot(table[strategy], y, look.marker, color=look.colour, label=strategy)
+        axes.set_yticks(range(len(table)), table.index)
+        axes.set_ylim(len(table) - 0.5, -0.5)
+        least, most = np.nanmin(table.to_numpy()), np.nanmax(table.to_numpy())
+        if is_log and most > 10 * least > 0:
+            axes.set_xscale("log", subs=[])
+            axes.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,g}"))
+        axes.set_xlabel(name)
+        legend(axes, {strategy: looks_of[strategy] for strategy in table.columns}, is_line=False)
+        return saved(figure, path)
+
+
+def _size(settings: Sequence[str], strategies: Sequence[str], height: float) -> tuple[float, float]:
+    """Inches of a figure with the names of settings on the left, and those of strategies on the right."""
+    width = width_of(settings) + PLOT + 0.6 + width_of(strategies)
+    return max(7.5, width), max(height, height_of(strategies))

@@ -1,0 +1,69 @@
+"""The learning curve of one run, as a picture."""
+
+from io import StringIO
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from al_bench.analysis.pictures.canvas import NAMES
+from al_bench.files.writing import alone_in, read_text, replacing
+
+MAX_TITLE, MAX_LINE = 60, 90  # characters of a line of the title, and below it
+COLOUR = "#0072B2"
+STYLE: Any = NAMES | {  # its type lists every setting of matplotlib
+    "font.size": 13,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "axes.axisbelow": True,
+}
+
+
+def load_rounds(path: Path) -> pd.DataFrame:
+    """A rounds.csv as a table, labels and `variant` as text."""
+    texts = ("dataset", "model", "strategy", "variant", "class_counts")
+    return pd.read_csv(StringIO(read_text(path)), dtype=dict.fromkeys(texts, "str"), keep_default_na=False)
+
+
+def draw_learning_curve(rounds: pd.DataFrame, path: Path) -> Path:
+    """The curve of one run as a picture; returns `path`."""
+    run, final = rounds.iloc[0], rounds.iloc[-1]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8, 5), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(
+            rounds["num_labelled"],
+            rounds["test_accuracy"],
+            color=COLOUR,
+            linewidth=2.5,
+            marker="o",
+            markersize=5,
+        )
+        axes.annotate(
+            f"{final['test_accuracy']:.1%}",
+            (final["num_labelled"], final["test_accuracy"]),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            color=COLOUR,
+            weight="bold",
+        )
+        axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1))
+        axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
+        axes.set_xlabel("labelled examples")
+        axes.set_ylabel("test accuracy")
+        title = "\n".join(wrap(f"{run['strategy']} on {run['dataset']}", MAX_TITLE))
+        axes.set_title(f"{title}\n", loc="left", weight="bold")
+        details = [run["model"], f"batch size {run['batch_size']:,}", run["variant"], f"seed {run['seed']}"]
+        details_line = ", ".join(filter(None, details))
+        if len(details_line) > MAX_LINE:
+            details_line = f"{details_line[:MAX_LINE]} ..."
+        axes.text(0, 1.03, details_line, transform=axes.transAxes, fontsize=11, color="0.3")
+        with alone_in(path.parent), replacing(path) as file:
+            figure.savefig(file, dpi=200, format=path.suffix.removeprefix("."))
+    return path

@@ -1,0 +1,109 @@
+"""Areas under the budget curve: the mean accuracy of a run over all numbers of labels that a setting has in common."""
+
+import numpy as np
+import pandas as pd
+
+from al_bench.analysis.results import SETTING
+from al_bench.analysis.settings import BASELINE, Curves, Floats, setting_curves
+from al_bench.analysis.statistics.intervals import bca_interval
+
+AREA_COLUMNS = [*SETTING, "strategy", "seed", "from_labels", "to_labels", "area", "is_partial"]
+MEAN_COLUMNS = [
+    *SETTING,
+    "strategy",
+    "num_seeds",
+    "area",
+    "area_low",
+    "area_high",
+    "is_partial",
+    "num_paired",
+    "gain",
+    "gain_low",
+    "gain_high",
+    "is_gain_partial",
+]
+
+
+AREA_CAPTION = (
+    "test accuracy, averaged over the numbers of labels that all strategies have; mean over the seeds, with its "
+    "95 % BCa interval"
+)
+GAIN = "accuracy averaged over the budget, minus Random's (mean over seeds, 95 % BCa)"
+
+
+def common_range(curves: Curves) -> tuple[int, int]:
+    """The numbers of labels that some seed of every strategy spans, but for strategies with a single round."""
+    spanning = _spans(curves).values()
+    return int(max(first for first, _ in spanning)), int(min(last for _, last in spanning))
+
+
+def is_range_partial(curves: Curves) -> bool:
+    """Whether the common range may change, as no run of a strategy that bounds it is finished."""
+    finished = {strategy for strategy, seed, _, _ in curves.runs() if (strategy, seed) not in curves.unfinished}
+    _, last = common_range(curves)
+    return any(end == last and strategy not in finished for strategy, (_, end) in _spans(curves).items())
+
+
+def _spans(curves: Curves) -> dict[str, tuple[float, float]]:
+    spans: dict[str, tuple[float, float]] = {}
+    for strategy, _, labels_L, _ in curves.runs():
+        first, last = spans.get(strategy, (np.inf, -np.inf))
+        spans[strategy] = min(first, labels_L[0]), max(last, labels_L[-1])
+    return {strategy: span for strategy, span in spans.items() if span[0] < span[1]} or spans
+
+
+def areas(rounds: pd.DataFrame) -> pd.DataFrame:
+    """The area of every run: accuracy, linear between rounds, averaged over the common numbers of labels of a setting.
+
+    Returns:
+        The columns of a setting, strategy, seed, from_labels, to_labels, area (0 .. 1; NaN for a run that does not
+        span the common range), is_partial (whether the area may change when all runs are finished).
+    """
+    rows = []
+    for curves in setting_curves(rounds):
+        first, last = common_range(curves)
+        is_open = is_range_partial(curves)
+        for strategy, seed, labels_L, accuracy_L in curves.runs():
+            is_spanning = labels_L[0] <= first < last <= labels_L[-1]
+            area = _mean_between(first, last, labels_L, accuracy_L) if is_spanning else np.nan
+            is_partial = is_open or (np.isnan(area) and (strategy, seed) in curves.unfinished)
+            rows.append([*curves.setting.values(), strategy, seed, first, last, area, is_partial])
+    return pd.DataFrame(rows, columns=AREA_COLUMNS)
+
+
+def mean_areas(areas: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds with 95 % BCa intervals, and the gain over Random, paired by seed.
+
+    Args:
+        areas: as `areas` gives them.
+
+    Returns:
+        The columns of a setting, strategy, num_seeds, area, area_low, area_high, is_partial (whether it lacks a seed
+        that the setting has, or may change when all runs are finished), num_paired (seeds that Random has too), gain
+        (mean difference from Random), gain_low, gain_high, is_gain_partial; NaN where there are too few seeds.
+    """
+    rows = []
+    for setting, of_setting in areas.groupby(SETTING, sort=True):
+        by_seed = of_setting.pivot(index="seed", columns="strategy", values="area")
+        is_open = of_setting.groupby("strategy")["is_partial"].any()
+        for strategy in by_seed.columns:
+            area_S = by_seed[strategy].dropna().to_numpy()
+            gain_S = (by_seed[strategy] - by_seed[BASELINE]).dropna().to_numpy() if BASELINE in by_seed else area_S[:0]
+            is_partial = bool(is_open[strategy]) or len(area_S) < len(by_seed)
+            is_gain_partial = is_partial or len(gain_S) < len(by_seed)
+            area, gain = (len(area_S), *_mean(area_S), is_partial), (len(gain_S), *_mean(gain_S), is_gain_partial)
+            rows.append([*setting, strategy, *area, *gain])
+    return pd.DataFrame(rows, columns=MEAN_COLUMNS)
+
+
+def _mean(values_S: Floats) -> tuple[float, float, float]:
+    if not len(values_S):
+        return np.nan, np.nan, np.nan
+    low_1, high_1 = bca_interval(values_S[None])
+    return float(values_S.mean()), float(low_1[0]), float(high_1[0])
+
+
+def _mean_between(first: int, last: int, labels_L: Floats, accuracy_L: Floats) -> float:
+    is_inside_L = (labels_L > first) & (labels_L < last)
+    x_P = np.concatenate([[first], labels_L[is_inside_L], [last]])
+    return float(np.trapezoid(np.interp(x_P, labels_L, accuracy_L), x_P) / (last - first))

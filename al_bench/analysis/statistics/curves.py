@@ -1,0 +1,70 @@
+"""Learning curves: means over the seeds of a strategy in a setting, with intervals."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from al_bench.analysis.budgets import enough_labels
+from al_bench.analysis.settings import BASELINE, Curves, Floats, setting_curves
+from al_bench.analysis.statistics.areas import common_range
+from al_bench.analysis.statistics.intervals import bca_interval
+
+Interval = Literal["standard_error", "bootstrap"]
+Value = Literal["test_accuracy", "test_balanced_accuracy", "unlabelled_entropy"]
+
+
+def learning_curves(
+    rounds: pd.DataFrame, value: Value = "test_accuracy", interval: Interval = "standard_error"
+) -> pd.DataFrame:
+    """The mean curve of every strategy in every setting, as in Ash et al. (2020), Figures 3, 6, 10 and 12.
+
+    Args:
+        rounds: as `al_bench.analysis.results.load_results` gives them.
+        value: the column to average.
+        interval: the mean plus and minus its standard error, or its 95 % BCa interval.
+
+    Returns:
+        The columns of a setting, strategy, num_labelled, mean, low, high (NaN for a single seed), num_seeds,
+        is_common (whether all seeds of the strategy have a value there: a mean over fewer is of other runs, so figures
+        leave it out), and is_partial (whether a seed that the setting has is not among them).
+    """
+    return pd.concat([_of_setting(curves, interval) for curves in setting_curves(rounds, value)], ignore_index=True)
+
+
+def _of_setting(curves: Curves, interval: Interval) -> pd.DataFrame:
+    frames = []
+    for strategy, error_SL in zip(curves.strategies, curves.error_KSL, strict=True):
+        value_LS = 1 - error_SL[~np.isnan(error_SL).all(axis=1)].T
+        num_L = np.isfinite(value_LS).sum(axis=1)
+        frame = pd.DataFrame({"strategy": strategy, "num_labelled": curves.labels, "num_seeds": num_L})
+        frame["mean"] = frame["low"] = frame["high"] = np.nan
+        for num_seeds in sorted(set(num_L[num_L > 0].tolist())):  # as a rule all have the same
+            rows = num_L == num_seeds
+            values_NS = np.stack([row[np.isfinite(row)] for row in value_LS[rows]])
+            for name, value_N in zip(("mean", "low", "high"), _means(values_NS, interval), strict=True):
+                frame.loc[rows, name] = value_N
+        frame["is_common"] = num_L == value_LS.shape[1]
+        frame["is_partial"] = num_L < len(curves.seeds)
+        frames.append(frame[num_L > 0])
+    columns = ["strategy", "num_labelled", "mean", "low", "high", "num_seeds", "is_common", "is_partial"]
+    whole: pd.DataFrame = pd.concat(frames, ignore_index=True).assign(**curves.setting)
+    return whole[[*curves.setting, *columns]]
+
+
+def _means(values_NS: Floats, interval: Interval) -> tuple[Floats, Floats, Floats]:
+    mean_N = values_NS.mean(axis=1)
+    if interval == "bootstrap":
+        return mean_N, *bca_interval(values_NS)
+    num_seeds = values_NS.shape[1]
+    error_N = values_NS.std(axis=1, ddof=1) / np.sqrt(num_seeds) if num_seeds > 1 else np.full(len(values_NS), np.nan)
+    return mean_N, mean_N - error_N, mean_N + error_N
+
+
+def compared_part(curves: Curves) -> tuple[int, int]:
+    """The numbers of labels between which a setting's strategies are compared: from the first, to where Random has
+    99 % of its final accuracy. Without Random, all that strategies have in common.
+    """
+    if BASELINE not in curves.strategies or (accuracy := curves.mean_accuracy(BASELINE)).empty:
+        return common_range(curves)
+    return int(accuracy.index[0]), enough_labels(accuracy)

@@ -1,0 +1,1 @@
+"""Hydra's side: what is configured, composed and checked."""

@@ -1,0 +1,177 @@
+"""Parts of the configuration (nodes with a `_target_`): checked against their constructors, then built.
+
+A part's arguments come from its node, except for the facts that al_bench passes in itself, by name: `data_dir` and
+`rng` to a data set, `input_shape`, `num_classes` and `modalities` (the number of columns of each, by name) to a model.
+"""
+
+import collections.abc
+import inspect
+import json
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from enum import Enum
+from functools import partial
+from numbers import Complex, Integral, Number, Rational, Real
+from pathlib import Path, PurePath
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from hydra.utils import instantiate
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+
+from al_bench.core.errors import ConfigError, nearest
+from al_bench.records.identity import canonical
+
+STRICT = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
+PLAIN: tuple[Any, ...] = (
+    *(None, NoneType, bool, int, float, complex, Number, Complex, Real, Rational, Integral),
+    *(str, bytes, Path, PurePath, os.PathLike),
+)
+COLLECTIONS = (list, tuple, set, frozenset, dict, Sequence, Collection, Iterable, Mapping, Set)
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def checked_part(
+    path: str, node: Any, facts: Set[str] = frozenset(), *, is_partial: bool = False
+) -> Callable[..., Any]:
+    """The constructor that `_target_` names, with the arguments of the node; call it with the facts.
+
+    Args:
+        path: of the node in the configuration, for messages.
+        node: plain values.
+        facts: names of the arguments that are passed in later.
+        is_partial: whoever calls it adds what is lacking.
+
+    Raises:
+        ConfigError: for a target that cannot be imported, and for arguments that the constructor does not have, has
+            with another type or range, or has without a default and the node leaves out.
+    """
+    target = located(path, node)
+    arguments = {key: value for key, value in node.items() if key != "_target_"}
+    if is_partial:
+        facts = facts | _signature(target)[1] - arguments.keys()
+    return partial(target, **checked_arguments(path, [target], arguments, facts))
+
+
+def checked_arguments(
+    path: str,
+    constructors: list[Callable[..., Any]],
+    arguments: Mapping[str, Any],
+    facts: Set[str] = frozenset(),
+) -> dict[str, Any]:
+    """The arguments, checked and converted for constructors that share them between each other (no name twice)."""
+    hints: dict[str, Any] = {}
+    required: set[str] = set()
+    for constructor in constructors:
+        own_hints, own_required = _signature(constructor)
+        clash = sorted(own_hints.keys() & hints.keys())
+        if clash:
+            raise ConfigError(f"{path}.{clash[0]}: two constructors have this argument; rename it in {constructor}")
+        hints |= own_hints
+        required |= own_required
+    known = hints.keys() - facts
+    for key, value in arguments.items():
+        if key not in known:
+            raise ConfigError(f"{path}.{key}={canonical(value)}: there is no such key; {nearest(key, known)}")
+    lacking = sorted(required - facts - arguments.keys())
+    if lacking:
+        raise ConfigError(f"{path}.{lacking[0]} is missing; say +{path}.{lacking[0]}=...")
+    return {key: checked_value(f"{path}.{key}", hints[key], value) for key, value in arguments.items()}
+
+
+def checked_value(path: str, hint: Any, value: Any) -> Any:
+    """The value as its type hint wants it: a nested part is built, an int for a float converted; or ConfigError."""
+    if isinstance(value, dict) and "_target_" in value and not is_plain(hint):
+        is_partial = bool(value.get("_partial_"))
+        if not is_partial and _is_callable(hint):
+            raise ConfigError(f"{path}: it is called later, with more arguments; add _partial_: true")
+        node = {key: argument for key, argument in value.items() if key != "_partial_"}
+        part = checked_part(path, node, is_partial=is_partial)
+        return part if is_partial else called(path, part)
+    if hint is inspect.Parameter.empty or hint is Any:
+        return value
+    try:
+        return TypeAdapter(hint, config=STRICT).validate_json(json.dumps(value))
+    except PydanticUserError:
+        return value
+    except ValidationError as error:
+        problem = error.errors()[0]
+        if problem["type"] == "callable_type":
+            problem["msg"] = "must be {_target_: module.name, _partial_: true, ...}"
+        elif problem["type"] == "needs_python_object":
+            problem["msg"] = f"is a part itself; choose it as {path.partition('.')[0]}@{path}=..."
+        inner = "".join(f"[{place}]" for place in problem["loc"] if isinstance(place, int))
+        texts = [each["msg"].removeprefix("Value error, ") for each in (problem, *error.errors()[1:])]
+        messages = [f"{text[0].lower()}{text[1:]}" for text in texts]
+        raise ConfigError(f"{path}{inner}={_shown(value)}: {', or '.join(dict.fromkeys(messages))}") from None
+
+
+def called(path: str, part: Callable[..., Any], **facts: Any) -> Any:
+    """Call a part with those of the facts that it takes; what its arguments make impossible is the user's to mend."""
+    parameters = inspect.signature(part).parameters
+    try:
+        return part(**{name: value for name, value in facts.items() if name in parameters})
+    except (ValueError, RuntimeError, MemoryError) as error:  # torch says RuntimeError where memory is short
+        raise ConfigError(f"{path}: {str(error).splitlines()[0] if str(error) else 'not enough memory'}") from error
+
+
+def located(path: str, node: Any) -> Callable[..., Any]:
+    """The callable that the `_target_` of a node names; ConfigError if it cannot be imported."""
+    if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
+        raise ConfigError(
+            f"{path}={canonical(node)}: must be one of the options of the group {path!r} (see al-bench --help)"
+        )
+    try:
+        target: Callable[..., Any] = instantiate({"_target_": node["_target_"], "_partial_": True}).func
+    except Exception as error:
+        cause = error.__cause__ or error
+        raise ConfigError(
+            f"{path}._target_={node['_target_']}: cannot be imported ({' '.join(str(cause).split())}); it must be "
+            "module.name, of this package or found from the working directory"
+        ) from error
+    try:
+        inspect.signature(target)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{path}._target_={node['_target_']}: {error}; its arguments cannot be checked") from error
+    return target
+
+
+def is_plain(hint: Any) -> bool:
+    """Whether a type hint is of plain values alone (numbers, texts, paths, collections of them), so of no part."""
+    hint = getattr(hint, "__supertype__", hint)  # of a NewType
+    hint = getattr(hint, "__value__", hint)  # of a `type` statement
+    origin, arguments = get_origin(hint), [each for each in get_args(hint) if each is not ...]
+    if origin is Literal:
+        return True
+    if origin is Annotated:
+        return is_plain(arguments[0])
+    if origin is not None:
+        is_known = origin in (Union, UnionType, *PLAIN, *COLLECTIONS)
+        return is_known and bool(arguments) and all(is_plain(each) for each in arguments)
+    return hint in PLAIN or (isinstance(hint, type) and issubclass(hint, Enum))
+
+
+def _is_callable(hint: Any) -> bool:
+    """Whether a type hint is Callable[...], or that or None."""
+    return any(get_origin(each) is collections.abc.Callable for each in (hint, *get_args(hint)))
+
+
+def _shown(value: Any) -> str:
+    """As typed, as far as it is known: 1e3 is 1000.0, which tells it from 1000."""
+    return str(value) if isinstance(value, float) else canonical(value)
+
+
+def _signature(constructor: Callable[..., Any]) -> tuple[dict[str, Any], set[str]]:
+    """The type hints of the parameters, and the names of those without a default."""
+    parameters = {
+        name: parameter
+        for name, parameter in inspect.signature(constructor).parameters.items()
+        if parameter.kind not in VARIADIC
+    }
+    annotated = constructor.__init__ if inspect.isclass(constructor) else constructor
+    try:
+        hints = get_type_hints(annotated, include_extras=True)
+    except (NameError, TypeError):  # names that exist for type checkers only
+        hints = {}
+    required = {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
+    return {name: hints.get(name, inspect.Parameter.empty) for name in parameters}, required

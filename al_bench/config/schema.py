@@ -1,0 +1,233 @@
+"""The root keys: their types and ranges; what a configuration is compared with."""
+
+import re
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from hydra import compose
+from hydra.conf import HydraConf
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from al_bench.config.parts import checked_value, is_plain
+from al_bench.core.errors import ConfigError, nearest
+from al_bench.core.ranges import NonNegativeInt, NumThreads, PositiveFloat, PositiveInt, Seed, check_budget
+from al_bench.records.identity import GROUPS, Identity, canonical, flattened, identity_of
+
+CONF = next(folder for folder in (parent / "conf" for parent in Path(__file__).parents[1:3]) if folder.is_dir())
+RANDOM = "al_bench.strategies.random.Random"
+NESTED = re.compile(rf"[\w/]+@({'|'.join(GROUPS)})\..+")  # the key of a choice inside a part: strategy@strategy.query
+
+
+@dataclass
+class BatchSize:
+    """Examples labelled per round."""
+
+    size: PositiveInt = MISSING
+
+
+@dataclass
+class Hyperparameters:
+    """What a data set's yaml may set for the models trained on it (`dataset.hyperparameters`)."""
+
+    width: PositiveInt = MISSING
+    lr: PositiveFloat = MISSING
+    minibatch_size: PositiveInt = MISSING
+    pretraining_epochs: PositiveInt = MISSING
+
+
+@dataclass
+class RootConfig:
+    """Schema of the root. The values are those of conf/config.yaml; the groups are checked by `config.parts`."""
+
+    seed: Seed = MISSING
+    num_initial: PositiveInt = MISSING
+    num_validation: NonNegativeInt = MISSING
+    budget: PositiveInt | None = MISSING
+    name: str = MISSING
+    output_dir: str = MISSING
+    data_dir: str = MISSING
+    device: str = MISSING
+    storage_device: str = MISSING
+    dry_run: bool = MISSING
+    num_threads: NumThreads = MISSING
+    dataset: Any = field(default_factory=lambda: {"copies": "keep"})  # a key of every data set, as hyperparameters are
+    model: Any = MISSING
+    strategy: Any = MISSING
+    batch_size: BatchSize = MISSING
+    tracker: Any = MISSING
+
+
+def _num_workers(device: str) -> int:
+    """One per GPU; one per core (-1, to joblib) where there is none, or none is wanted."""
+    if device == "cpu":
+        return -1
+    import torch
+
+    return torch.cuda.device_count() or -1
+
+
+ConfigStore.instance().store(name="schema", node=RootConfig)
+
+
+def _budget(of_random: int | None, of_others: int, *, _root_: DictConfig) -> int | None:
+    """Random's curve decides at which budgets strategies are compared; the others need not go further."""
+    return of_random if OmegaConf.select(_root_, "strategy._target_") == RANDOM else of_others
+
+
+OmegaConf.register_new_resolver("al_bench_workers", _num_workers)
+OmegaConf.register_new_resolver("al_bench_budget", _budget)
+OmegaConf.register_new_resolver("al_bench_at_home", lambda folder: at_home("output_dir", folder))
+# conf/hydra/launcher/joblib.yaml and others are checked against the schema of Hydra's plugin of that name: as we want
+warnings.filterwarnings("ignore", r"\n'hydra/\w+/\w+' is validated against ConfigStore schema")
+
+
+def at_home(key: str, folder: str) -> str:
+    """A folder of the user's home by its path: in `key=~/x` no shell writes it out. ConfigError if there is no home."""
+    try:
+        return str(Path(folder).expanduser()) if folder.startswith("~") else folder
+    except RuntimeError as error:
+        raise ConfigError(f"{key}={folder}: {error} Say it without ~, or ./{folder}") from error
+
+
+def checked_root(cfg: DictConfig) -> dict[str, Any]:
+    """The resolved configuration as plain values.
+
+    Raises:
+        ConfigError: for a key that is unknown or has no value, and for a value out of range.
+    """
+    try:
+        missing = sorted(OmegaConf.missing_keys(cfg))
+        resolved: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    except OmegaConfBaseException as error:
+        problem = str(error).splitlines()[0]
+        key = error.full_key or "the configuration"
+        typed = dict(flattened(OmegaConf.to_container(cfg, resolve=False))).get(key)
+        raise ConfigError(f"{key}{'' if typed is None else f'={typed}'}: cannot be resolved: {problem}") from error
+    if missing:
+        raise ConfigError(f"{missing[0]} has no value; say {missing[0]}=...")
+    _check_names("", resolved)
+    _check_keys("", RootConfig, resolved)
+    absent = [key for key in RootConfig.__annotations__ if key not in resolved]
+    if absent:
+        raise ConfigError(f"{absent[0]} was removed; say {absent[0]}=..., or leave it as it is")
+    for group in (*GROUPS, "tracker"):
+        if not isinstance(resolved[group], dict):
+            raise ConfigError(f"{group}={canonical(resolved[group])}: must hold the key _target_, and arguments for it")
+    _check_keys("batch_size.", BatchSize, resolved["batch_size"])
+    _check_keys("dataset.hyperparameters.", Hyperparameters, resolved["dataset"].get("hyperparameters", {}))
+    _check_values(resolved)
+    return resolved
+
+
+def _check_values(resolved: dict[str, Any]) -> None:
+    """What the types of the schema do not say."""
+    check_budget(resolved["budget"], resolved["num_initial"], resolved["num_validation"])
+    for key in ("name", "output_dir", "data_dir"):
+        if not resolved[key].strip() or "\0" in resolved[key]:
+            raise ConfigError(f"{key}={resolved[key]!r}: must name a folder")
+    for key in ("output_dir", "data_dir"):
+        resolved[key] = at_home(key, resolved[key])
+    if "/" in resolved["name"] or resolved["name"] in (".", ".."):
+        raise ConfigError(f"name={resolved['name']}: one folder below output_dir, without '/'")
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", resolved["device"]):
+        raise ConfigError(f"device={resolved['device']}: must be auto, cpu, cuda or cuda:<number>")
+    if resolved["storage_device"] not in ("auto", "cpu"):
+        raise ConfigError(f"storage_device={resolved['storage_device']}: must be auto (on the device) or cpu")
+
+
+def _check_names(prefix: str, node: Any) -> None:
+    """ConfigError for a key of a yaml file that is a number or anything else but a text, at any depth."""
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        if isinstance(node, dict) and not isinstance(key, str):
+            raise ConfigError(f"{prefix}{key}={canonical(value)}: there is no such key; a key is a text")
+        if isinstance(value, dict | list):
+            _check_names(f"{prefix}{key}.", value)
+
+
+def _check_keys(prefix: str, schema: type, values: Any) -> None:
+    hints = schema.__annotations__
+    if not isinstance(values, dict):
+        raise ConfigError(f"{prefix.rstrip('.')}={canonical(values)}: must hold the keys {', '.join(hints)}")
+    for key, value in values.items():
+        if key not in hints:
+            leaf, leaf_value = next(flattened(value, f"{prefix}{key}"))
+            raise ConfigError(f"{leaf}={canonical(leaf_value)}: there is no such key; {nearest(key, hints)}")
+        if not isinstance(value, dict) or is_plain(hints[key]):  # the groups are checked by themselves
+            checked_value(f"{prefix}{key}", hints[key], value)
+
+
+def identity_of_job(config: Mapping[str, Any], hydra: HydraConf) -> tuple[Identity, Mapping[str, Any]]:
+    """The identity of the configuration of a Hydra job, whose own node is `hydra`, and what its choices alone give."""
+    choices: dict[str, str] = {}
+    for group in GROUPS:
+        choice = hydra.runtime.choices.get(group)
+        if not isinstance(choice, str):
+            given = [override for override in hydra.overrides.task if override.startswith(f"{group}=")]
+            raise ConfigError(f"{' '.join(given) or group}: must be the name of one option; see `al-bench --help`")
+        choices[group] = choice
+    name = str(hydra.job.config_name)
+    nested = {key: option for key, option in hydra.runtime.choices.items() if NESTED.fullmatch(key)}
+    usual = _composed(name, tuple(choices.items())).hydra.runtime.choices
+    changed = {key: option for key, option in nested.items() if option != usual.get(key)}
+    default = _default_config(name, (*choices.items(), *changed.items()))
+    inner = {key.partition("@")[2]: option for key, option in changed.items()}
+    return identity_of(config, default, choices, inner), default
+
+
+def task_overrides() -> list[str]:
+    """What the command line, or the sweep, has set for the Hydra job that runs now."""
+    overrides: list[str] = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # type: ignore[assignment]
+    return overrides
+
+
+def check_hydra_overrides() -> None:
+    """ConfigError for a key added with `+` to a part of Hydra's own configuration that has a schema."""
+    overrides: list[str] = OmegaConf.to_container(HydraConfig.get().overrides.hydra, resolve=False)  # type: ignore[assignment]
+    for override in overrides:
+        if not override.startswith("+hydra.") and not override.startswith("++hydra."):
+            continue
+        schema: Any = HydraConf
+        for name in override.lstrip("+").partition("=")[0].split(".")[1:]:
+            if not is_dataclass(schema):
+                break
+            hints = get_type_hints(schema)
+            if name not in hints:
+                raise ConfigError(f"{override.lstrip('+')}: there is no such key; {nearest(name, hints)}")
+            schema = hints[name]
+
+
+def model_nodes() -> dict[str, Any]:
+    """The nodes of all options of the group `model`, with the other choices of the Hydra job that runs now."""
+    hydra = HydraConfig.get()
+    chosen = [f"dataset={hydra.runtime.choices['dataset']}"]
+    options = GlobalHydra.instance().config_loader().get_group_options("model")
+    nodes = {}
+    for option in options:
+        with suppress(Exception):  # one that cannot be composed is none to choose
+            composed = compose(hydra.job.config_name, [*chosen, f"model={option}"])
+            nodes[option] = OmegaConf.to_container(composed.model, resolve=True)
+    return nodes
+
+
+@cache
+def _composed(config_name: str, choices: tuple[tuple[str, str], ...]) -> DictConfig:
+    """What these choices alone give, with Hydra's own node."""
+    return compose(config_name, [f"{group}={option}" for group, option in choices], return_hydra_config=True)
+
+
+@cache
+def _default_config(config_name: str, choices: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    """The same without Hydra's own node; keys without a value stay `???`."""
+    composed = _composed(config_name, choices)
+    own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    plain: dict[str, Any] = OmegaConf.to_container(own, resolve=True)  # type: ignore[assignment]
+    return plain

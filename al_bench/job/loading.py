@@ -1,0 +1,91 @@
+"""Data sets are read once per process: the runs of a sweep share them, unchanged."""
+
+import inspect
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from al_bench.config.parts import called, checked_part, checked_value
+from al_bench.core.errors import DataError
+from al_bench.core.interfaces import Dataset
+from al_bench.core.seeding import Stream, generator
+from al_bench.datasets.checks import check_dataset, digest
+from al_bench.datasets.copies import Choice, Copies, Found, without_copies
+
+FACTS = {"data_dir", "rng"}
+NONE = Found()
+BESIDE = ("hyperparameters", "copies")  # keys of every data set that its function is not given
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A data set that was checked, which one it is (`al_bench.datasets.checks.digest`), and its copies.
+
+    `copies` were found before any were left out; `best_accuracy` is what is possible on the pool as it is.
+    """
+
+    dataset: Dataset
+    digest: str
+    copies: Found = NONE
+    best_accuracy: float = 1.0
+
+
+def checked_node(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The node of the data set without what it says to models; ConfigError for what its function would not take."""
+    node = {key: value for key, value in config["dataset"].items() if key != "hyperparameters"}
+    checked_value("dataset.copies", Choice, node.get("copies", "keep"))
+    checked_part("dataset", _of_function(node), facts=FACTS)
+    return node
+
+
+def loaded(node: Mapping[str, Any], data_dir: Path, seed: int) -> Loaded:
+    """The data set of a checked node, whose split is drawn from the seed if it draws one.
+
+    Raises:
+        ConfigError, DataError: if its arguments or its files cannot be used.
+    """
+    draws = "rng" in inspect.signature(checked_part("dataset", _of_function(node), facts=FACTS)).parameters
+    return _read(json.dumps(node), data_dir, seed if draws else None)
+
+
+def _of_function(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in node.items() if key not in BESIDE}
+
+
+@lru_cache(maxsize=1)  # the last one: a pool may be large
+def _read(node_text: str, data_dir: Path, seed: int | None) -> Loaded:
+    node = json.loads(node_text)
+    facts: dict[str, Any] = {"data_dir": data_dir}
+    if seed is not None:
+        facts["rng"] = generator(seed, Stream.SPLIT)
+    try:
+        dataset = called("dataset", checked_part("dataset", _of_function(node), facts=FACTS), **facts)
+    except OSError as error:
+        raise DataError(f"dataset: {error.filename or ''} cannot be read: {error.strerror or error}") from error
+    if not isinstance(dataset, Dataset):
+        raise DataError(f"dataset._target_={node['_target_']}: returned no Dataset")
+    check_dataset(dataset)
+    copies = Copies.of(dataset)
+    found = copies.found()
+    choice = node.get("copies", "keep")
+    if choice != "keep":
+        dataset = _without(dataset, copies, choice)
+        copies = Copies.of(dataset)
+    if warning := copies.warning():
+        log.warning("%s", warning)
+    return Loaded(dataset, digest(dataset), found, copies.best_accuracy())
+
+
+def _without(dataset: Dataset, copies: Copies, choice: Choice) -> Dataset:
+    left = without_copies(dataset, copies, choice)
+    try:
+        check_dataset(left)
+    except DataError as error:  # all of a class may be copies of others
+        raise DataError(f"dataset.copies={choice}: {error}") from error
+    return left

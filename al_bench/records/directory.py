@@ -1,0 +1,226 @@
+"""The run directory: results and checkpoint in one.
+
+Networks are trained anew each round and random numbers depend on the round alone, so the labels in their order are
+all that a run needs to go on. A round is committed by its row in rounds.csv, which is written last; whatever other
+files say beyond the committed rounds was interrupted, and is dropped when the directory is opened.
+"""
+
+import json
+import logging
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from al_bench.core.errors import DIVERGED, DataError, RunDirectoryError, StrategyError, TrainingError, message_of
+from al_bench.core.interfaces import RoundRecord
+from al_bench.files.locks import Lock
+from al_bench.files.writing import append_lines, check_link, keep_lines, replace_text
+from al_bench.loop.rounds_of import Committed
+from al_bench.records.columns import ROUND_COLUMNS
+from al_bench.records.identity import NO_DEFAULTS, Identity
+from al_bench.records.layout import check_files, logging_to
+from al_bench.records.queries import QUERY_COLUMNS
+from al_bench.records.reading import DIGEST_LENGTH, checked_row, parsed_state
+from al_bench.records.resuming import QUERIES, ROUNDS, STATES, WAY_ON, found_in
+from al_bench.records.state import SCHEMA_VERSION, check_same_run, holds_run, raw_starts
+from al_bench.records.tables import Table, query_rows, round_row
+
+log = logging.getLogger(__name__)
+
+BEGINNINGS = (".lock", ".config.yaml.partial")  # what a kill leaves before it can be told which run it is
+
+
+class RunDirectory:
+    """An open, locked run directory; see `opened`."""
+
+    def __init__(self, path: Path, identity: Identity, lock: Lock) -> None:
+        self.path = path
+        self.identity = identity
+        self.committed = Committed()
+        self._lock = lock
+        self._rounds = Table(path / ROUNDS, ROUND_COLUMNS)
+        self._queries = Table(path / QUERIES, QUERY_COLUMNS)
+        self._queries_hash = sha256()
+        self._states = path / STATES
+        self._num_states = 0
+
+    @classmethod
+    @contextmanager
+    def opened(
+        cls,
+        path: Path,
+        identity: Identity,
+        config: Mapping[str, Any],
+        environment: Mapping[str, Any],
+        default: Mapping[str, Any] = NO_DEFAULTS,
+    ) -> Iterator["RunDirectory"]:
+        """Create or reopen, lock and mend a run directory; `committed` then says what is done.
+
+        `default` is that of `records.identity.differing_keys`. An error inside the `with` is kept in error.json until
+        the next start, and raised again.
+
+        Raises:
+            BusyError: if another process has it open.
+            RunDirectoryError: if it is of another configuration, is damaged or cannot be written.
+        """
+        with _writing(path):
+            check_link(path, lambda: holds_run(path, config, default), BEGINNINGS)
+            path.mkdir(parents=True, exist_ok=True)
+            lock = Lock(path)
+        try:
+            with _writing(path):
+                lock.acquire()
+            check_same_run(path, config, default)
+            directory = cls(path, identity, lock)
+            with _writing(path):
+                check_files(path)
+                directory._mend()
+                directory._start(config, environment)
+            with logging_to(path / "run.log", lock.is_held):
+                try:
+                    yield directory
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:
+                    directory._record_error(error)
+                    raise
+        finally:
+            lock.release()
+
+    def append(self, record: RoundRecord) -> None:
+        """Commit a round.
+
+        Raises:
+            RunDirectoryError: if it cannot be written, or another process may be writing by now.
+            StrategyError: if the strategy's state cannot be read again.
+            TrainingError: if a number is none that a round can have, such as a loss that is not finite.
+        """
+        row, states = round_row(self.identity, record), self._state_lines(record)
+        try:
+            checked_row(row)
+        except ValueError as error:
+            raise TrainingError(f"round {record.round}: {error}; {DIVERGED}") from error
+        with self._appending():
+            self._queries_hash.update(self._queries.append(query_rows(record)).encode())
+        if states:
+            with self._appending():
+                append_lines(self._states, "".join(states))
+            self._num_states += len(states)
+        with self._appending():
+            self._rounds.append([row | {"queries_digest": self._queries_hash.hexdigest()[:DIGEST_LENGTH]}])
+
+    def check_states(self, is_stateful: bool) -> None:
+        """RunDirectoryError if the strategy keeps a state and there is none after the committed rounds."""
+        if is_stateful and self.committed.batches and not self.committed.strategy_states:
+            raise RunDirectoryError(f"{self._states}: it has no line, where the strategy had a state; {WAY_ON}")
+
+    def check_data(self, digest: str, copies: Mapping[str, int] | None = None) -> None:
+        """Note which data this start has loaded, and its copies; DataError if rounds are committed on other data."""
+        self._lock.check()
+        *earlier, start = self._starts()
+        known = [each["data"] for each in earlier if isinstance(each.get("data"), str)]
+        if self.committed.batches and known and known[-1] != digest:
+            raise DataError(
+                f"the data set is not the one that the finished rounds in {self.path} were trained on; restore it, or "
+                "give the run another name"
+            )
+        facts = {"data": digest} | ({} if copies is None else {"copies": dict(copies)})
+        with self._appending():
+            self._write_starts([*earlier, start | facts])
+
+    def finish(self, num_labelled: int, pool_size: int) -> None:
+        """Mark the run as done with the labels it has."""
+        done = {
+            "schema_version": SCHEMA_VERSION,
+            "num_labelled": num_labelled,
+            "pool_size": pool_size,
+            "identity": self.identity.as_dict(),
+        }
+        with self._appending():
+            replace_text(self.path / "done.json", json.dumps(done, indent=1) + "\n")
+
+    def _mend(self) -> None:
+        """Know what is committed, and cut off what is not."""
+        found = found_in(self.path, self.identity)
+        for name, lines in found.kept.items():
+            keep_lines(self.path / name, list(lines))
+        self.committed = found.committed
+        self._rounds = Table(self.path / ROUNDS, found.header)
+        self._queries_hash.update("".join(found.kept[QUERIES]).encode())
+        self._num_states = len(found.committed.strategy_states)
+
+    def _state_lines(self, record: RoundRecord) -> list[str]:
+        """Those of the strategy's state after a round: one for each round, if any has one."""
+        if record.strategy_state is None and not self._num_states:
+            return []
+        states = {record.round: record.strategy_state}
+        rounds = range(self._num_states, record.round + 1)
+        try:
+            lines = [json.dumps({"round": round, "state": states.get(round)}) + "\n" for round in rounds]
+            parsed_state(lines[-1], record.round)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise StrategyError(f"the strategy's state_dict cannot be written as JSON: {error}") from error
+        return lines
+
+    @contextmanager
+    def _appending(self) -> Iterator[None]:
+        with _writing(self.path):
+            self._lock.check()
+            yield
+
+    def _start(self, config: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
+        """Say what is started; the error of an earlier start is removed."""
+        self._lock.check()
+        replace_text(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(config))))
+        starts = self._starts()
+        for key in ("device_name", "versions", "commit"):
+            if starts and starts[-1].get(key) != environment.get(key):
+                log.warning(
+                    "%s: %s was %s at the last start and is %s now: the numbers may differ from an undisturbed run's",
+                    *(self.identity.title, key, starts[-1].get(key), environment.get(key)),
+                )
+        self._write_starts([*starts, {"time": _now(), **environment}])
+        (self.path / "error.json").unlink(missing_ok=True)
+
+    def _starts(self) -> list[dict[str, Any]]:
+        try:
+            return raw_starts(self.path)
+        except ValueError:
+            path = self.path / "environment.json"
+            log.warning("%s cannot be read; it is kept as environment.json.damaged", path)
+            self._lock.check()
+            path.replace(self.path / "environment.json.damaged")
+            return []
+
+    def _write_starts(self, starts: list[dict[str, Any]]) -> None:
+        replace_text(self.path / "environment.json", json.dumps(starts, indent=1) + "\n")
+
+    def _record_error(self, error: BaseException) -> None:
+        if not self._lock.is_held():
+            return
+        entry = {"time": _now(), "type": type(error).__name__, "message": message_of(error)}
+        entry["traceback"] = "".join(traceback.format_exception(error))
+        with suppress(OSError):  # a full disk must not hide the error
+            replace_text(self.path / "error.json", json.dumps(entry, indent=1) + "\n")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Whatever the operating system refuses becomes a message about this folder."""
+    try:
+        yield
+    except OSError as error:
+        raise RunDirectoryError(
+            f"cannot write to {path}: {error.strerror}; mend that or choose another output_dir=..., and start the "
+            "same command again: finished rounds are kept"
+        ) from error
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

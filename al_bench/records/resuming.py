@@ -1,0 +1,83 @@
+"""What a run directory has committed: the files hold it as it was written, or are refused by name."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from al_bench.core.errors import RunDirectoryError
+from al_bench.core.interfaces import Batch
+from al_bench.files.writing import whole_lines
+from al_bench.loop.rounds_of import Committed
+from al_bench.records.columns import IDENTITY_COLUMNS, REQUIRED, ROUND_COLUMNS
+from al_bench.records.identity import Identity
+from al_bench.records.queries import check_queries, parsed_queries
+from al_bench.records.reading import num_queried, parsed_rounds, parsed_states
+
+ROUNDS, QUERIES, STATES = "rounds.csv", "queries.csv", "strategy_state.jsonl"
+WAY_ON = (
+    "the folder was changed by something else: put back what was there, or delete it to start again, or give the run "
+    "another name"
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is committed, the columns of rounds.csv, and of each file the lines to keep: others were interrupted."""
+
+    committed: Committed
+    header: Sequence[str]
+    kept: Mapping[str, Sequence[str]]
+
+
+def found_in(path: Path, identity: Identity) -> Found:
+    """Read a run directory, and change nothing.
+
+    Rounds without their labels, or more labels and states than a kill leaves behind the last round, are refused, as is
+    what no run writes.
+
+    Raises:
+        RunDirectoryError: with file and line.
+    """
+    with _reading(path / ROUNDS):
+        lines = whole_lines(path / ROUNDS)
+        header = _checked_header(path / ROUNDS, lines)
+        rounds = parsed_rounds(lines) if len(lines) > 1 else {}
+    num_rounds, num_rows = (len(rounds["round"]), num_queried(rounds)[-1]) if rounds else (0, 0)
+    expected = identity.as_dict()
+    if rounds and any(rounds[column][0] != expected[column] for column in IDENTITY_COLUMNS):
+        raise RunDirectoryError(f"{path / ROUNDS} holds rows of another run; give this run another name")
+    if rounds and not (path / "config.yaml").exists():  # it is written before any round
+        raise RunDirectoryError(f"{path}: config.yaml is gone, so nobody knows which run it is; {WAY_ON}")
+    with _reading(path / QUERIES):
+        query_lines = whole_lines(path / QUERIES)
+        queries = parsed_queries("".join(query_lines).encode())
+        if len(queries.rows_N4) and (last := int(queries.rows_N4[-1, 0])) > num_rounds:
+            raise ValueError(f"it goes on to round {last}, where rounds.csv has {num_rounds} rounds")
+        if rounds:
+            check_queries(queries, rounds)
+    with _reading(path / STATES):
+        state_lines = whole_lines(path / STATES)
+        states = parsed_states(state_lines, num_rounds)[:num_rounds]
+    batches = [Batch(*rows_B4[:, 2:].T.copy()) for rows_B4 in queries.batches(num_rounds)]
+    kept = {ROUNDS: lines, QUERIES: query_lines[: num_rows + 1], STATES: state_lines[: len(states)]}
+    return Found(Committed(batches, states), header, kept)
+
+
+def _checked_header(path: Path, lines: Sequence[str]) -> Sequence[str]:
+    header = next(csv.reader(lines), list(ROUND_COLUMNS))
+    if not set(REQUIRED) <= set(header) <= set(ROUND_COLUMNS) or len(set(header)) < len(header):
+        raise RunDirectoryError(
+            f"{path} is damaged or was written by another version of al_bench (its columns are "
+            f"{','.join(header)}); give the run another name, or delete its folder to start again"
+        )
+    return header
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, csv.Error) as error:
+        raise RunDirectoryError(f"{file}: {error}; {WAY_ON}") from error

@@ -1,0 +1,203 @@
+"""How a run stands, read from its directory without opening it; imports no torch, so that skipping is quick."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from al_bench.core.errors import RunDirectoryError
+from al_bench.files.writing import read_bytes, read_json, whole_lines
+from al_bench.records.columns import IDENTITY_COLUMNS, MOST
+from al_bench.records.identity import NO_DEFAULTS, differing_keys
+from al_bench.records.reading import Columns, digest_of, num_queried, parsed_rounds
+from al_bench.records.stored_config import read_config
+
+SCHEMA_VERSION = 1
+TEXTS_OF_A_START = ("time", "host", "device", "device_name", "python", "al_bench", "torch_build", "commit", "data")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What done.json says: labels when the run ended, those there are, and the columns `IDENTITY_COLUMNS`."""
+
+    num_labelled: int
+    pool_size: int
+    identity: Mapping[str, object]
+
+
+def is_finished(path: Path, config: Mapping[str, Any] | None = None, default: Mapping[str, Any] = NO_DEFAULTS) -> bool:
+    """Whether the run in this directory has all labels that a configuration asks for, or else its own last start.
+
+    It has them if done.json, rounds.csv, queries.csv and strategy_state.jsonl all say so. Nothing is raised without a
+    configuration. What `default` says see `differing_keys`.
+
+    Raises:
+        RunDirectoryError: if the directory belongs to another configuration or another version of al_bench, or
+            done.json cannot be read.
+    """
+    if config is None:
+        return says_finished(path) and _is_whole(path)
+    check_same_run(path, config, default)
+    done = done_of(path)
+    return done is not None and done.num_labelled >= (config["budget"] or done.pool_size) and _is_whole(path)
+
+
+def says_finished(path: Path) -> bool:
+    """Whether done.json has the labels that the last start asked for, whatever the other files say."""
+    try:
+        done = done_of(path)
+    except RunDirectoryError:
+        return False
+    return done is not None and done.num_labelled >= (_last_budget(path) or done.pool_size)
+
+
+def done_of(path: Path) -> Done | None:
+    """What the directory's done.json says; None if there is none.
+
+    Raises:
+        RunDirectoryError: if it cannot be read, or is of another version of al_bench.
+    """
+    try:
+        done = read_json(path / "done.json")
+        if not isinstance(done, dict):
+            raise ValueError("it holds no mapping")
+        version = done.get("schema_version")
+        if version == SCHEMA_VERSION and type(version) is int:
+            num_labelled, pool_size = (_count(done, key) for key in ("num_labelled", "pool_size"))
+            identity = done.get("identity", {})
+            if not isinstance(identity, dict) or num_labelled > pool_size:
+                raise ValueError(f"num_labelled={num_labelled} of {pool_size}, identity={identity!s:.60}")
+            return Done(num_labelled, pool_size, identity)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise RunDirectoryError(f"{path / 'done.json'} cannot be read ({error}); delete it to go on") from error
+    raise RunDirectoryError(
+        f"{path} was written by another version of al_bench (schema {version!s:.20}, this one writes "
+        f"{SCHEMA_VERSION}); give the run another name"
+    )
+
+
+def _count(values: Mapping[str, Any], key: str) -> int:
+    value = values.get(key)
+    if type(value) is not int or not 0 < value <= MOST:
+        raise ValueError(f"{key}={value!s:.60} is no number of examples")
+    return value
+
+
+def starts_of(path: Path) -> list[dict[str, Any]]:
+    """The entries of the directory's environment.json, one for each start; none if it cannot be read.
+
+    Values that no run writes are left out.
+    """
+    try:
+        starts = raw_starts(path)
+    except (OSError, ValueError):
+        return []
+    return [{key: value for key, value in start.items() if _is_written(key, value)} for start in starts]
+
+
+def raw_starts(path: Path) -> list[dict[str, Any]]:
+    """The entries of environment.json as they are; ValueError if there is anything else in it."""
+    try:
+        starts = read_json(path / "environment.json")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    if not isinstance(starts, list) or not all(isinstance(start, dict) for start in starts):
+        raise ValueError("it is no list of starts")
+    return starts
+
+
+def error_of(path: Path) -> str | None:
+    """The error that the last start ended with, `TypeError: its message`; None if it left none."""
+    try:
+        error = read_json(path / "error.json")
+        return f"{error['type']}: {error['message']}"
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, LookupError, TypeError):
+        return "unknown error: error.json cannot be read"
+
+
+def _last_budget(path: Path) -> int | None:
+    """Labels that the last start asked for; None for all."""
+    starts = starts_of(path)
+    budget: int | None = starts[-1].get("budget") if starts else None
+    return budget
+
+
+def _is_written(key: str, value: object) -> bool:
+    """Whether a start can have written this value."""
+    match key:
+        case "budget":
+            return value is None or (type(value) is int and 0 < value <= MOST)
+        case "command":
+            return isinstance(value, list) and all(isinstance(each, str) for each in value)
+        case "versions":
+            return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+        case "commit_clean":
+            return isinstance(value, bool | None)
+    return key not in TEXTS_OF_A_START or isinstance(value, str | None)
+
+
+def check_same_run(path: Path, config: Mapping[str, Any], default: Mapping[str, Any] = NO_DEFAULTS) -> None:
+    """RunDirectoryError, with the keys, if the directory holds a run whose results may differ from this one's."""
+    try:
+        stored: Any = read_config(path / "config.yaml")
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except Exception as error:  # whatever the YAML reader makes of a foreign file
+        raise RunDirectoryError(f"{path / 'config.yaml'} cannot be read ({error})") from error
+    if not isinstance(stored, dict) or not stored:
+        problem = "is empty" if not stored else f"holds a {type(stored).__name__} where a run's configuration was"
+        raise RunDirectoryError(f"{path / 'config.yaml'} {problem}; delete {path} to start again")
+    differences = differing_keys(config, stored, default)
+    if differences:
+        listed = "\n  ".join(differences)
+        raise RunDirectoryError(f"{path} holds a run of another configuration; give this one another name:\n  {listed}")
+
+
+def holds_run(path: Path, config: Mapping[str, Any], default: Mapping[str, Any] = NO_DEFAULTS) -> bool:
+    """Whether the directory holds a run that this configuration's goes on from; see `check_same_run`."""
+    try:
+        check_same_run(path, config, default)
+    except RunDirectoryError:
+        return False
+    return (path / "config.yaml").exists()
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the tables hold the labels that done.json counts, and nothing beside whole rounds.
+
+    Rows of queries.csv are counted and held against the digest; whoever opens the directory parses them.
+    """
+    try:
+        done = done_of(path)
+        lines = whole_lines(path / "rounds.csv")
+        rounds = parsed_rounds(lines)
+        is_cut = sum(len(line.encode()) for line in lines) < (path / "rounds.csv").stat().st_size
+        queries = read_bytes(path / "queries.csv")
+        num_states = len(whole_lines(path / "strategy_state.jsonl"))
+    except (OSError, ValueError, RunDirectoryError):
+        return False
+    digest = digest_of(queries)
+    return (
+        not is_cut
+        and done is not None
+        and _are_done(rounds, done)
+        and queries.endswith(b"\n")
+        and queries.count(b"\n") == 1 + num_queried(rounds)[-1]
+        and rounds.get("queries_digest", [digest])[-1] == digest
+        and num_states in (0, len(rounds["round"]))
+        and (path / "config.yaml").exists()
+    )
+
+
+def _are_done(rounds: Columns, done: Done) -> bool:
+    """Whether done.json was written after one of these rounds."""
+    identity = {column: rounds[column][0] for column in IDENTITY_COLUMNS}
+    return (
+        done.num_labelled in rounds["num_labelled"]
+        and rounds["num_labelled"][-1] <= done.pool_size
+        and all(identity.get(key) == value for key, value in done.identity.items())
+    )

@@ -1,0 +1,47 @@
+"""Gradient embeddings of Ash et al. (2020), "Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds".
+
+The gradient embedding of an example is the gradient of its loss at the last layer's weights, had the network's own
+prediction been its target: g = a (x) z, the outer product of a = p - onehot(argmax p) and the embedding z. The N x CD
+matrix of gradients is never built: inner products and distances come from the two factors.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from al_bench.strategies.maths.distances import CHUNK, squared_distances
+
+
+@dataclass(frozen=True)
+class GradientEmbedding:
+    """Gradient embeddings (N, CD) as their two float32 factors, a (N, C) and z (N, D), with |z| and |g|^2, both (N,).
+
+    Norms and distances are float64: computed from inner products, those of nearby rows would be rounding otherwise.
+    """
+
+    error_NC: Tensor
+    embedding_ND: Tensor
+    length_N: Tensor
+    square_N: Tensor
+
+    @classmethod
+    def of(cls, logits_NC: Tensor, embedding_ND: Tensor) -> "GradientEmbedding":
+        """From a network's outputs."""
+        probabilities_NC = logits_NC.softmax(dim=1)
+        prediction_N1 = logits_NC.argmax(dim=1, keepdim=True)
+        # p - 1 of a certain prediction is rounding: minus the sum of the other probabilities is the same, and exact.
+        error_NC = probabilities_NC.scatter_(1, prediction_N1, 0.0)
+        error_NC.scatter_(1, prediction_N1, -error_NC.sum(dim=1, keepdim=True))
+        squares_N = _squares(embedding_ND)
+        return cls(error_NC, embedding_ND, squares_N.sqrt(), _squares(error_NC) * squares_N)
+
+    def squared_distances(self, rows: Tensor, centre: int) -> Tensor:
+        """|g_i|^2 + |g_c|^2 - 2 (a_i . a_c)(z_i . z_c) of `rows` (R,) to one row: (R,), 0 for equal gradients."""
+        errors_R = self.error_NC.index_select(0, rows).double() @ self.error_NC[centre].double()
+        embeddings_R = self.embedding_ND.index_select(0, rows).double() @ self.embedding_ND[centre].double()
+        return squared_distances(self.square_N.index_select(0, rows) + self.square_N[centre], errors_R * embeddings_R)
+
+
+def _squares(rows_NM: Tensor) -> Tensor:
+    return torch.cat([chunk.double().square().sum(dim=1) for chunk in rows_NM.split(CHUNK)])

@@ -1,0 +1,52 @@
+"""How the job of a run ended: what a job returns to whoever launched it."""
+
+import csv
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from al_bench.core.errors import ConfigError, TrainingError
+from al_bench.files.writing import whole_lines
+
+
+class Status(Enum):
+    """How a job ended."""
+
+    FINISHED = "finished"
+    SKIPPED = "skipped (finished before)"
+    FAILED = "failed"
+    BUSY = "being done by another process"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The run (its title, or its overrides if it has none), how its job ended, the error's message, its directory."""
+
+    run: str
+    status: Status
+    message: str = ""
+    path: Path | None = None
+
+    def __float__(self) -> float:
+        """What a sweeper that searches for hyperparameters maximises: the last round's accuracy on validation examples.
+
+        Raises:
+            TrainingError: if there is none, as the run failed.
+            ConfigError: if there are no validation examples.
+        """
+        if self.path is None:
+            raise TrainingError(f"{self.run}: {self.message}")
+        return validation_accuracy(self.path)
+
+
+def validation_accuracy(path: Path, budget: int | None = None) -> float:
+    """On validation examples, after the last round of a run that is within a budget of labels (None: of all).
+
+    Raises:
+        ConfigError: if there are no validation examples.
+    """
+    rounds = csv.DictReader(whole_lines(path / "rounds.csv"))
+    *_, last = (row for row in rounds if budget is None or int(row["num_labelled"]) <= budget)
+    if not last["validation_accuracy"]:
+        raise ConfigError("num_validation=0: hyperparameters are chosen on validation examples; num_validation=200")
+    return float(last["validation_accuracy"])

@@ -1,0 +1,123 @@
+"""A run directory as a run of Weights & Biases: its id, its names, and what each round logs.
+
+The directory stays the system of record. A wandb run can be made from it again at any time, with the same id, so
+whatever is logged twice is one run there.
+"""
+
+import csv
+import re
+import secrets
+import shutil
+import unicodedata
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from al_bench.files.writing import alone_in, read_text, replace_text, whole_lines
+from al_bench.records.columns import IDENTITY_COLUMNS, REAL, WHOLE
+from al_bench.records.identity import Identity
+
+Mode = Literal["online", "offline"]
+ID_FILE = "wandb_id"
+MAX_NAME, MAX_TAG = 128, 64  # of wandb
+ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as wandb takes it, and no pattern in it
+INIT_TIMEOUT = 30  # seconds to wait for wandb's server
+
+
+def begun(identity: Identity, config: Mapping[str, Any], path: Path, folder: Path, project: str, mode: Mode) -> Any:
+    """A wandb run into which the committed rounds of a run directory have been logged, each once.
+
+    Offline, its files in `<folder>/wandb` replace those of an earlier start; online, what wandb has is kept.
+    """
+    import wandb
+
+    run_id = _id(path)
+    if mode == "offline":
+        for earlier in offline_folders(folder, run_id):
+            shutil.rmtree(earlier, ignore_errors=True)
+    setting = _names(identity.as_dict())
+    run = wandb.init(
+        project=project,
+        mode=mode,
+        dir=str(folder),
+        id=run_id,
+        resume="allow" if mode == "online" else None,
+        name=identity.title[:MAX_NAME],
+        group=group_of(identity.as_dict()),
+        job_type=identity.strategy[:MAX_TAG],
+        tags=[tag[:MAX_TAG] for tag in dict.fromkeys([*setting, identity.strategy])],
+        config=dict(config) | {"run_directory": str(path), "identity": identity.as_dict()},
+        settings=wandb.Settings(silent=True, console="off", init_timeout=INIT_TIMEOUT),
+    )
+    if run.id != run_id:  # an agent of a wandb sweep has drawn it
+        with alone_in(path):
+            replace_text(path / ID_FILE, f"{run.id}\n")
+    run.define_metric("num_labelled")
+    run.define_metric("*", step_metric="num_labelled")
+    for row in rounds_of(path):
+        if int(row["round"]) >= run.step:
+            log_round(run, row)
+    return run
+
+
+def group_of(setting: Mapping[str, object]) -> str:
+    """The group of all runs of a setting."""
+    return plain(" · ".join(_names(setting)))[:MAX_NAME]
+
+
+def plain(name: str) -> str:
+    """Without symbols, such as `=`: wandb's views take them for emojis, and their filters double them."""
+    return "".join(" " if unicodedata.category(letter).startswith("S") else letter for letter in name)
+
+
+def _names(setting: Mapping[str, object]) -> list[str]:
+    parts = (setting["dataset"], setting["model"], f"b{setting['batch_size']}", setting["variant"])
+    return [str(part) for part in parts if part]
+
+
+def log_round(run: Any, row: Mapping[str, object]) -> None:
+    """Log a row of rounds.csv: its numbers, and the classes of the batch as a histogram."""
+    import wandb
+
+    known = {name: str(value) for name, value in row.items() if value not in ("", None)}
+    measured = known.keys() - {*IDENTITY_COLUMNS, "round"}
+    values: dict[str, Any] = {name: int(known[name]) for name in WHOLE if name in measured}
+    values |= {name: float(known[name]) for name in REAL if name in measured}
+    if "epoch_limit_hit" in known:
+        values["epoch_limit_hit"] = int(known["epoch_limit_hit"] == "True")
+    if "class_counts" in known:
+        counts = np.array(known["class_counts"].split(), dtype=int)
+        values["queried_classes"] = wandb.Histogram(np_histogram=(counts, np.arange(len(counts) + 1)))
+    run.log(values, step=int(str(row["round"])))
+
+
+def rounds_of(path: Path) -> Iterator[dict[str, str]]:
+    """The committed rounds of a run directory."""
+    yield from csv.DictReader(whole_lines(path / "rounds.csv"))
+
+
+def known_id(path: Path) -> str:
+    """The id that is kept in a run directory; empty if there is none, or what is there cannot be one."""
+    try:
+        known = read_text(path / ID_FILE).strip()
+    except (OSError, ValueError):
+        return ""
+    return known if ID.fullmatch(known) else ""
+
+
+def offline_folders(folder: Path, run_id: str) -> list[Path]:
+    """Those below `<folder>/wandb` of the run of this id: a folder's name is its time and the whole id."""
+    name = re.compile(rf"offline-run-\d{{8}}_\d{{6}}-{re.escape(run_id)}")
+    found = [path for path in (folder / "wandb").glob("offline-run-*") if name.fullmatch(path.name)]
+    return [path for path in found if path.is_dir() and not path.is_symlink()]
+
+
+def _id(path: Path) -> str:
+    """Drawn once, and kept in the run directory."""
+    with alone_in(path):
+        if not (run_id := known_id(path)):
+            run_id = secrets.token_hex(4)
+            replace_text(path / ID_FILE, f"{run_id}\n")
+    return run_id

@@ -1,0 +1,1 @@
+"""A network, from scratch, and what it says."""

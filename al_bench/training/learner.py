@@ -1,0 +1,281 @@
+"""Training from scratch."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from itertools import repeat
+from operator import call
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from al_bench.core.errors import DIVERGED, ConfigError, InputsError, TrainingError
+from al_bench.core.interfaces import Examples, Needs, Network, Normalisation, Objective
+from al_bench.core.seeding import Stream, generator, torch_seeded
+from al_bench.core.timing import Stopwatch
+from al_bench.models.mlp import MLP
+from al_bench.training.augmentation import crop_flip
+from al_bench.training.batch_norm import batch_norm_layers, recompute_statistics, to_training_mode
+from al_bench.training.minibatches import Minibatches, minibatch_sizes
+from al_bench.training.options import Training
+from al_bench.training.steps import AutogradStep, MLPStep, Step
+from al_bench.training.stopping import StoppingRule, TrainAccuracy, ValidationLoss
+from al_bench.training.trained import Preparation, Trained, loss_of, outputs_of
+from al_bench.training.unlabelled_term import PART_SIZE, Term, Unlabelled, UnlabelledSteps
+
+Weights = Mapping[str, Tensor]
+MEMORY = "can't allocate memory"  # what PyTorch says of it on the CPU
+
+
+def body_of(network: Network) -> Weights:
+    """The weights that pre-training is for: all but those of the head."""
+    return {name: weight for name, weight in network.state_dict().items() if not name.startswith("head.")}
+
+
+@dataclass(frozen=True)
+class Learner:
+    """Trains a new network each time it is asked.
+
+    Args:
+        build: a new network on the CPU.
+        training: how to train it.
+        device: where to train it.
+        normalisation: of uint8 inputs.
+        weights: by name, those that every new network starts from; the others are random.
+        learned_from: the inputs and the seed that `pretrained` has learned the weights from.
+        keep: asked for what pre-training learns, with a function that does it: may know it already.
+    """
+
+    build: Callable[[], Network]
+    training: Training
+    device: str = "cpu"
+    normalisation: Normalisation | None = None
+    weights: Weights = field(default_factory=dict)
+    learned_from: tuple[Tensor, int] | None = field(default=None, compare=False, repr=False)
+    keep: Callable[[Callable[[], Weights]], Weights] = call
+
+    def pretrained(self, inputs: Tensor, seed: int) -> "Learner":
+        """One whose networks start from what pre-training on the pool's inputs (N, ...) has learned, all but the head.
+
+        It does nothing for networks that are not pre-trained, nor if that was done before from equal inputs at this
+        seed, nor if its weights are from elsewhere.
+
+        Raises:
+            TrainingError: if a weight is not finite.
+        """
+        if self.weights and self.learned_from is None:
+            return self
+        if self.learned_from is not None:
+            inputs_before, seed_before = self.learned_from
+            if seed == seed_before and inputs.device == inputs_before.device and torch.equal(inputs, inputs_before):
+                return self
+        network = replace(self, weights={})._new_network(seed, 0)
+        if not network.is_pretrained:
+            return self
+
+        def learned() -> Weights:
+            with torch_seeded(seed, Stream.PRETRAIN, 0, self.device):
+                network.pretrain(self._prepare.inputs(inputs).clone())  # which is not the pool's, whatever it does
+            return body_of(network)
+
+        return replace(self, weights=self.keep(learned), learned_from=(inputs, seed))
+
+    def fit(
+        self,
+        labelled: Examples,
+        objective: Objective,
+        *,
+        seed: int,
+        round: int,
+        validation: Examples | None = None,
+        unlabelled: Unlabelled | None = None,
+    ) -> Trained:
+        """A network trained from scratch: parameters, buffers and optimizer are new.
+
+        Weights, the order of the mini-batches and augmentation depend on the seed and the round alone. An epoch has
+        as many steps as the labelled examples make, with or without unlabelled ones.
+
+        Raises:
+            ConfigError: if `training.patience` is set without validation examples.
+            TrainingError: if a loss is not finite, or the learning-rate schedule does not go on.
+        """
+        stopwatch = Stopwatch(self.device)
+        rule = self._stopping_rule(labelled, validation)
+        network = self._new_network(seed, round)
+        minibatches = self._minibatches(labelled, network, seed, round)
+        added_terms = None
+        if unlabelled is not None:
+            added_terms = self._unlabelled_steps(unlabelled, seed, round).terms(network, len(minibatches.sizes))
+        with torch_seeded(seed, Stream.LAYERS, round, self.device):
+            try:
+                accuracy, num_epochs, is_limit_hit = self._train(network, minibatches, objective, rule, added_terms)
+            except TrainingError as error:
+                raise TrainingError(f"round {round}, {error}") from error
+            self._recompute_batch_norm(network, labelled)
+        taken = stopwatch.seconds()
+        return Trained(
+            network=network.eval(),
+            prepare=self._prepare,
+            train_accuracy=accuracy,
+            num_epochs=num_epochs,
+            epoch_limit_hit=is_limit_hit,
+            num_steps=num_epochs * len(minibatches.sizes),
+            fit_seconds=taken.wall,
+            fit_cpu_seconds=taken.cpu,
+        )
+
+    def tried(self, inputs: Tensor) -> tuple[Network, int]:
+        """A network that has taken some inputs (N, ...), to know before training that it can, and its dimensions D.
+
+        Raises:
+            ConfigError: if the training cannot take them.
+            InputsError: if the network cannot.
+        """
+        shape = tuple(inputs.shape[1:])
+        if self.training.augmentation != "none" and len(shape) != 3:
+            raise ConfigError(
+                f"model.augmentation={self.training.augmentation}: the inputs have shape {shape}, but images "
+                "(channels, height, width) are needed; say model.augmentation=none"
+            )
+        learner, rows = replace(self, device="cpu"), torch.arange(len(inputs), device=inputs.device)
+        try:
+            network = learner._new_network(0, 0).eval()
+            outputs = outputs_of(network, learner._prepare, inputs, rows, Needs.LOGITS | Needs.EMBEDDING)
+            num_dimensions = outputs.embedding_ND.shape[1]
+        except InputsError:
+            raise
+        except Exception as error:  # whatever a user's own network raises
+            cause = error.__cause__ if isinstance(error, ConfigError) else error
+            if isinstance(cause, MemoryError) or MEMORY in str(cause):
+                raise
+            problem = " ".join(str(cause).split()) or type(cause).__name__
+            raise InputsError(f"inputs of shape {shape}: {problem}") from error
+        return network, num_dimensions
+
+    def _new_network(self, seed: int, round: int) -> Network:
+        with torch_seeded(seed, Stream.WEIGHTS, round):
+            network = self.build()
+        if self.weights:
+            network.load_state_dict({**network.state_dict(), **self.weights})
+        network.to(self.device)
+        if self.training.channels_last:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network
+
+    def _train(
+        self,
+        network: Network,
+        minibatches: Minibatches,
+        objective: Objective,
+        rule: StoppingRule,
+        added_terms: Iterator[Iterator[Term]] | None,
+    ) -> tuple[float, int, bool]:
+        """Running accuracy of the last epoch, number of epochs, and whether the epoch limit ended them."""
+        training = self.training
+        optimizer = training.optimizer(network.parameters())
+        schedule = training.lr_schedule(optimizer) if training.lr_schedule is not None else None
+        step = self._step(network, objective, optimizer, max(minibatches.sizes), has_terms=added_terms is not None)
+        no_terms: Iterator[Term | None] = repeat(None)
+        all_terms = added_terms if added_terms is not None else repeat(no_terms)
+        for epoch, terms in zip(range(1, training.max_epochs + 1), all_terms, strict=False):
+            to_training_mode(network, is_single=minibatches.sizes[0] == 1)
+            accuracy, loss = _epoch(step, minibatches.epoch(), terms)
+            if not math.isfinite(loss):
+                raise TrainingError(f"epoch {epoch}: the training loss is {loss}; {DIVERGED}")
+            is_met = rule.is_met(network, accuracy)
+            if is_met:
+                break
+            if schedule is not None and epoch < training.max_epochs:
+                _change_lr(schedule, epoch)
+        rule.finish(network)
+        return accuracy, epoch, not is_met and rule.can_be_met
+
+    def _step(
+        self, network: Network, objective: Objective, optimizer: Optimizer, size: int, *, has_terms: bool
+    ) -> Step:
+        clamp = self.training.gradient_clamp
+        if has_terms or not MLPStep.is_for(network, objective, optimizer, self.training):
+            return AutogradStep(network, objective, optimizer, clamp, self._precision)
+        assert isinstance(network, MLP)
+        return MLPStep(network, optimizer, clamp, size)
+
+    def _precision(self) -> AbstractContextManager[object]:
+        if self.training.precision == "float32":
+            return nullcontext()
+        return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
+
+    @cached_property
+    def _prepare(self) -> Preparation:
+        return Preparation.to_device(self.device, self.normalisation, channels_last=self.training.channels_last)
+
+    def _minibatches(self, labelled: Examples, network: Network, seed: int, round: int) -> Minibatches:
+        augment_rng = generator(seed, Stream.AUGMENT, round)
+        return Minibatches(
+            examples=labelled,
+            sizes=minibatch_sizes(
+                len(labelled), self.training.minibatch_size, is_one_too_few=bool(batch_norm_layers(network))
+            ),
+            prepare=self._prepare.inputs,
+            order_rng=generator(seed, Stream.MINIBATCH, round),
+            device=self.device,
+            augment=partial(crop_flip, rng=augment_rng) if self.training.augmentation == "crop_flip" else None,
+        )
+
+    def _unlabelled_steps(self, unlabelled: Unlabelled, seed: int, round: int) -> UnlabelledSteps:
+        rng = generator(seed, Stream.UNLABELLED, round)
+        return UnlabelledSteps(
+            unlabelled=unlabelled,
+            rng=rng,
+            prepare=self._prepare,
+            augment=partial(crop_flip, rng=rng) if self.training.augmentation == "crop_flip" else None,
+            precision=self._precision,
+            part_size=max(self.training.minibatch_size, PART_SIZE),
+        )
+
+    def _stopping_rule(self, labelled: Examples, validation: Examples | None) -> StoppingRule:
+        training = self.training
+        if training.patience is None:
+            return TrainAccuracy(training.stop_at_train_accuracy)
+        if validation is None:
+            raise ConfigError(f"model.patience={training.patience}: needs validation examples; say num_validation=...")
+
+        def validation_loss(network: Network) -> float:
+            self._recompute_batch_norm(network, labelled)
+            return loss_of(network.eval(), self._prepare, validation)
+
+        return ValidationLoss(training.patience, validation_loss)
+
+    def _recompute_batch_norm(self, network: Network, labelled: Examples) -> None:
+        """From equal parts of the labelled set, about the size of a mini-batch."""
+        size = self.training.minibatch_size
+        if not self.training.recompute_batch_norm or not batch_norm_layers(network) or min(size, len(labelled)) == 1:
+            return
+        rows = torch.arange(len(labelled), device=labelled.targets.device)
+        parts = rows.tensor_split(max(1, len(rows) // size))
+        recompute_statistics(network, (self._prepare.inputs(labelled.inputs[part]) for part in parts))
+
+
+def _epoch(
+    step: Step, minibatches: Iterator[tuple[Tensor, Tensor]], terms: Iterator[Term | None]
+) -> tuple[float, float]:
+    """One pass: running accuracy and the sum of the losses, fetched from the device together, at its end."""
+    losses, predictions, all_targets = [], [], []
+    for (inputs, targets), term in zip(minibatches, terms, strict=False):
+        logits_NC, loss = step(inputs, targets, term)
+        losses.append(loss)
+        predictions.append(logits_NC.argmax(dim=1))
+        all_targets.append(targets)
+    is_right_N = torch.cat(predictions).eq(torch.cat(all_targets))
+    num_right, loss_sum = torch.stack([is_right_N.sum(), torch.stack(losses).sum()]).tolist()
+    return num_right / len(is_right_N), loss_sum
+
+
+def _change_lr(schedule: LRScheduler, epoch: int) -> None:
+    try:
+        schedule.step()
+    except ValueError as error:
+        raise TrainingError(f"epoch {epoch}: model.lr_schedule: {error}; say model.max_epochs={epoch}") from error

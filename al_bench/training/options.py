@@ -1,0 +1,66 @@
+"""How a network is trained: the options of a model's yaml that are not the network's own."""
+
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Gt, Le
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from al_bench.core.ranges import PositiveFloat, PositiveInt
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network is trained. ValueError if the optimizer or the schedule refuses its arguments.
+
+    Args:
+        optimizer: parameters -> optimizer.
+        minibatch_size: examples per step; under batch norm a last mini-batch of one joins the one before it.
+        lr_schedule: optimizer -> schedule of its learning rate, which takes a step after every epoch.
+        gradient_clamp: every element of the gradient is clamped to +- this.
+        stop_at_train_accuracy: stop after the first epoch whose running accuracy (each mini-batch is scored
+            before the step on it) is at least this; None to train for `max_epochs`.
+        patience: stop once the validation loss has not been lower for this many epochs, and take the weights of the
+            lowest; instead of `stop_at_train_accuracy`.
+        max_epochs: stop then anyway.
+        recompute_batch_norm: in evaluation mode batch norm uses the statistics of the labelled set under the weights
+            that training ended with; false for PyTorch's running averages, which after few steps are still near those
+            of the initial network.
+        precision: of training; bfloat16 is PyTorch's autocast. Weights, losses and all that is computed in
+            evaluation mode are float32.
+        channels_last: how images and the weights of convolutions lie in memory; the same network, often faster.
+        augmentation: of images in training; see `al_bench.training.augmentation`.
+    """
+
+    optimizer: Callable[[Iterable[Tensor]], Optimizer]
+    minibatch_size: PositiveInt = 64
+    lr_schedule: Callable[[Optimizer], LRScheduler] | None = None
+    gradient_clamp: PositiveFloat | None = None
+    stop_at_train_accuracy: Annotated[float, Gt(0), Le(1)] | None = 0.99
+    patience: PositiveInt | None = None
+    max_epochs: PositiveInt = 3000
+    recompute_batch_norm: bool = True
+    precision: Literal["float32", "bfloat16"] = "float32"
+    channels_last: bool = False
+    augmentation: Literal["none", "crop_flip"] = "none"
+
+    def __post_init__(self) -> None:
+        lr = getattr(self.optimizer, "keywords", {}).get("lr")
+        if lr is not None and not lr > 0:
+            raise ValueError(f"optimizer.lr={lr}: must be above 0")
+        try:
+            optimizer = self.optimizer([torch.zeros(1, requires_grad=True)])
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise ValueError(f"optimizer: {error}") from error
+        if self.lr_schedule is None:
+            return
+        try:
+            with warnings.catch_warnings(action="ignore"):  # no step of the optimizer comes before this one
+                self.lr_schedule(optimizer).step()
+        except (ValueError, TypeError, RuntimeError, AttributeError, ArithmeticError) as error:
+            raise ValueError(f"lr_schedule: {error} (it takes a step after every epoch, without arguments)") from error

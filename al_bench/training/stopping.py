@@ -1,0 +1,105 @@
+"""When training ends, if not at its epoch limit."""
+
+import logging
+import math
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any, Protocol
+
+from al_bench.core.interfaces import Network
+from al_bench.training.options import Training
+from al_bench.training.trained import Trained
+
+FEW_EPOCHS = 3
+
+log = logging.getLogger(__name__)
+
+
+def warn_if_out_of_reach(training: Training, best_accuracy: float) -> None:
+    """Say so before training if `best_accuracy`, the highest that is possible on the pool, is below the rule's."""
+    threshold = None if training.patience is not None else training.stop_at_train_accuracy
+    if threshold is not None and best_accuracy < threshold:
+        log.warning(
+            "as equal inputs have several labels, at most %.1f %% of the pool can be learned, below "
+            "model.stop_at_train_accuracy=%s: with most of them labelled, training goes on to model.max_epochs=%d "
+            "every time; dataset.copies=pool leaves one of equal inputs, or choose lower values of these two keys",
+            *(math.floor(1000 * best_accuracy) / 10, threshold, training.max_epochs),
+        )
+
+
+class StoppingRule(Protocol):
+    """Looked at after every epoch; `can_be_met` is false if training always goes on to its limit."""
+
+    can_be_met: bool
+
+    def is_met(self, network: Network, accuracy: float) -> bool:
+        """Whether this epoch, of this running accuracy in training, is the last."""
+
+    def finish(self, network: Network) -> None:
+        """Give the network the weights that the rule ends with."""
+
+
+class TrainAccuracy:
+    """Ash et al. (2020): stop at a training accuracy; None never stops."""
+
+    def __init__(self, threshold: float | None) -> None:
+        self.threshold = threshold
+        self.can_be_met = threshold is not None
+
+    def is_met(self, network: Network, accuracy: float) -> bool:  # noqa: ARG002
+        """See `StoppingRule`."""
+        return self.threshold is not None and accuracy >= self.threshold
+
+    def finish(self, network: Network) -> None:
+        """The weights stay those of the last epoch."""
+
+
+class ValidationLoss:
+    """Early stopping: the weights of the lowest validation loss, once it has not been lower for `patience` epochs."""
+
+    can_be_met = True
+
+    def __init__(self, patience: int, loss_of: Callable[[Network], float]) -> None:
+        self.patience = patience
+        self.loss_of = loss_of
+        self._lowest = float("inf")
+        self._weights: dict[str, Any] | None = None
+        self._num_epochs_since = 0
+
+    def is_met(self, network: Network, accuracy: float) -> bool:  # noqa: ARG002
+        """See `StoppingRule`."""
+        loss = self.loss_of(network)
+        self._num_epochs_since += 1
+        if loss < self._lowest:
+            self._lowest, self._weights, self._num_epochs_since = loss, deepcopy(network.state_dict()), 0
+        return self._num_epochs_since >= self.patience
+
+    def finish(self, network: Network) -> None:
+        """Back to the weights of the lowest loss."""
+        if self._weights is not None:
+            network.load_state_dict(self._weights)
+
+
+class FewEpochs:
+    """Warns, once, of a training accuracy that ends training after a few epochs on fewer labels than inputs.
+
+    Of so few labels any network that knows nothing yet gets most right: the weights are nearly those it began with, and
+    what is measured and chosen is theirs.
+    """
+
+    def __init__(self, training: Training, num_inputs: int) -> None:
+        self._threshold = training.stop_at_train_accuracy if training.patience is None else None
+        self._num_inputs = num_inputs
+
+    def look(self, round: int, trained: Trained, num_labels: int) -> None:
+        """After training."""
+        is_rule = self._threshold is not None and not trained.epoch_limit_hit
+        if not is_rule or trained.num_epochs > FEW_EPOCHS or num_labels >= self._num_inputs:
+            return
+        log.warning(
+            "round %d: model.stop_at_train_accuracy=%g ended training after %d epochs on %d labels of %d inputs each: "
+            "so few are told apart by a network that has hardly learned; model.stop_at_train_accuracy=null "
+            "model.max_epochs=50, say, trains for longer",
+            *(round, self._threshold, trained.num_epochs, num_labels, self._num_inputs),
+        )
+        self._threshold = None

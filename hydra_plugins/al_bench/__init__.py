@@ -1,0 +1,1 @@
+"""Hydra's sweepers and launchers, as al_bench wants them."""

@@ -1,0 +1,180 @@
+"""Strategies may be called anything: each is shown as it is called, in every figure, on the page, in the terminal."""
+
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from al_bench.analysis.everything import Everything, everything
+from al_bench.analysis.names import file_name, for_plotly, isolated
+from al_bench.analysis.page import report
+from al_bench.analysis.page.export import _drawings
+from al_bench.analysis.pictures import figures, overviews
+from al_bench.analysis.pictures.run_curve import draw_learning_curve, load_rounds
+from al_bench.analysis.settings import PAPER_ORDER
+from al_bench.analysis.statistics.penalty import PenaltyMatrix
+from al_bench.records.identity import Identity
+from tests.support.made_results import SETTINGS, call_otherwise, noisy, write_run, write_sweep
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+NAMES = (
+    *(
+        "$x$",
+        r"y_1^2$\frac{$",
+        r"a\b",
+        "\\",
+        "_mine",
+        "__dunder",
+        "{x}",
+        "%{x}",
+        "x^2",
+        "100%",
+        "[/]",
+        "[bold]b[/bold]",
+    ),
+    *("<b>b</b>", "<!--<script>", "</script>", "a&amp;b", "it's", 'say "hi"', "l" * 80, "שלום", "mean", "strategy"),
+)
+
+
+def written(folder: Path, names: tuple[str, ...] = NAMES, num_settings: int = 2) -> None:
+    """Runs of strategies that are called so, and of Random."""
+    plain = {f"s{number}": name for number, name in enumerate(names)} | {"random": "random"}
+    write_sweep(folder, noisy, settings=SETTINGS[1 : 1 + num_settings], strategies=tuple(plain), num_seeds=2)
+    for path in folder.glob("*/*/*/b*/s*"):
+        call_otherwise(path, strategy=plain[path.parts[-3]])
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Everything:
+    folder = tmp_path_factory.mktemp("names")
+    written(folder)
+    return everything(folder)
+
+
+@pytest.fixture(scope="module")
+def page(found: Everything) -> str:
+    return report.report(found, ["report"])
+
+
+def test_every_name_is_in_every_legend_of_the_figures(found, tmp_path, monkeypatch):
+    drawn: dict[str, Figure] = {}
+    for module in (figures, overviews):
+        monkeypatch.setattr(module, "saved", lambda figure, path, *_: drawn.setdefault(path.name, figure))
+    for drawing in {drawing.func: drawing for drawing in _drawings(found, tmp_path)}.values():
+        drawing()
+    for name, figure in drawn.items():
+        axes = figure.axes[-1]
+        legend = axes.get_legend()
+        texts = axes.texts if legend is None else legend.get_texts()
+        assert not any(text.get_parse_math() for text in texts), "nothing is taken for mathematics"
+        shown = {text.get_text() for text in texts}
+        if name == "ranks":
+            shown = {re.sub(r"[\u2068\u2069]|^\(.*?\) | \([^(]*\)$", "", text) for text in shown}
+        assert {*NAMES} <= shown <= {*NAMES, "random"} | {text for text in shown if re.fullmatch(r"\d\.\d\d", text)}
+    assert len(drawn) == 6
+
+
+def test_every_name_is_in_every_figure_of_the_page(found, page):
+    plots = [json.loads(text) for text in re.findall(r'<script type="application/json" id="\S+">(.*?)</script>', page)]
+    assert len(plots) > 5
+    for plot in plots:
+        named = {html.unescape(trace["name"]) for trace in plot["data"] if trace.get("showlegend", True)}
+        assert named | {"random"} == {*NAMES, "random"}
+        templates = [trace["hovertemplate"] for trace in plot["data"] if "hovertemplate" in trace]
+        assert not any("%{x}<" in text or "$x$" in text for text in templates)
+
+
+def test_every_name_is_in_the_diagram_of_ranks_and_in_the_tables(page):
+    texts = html.unescape(
+        re.sub(r"<[^>]*>", " ", re.sub(r"<script.*?</script>|<style.*?</style>", "", page, flags=re.S))
+    )
+    ranks = html.unescape(" ".join(re.findall(r"<text.*?>(.*?)</text>", page)))
+    for name in (*NAMES, "random"):
+        assert f"{isolated(name)} (" in ranks or f") {isolated(name)}" in ranks, name
+        assert texts.count(name) > 5, name
+
+
+def test_every_name_is_in_every_table_that_is_written(found):
+    for table in found.tables().values():
+        columns = {*table.columns, *(table["strategy"] if "strategy" in table else {*table["first"], *table["second"]})}
+        assert {*NAMES} <= columns
+
+
+def test_a_name_from_right_to_left_leaves_the_numbers_behind_it_in_their_place(page):
+    assert "\u2068שלום\u2069 0." in page
+    assert isolated("badge") == "badge"
+
+
+@pytest.mark.parametrize("name", ["a/b$x$", "100%", "a b", "a~b#c&d{e}^f", "mlp,optimizer.lr=0.001", "é", "x" * 300])
+def test_names_of_files_are_safe_for_latex_and_differ_as_the_names_do(name):
+    made = file_name("penalty", {"model": name})
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,200}", made)
+    assert made != file_name("penalty", {"model": f"{name}+"})
+    assert made != file_name("penalty", {"model": made.removeprefix("penalty_model_")[:-13]})
+
+
+def test_names_of_files_that_were_safe_are_as_they_were():
+    group = {"dataset": "openml_6", "model": "mlp", "batch_size": 1000, "variant": ""}
+    assert file_name("curves", group) == "curves_dataset_openml_6_model_mlp_batch_size_1000"
+    assert file_name("penalty", {}) == "penalty_overall"
+    assert file_name("penalty", {"data": "uni-modal"}) == "penalty_data_uni-modal"
+
+
+def test_plotly_sees_neither_tags_nor_templates_nor_mathematics():
+    assert not set(for_plotly("<b>%{x}$y$</b>")) & set("<>%{}$")
+
+
+def test_the_picture_of_one_run_takes_any_name(tmp_path):
+    path = write_run(tmp_path, Identity("digits", "mlp", "s", 10, "", 0), {10: 0.5, 20: 0.6})
+    rounds = load_rounds(path / "rounds.csv").assign(strategy=r"$\frac{$" + "l" * 80, dataset="_a$b$", model="x^$y$_")
+    assert draw_learning_curve(rounds, tmp_path / "curve.png").stat().st_size > 10_000
+
+
+def matrix(names: Sequence[str]) -> PenaltyMatrix:
+    """Entries up to 33.00."""
+    values = 33 * np.random.default_rng(0).random((len(names), len(names)))
+    return PenaltyMatrix(pd.DataFrame(values, index=[*names], columns=[*names]), {}, ("a setting",) * 33, ())
+
+
+@pytest.mark.parametrize(
+    "names",
+    [PAPER_ORDER, NAMES, [f"joint,entropy_weight={number}" for number in range(20)], ["l" * 80, "random"]],
+    ids=["paper", "any", "twenty", "long"],
+)
+def test_every_number_and_every_name_is_whole_in_a_terminal_of_80_columns(names, capsys, monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    monkeypatch.setenv("COLUMNS", "80")
+    from penalty_matrix import show
+
+    show(penalty := matrix(names))
+    said = capsys.readouterr().out
+    for value in (*penalty.matrix.to_numpy().flat, *penalty.penalties):
+        assert f" {value:.2f} " in said
+    for name in names:
+        assert name in said
+    assert "…" not in said
+    assert max(len(line) for line in said.splitlines() if not set(names) & set(line.split(" ", 1))) <= 80
+    if names == PAPER_ORDER:
+        assert said.count("mean") == 2, "one table, and the sentence above it"
+
+
+def test_a_folder_that_is_no_utf_8_and_a_terminal_that_knows_no_dots(tmp_path):
+    written(tmp_path, ("badge",), num_settings=1)
+    (tmp_path / os.fsdecode(b"d\xff") / "mlp" / "badge" / "b10" / "s0").mkdir(parents=True)
+    (tmp_path / os.fsdecode(b"d\xff") / "mlp" / "badge" / "b10" / "s0" / "error.json").write_text("{}")
+    for script in ("status.py", "report.py"):
+        command = [sys.executable, SCRIPTS / script, tmp_path]
+        environment = os.environ | {"COLUMNS": "80", "PYTHONIOENCODING": "ascii"}  # of an interpreter that starts
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240, env=environment)
+        assert done.returncode == 0
+        assert all("not by the name of its folder" in line for line in done.stderr.splitlines())
+    assert r"d\udcff · mlp · badge" in (tmp_path / "analysis" / "report.html").read_text()

@@ -1,0 +1,431 @@
+"""The report, as a file and in a browser."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from al_bench.analysis.everything import Comparison, everything
+from al_bench.analysis.page.report import report
+from al_bench.core.errors import ResultsError
+from al_bench.records.identity import Identity
+from tests.analysis.test_names import NAMES, written
+from tests.support.forks import python
+from tests.support.made_results import SETTINGS, START, STRATEGIES, call_otherwise, noisy, write_run, write_sweep
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "report.py"
+COMMAND = ["python", "scripts/report.py", "a folder"]
+
+
+def run_script(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return python(SCRIPT, *arguments)
+
+
+def shifted(strategy: str, seed: int, share: float) -> float:
+    """Random, one strategy that is always better by .01, and one that is worse by .02."""
+    lead = {"badge": 0.01, "zeta": -0.02}.get(strategy, 0.0)
+    return round(0.9 - 0.5 * 0.02**share + 0.01 * seed + lead, 6)
+
+
+def plain(html: str) -> str:
+    """What is read, without the scripts and the tags."""
+    body = re.sub(r"<script.*?</script>|<style.*?</style>|<svg.*?</svg>", "", html, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", body).replace("&#39;", "'").replace("&amp;", "&").split())
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sweep")
+    write_sweep(folder, noisy)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def html(sweep: Path) -> str:
+    return report(everything(sweep), COMMAND)
+
+
+class TestTheText:
+    def test_it_says_what_was_run(self, html):
+        text = plain(html)
+        for expected in (
+            "210 of 210 runs finished",
+            "6 settings 7 strategies 5 seeds",
+            "mnist · mlp · b100 7 0, 1, 2, 3, 4 100 to 4,000 200, 300, 500, 900, 1,700 0%",
+            "al-bench -m 'strategy=glob(*)' 'seed=range(5)' 210 starts",
+            "torch 2.13.0+cpu",
+            "python scripts/report.py 'a folder'",
+        ):
+            assert expected in text
+        assert "To keep in mind" not in text
+
+    def test_the_matrix_is_the_one_that_the_other_script_writes(self, html, sweep):
+        found = everything(sweep)
+        assert isinstance(found.comparison, Comparison)
+        matrix = found.comparison.matrices[0].matrix
+        text = plain(html)
+        for strategy in STRATEGIES:
+            values = " ".join(f"{value:.2f}" for value in matrix.loc[strategy])
+            assert f"{strategy} {values}" in text
+        assert "all settings: largest possible entry 5; without budgets: svhn · vgg · b10000" in text
+        assert text.count("largest possible entry") == len(found.comparison.matrices)
+
+    def test_it_answers_which_strategy_is_better_and_how_sure_that_is(self, html):
+        text = plain(html)
+        assert "Mean penalties, the lowest and best first: badge 0.00" in text
+        assert re.search(r"badge has the best mean rank, 1\.\d\d over 6 settings \(Friedman p = \S+\)", text)
+        assert re.search(r"With 5 seeds, two strategies typically had to differ by 0\.\d\d points", text)
+
+    def test_the_differences_from_random_have_their_significance(self, html, sweep):
+        found = everything(sweep)
+        assert isinstance(found.comparison, Comparison)
+        pairs = found.comparison.differences
+        row = pairs[(pairs["first"] == "confidence") & (pairs["second"] == "random") & (pairs["dataset"] == "openml_6")]
+        cells = " ".join(
+            f"{100 * each.difference:+.2f}{'**' if each.p_holm < 0.05 else '*' if each.p < 0.05 else ''}"
+            for each in row.itertuples()
+        )
+        assert "**" in cells
+        assert f"confidence {cells}" in plain(html)
+
+    def test_differences_have_the_sign_of_the_strategy_wherever_it_stands(self, tmp_path):
+        write_sweep(tmp_path, shifted, settings=SETTINGS[:1], strategies=("badge", "random", "zeta"))
+        text = plain(report(everything(tmp_path), COMMAND))
+        assert re.search(r"badge (\+1\.00\S* ){5}zeta (-2\.00\S* ){5}", text)
+
+    def test_the_best_of_a_row_is_bold(self, html, sweep):
+        means = everything(sweep).mean_areas
+        best = means.loc[means.groupby(["dataset", "model", "batch_size"])["area"].idxmax(), "area"]
+        table = html[html.index("Area under the budget curve") : html.index("Labels saved")]
+        bold = re.findall(r'class="best">(0\.\d+)', table)
+        assert sorted(bold) == sorted(f"{area:.4f}" for area in best)
+
+    def test_a_strategy_has_one_colour_in_all_figures(self, tmp_path):
+        write_sweep(tmp_path, noisy, settings=SETTINGS[:1], strategies=("mine", "other", "random"), num_seeds=2)
+        write_sweep(tmp_path, noisy, settings=SETTINGS[1:2], strategies=("other", "random"), num_seeds=2)
+        made = report(everything(tmp_path, is_partial=True), COMMAND)
+        colours = set()
+        for figure in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', made, flags=re.DOTALL):
+            for trace in json.loads(figure)["data"]:
+                if trace.get("name") == "other":
+                    colours.add(trace.get("line", trace["marker"]).get("color") or trace["marker"]["color"])
+        assert len(colours) == 1
+
+    def test_it_needs_nothing_from_elsewhere(self, html):
+        assert not re.search(
+            r'(src|href)="(?!#|data:|https://(arxiv|jmlr)\.org)', re.sub(r"<script>.*", "", html, flags=re.S)
+        )
+
+    def test_what_a_file_says_is_not_run(self, tmp_path):
+        write_sweep(tmp_path, noisy, settings=SETTINGS[:1], num_seeds=2)
+        evil = "</script><script>alert(1)</script>"
+        for path in tmp_path.rglob("badge/**/rounds.csv"):
+            path.write_text(path.read_text().replace("badge", evil))
+        made = report(everything(tmp_path), COMMAND)
+        assert "<script>alert" not in made
+        assert "&lt;script&gt;alert(1)" in made
+
+
+class TestIncompleteResults:
+    def made(self, folder: Path, **options: bool) -> str:
+        return plain(report(everything(folder, **options), COMMAND))
+
+    def test_missing_runs_are_named_and_not_compared_unless_asked_for(self, tmp_path):
+        write_sweep(tmp_path, noisy, settings=SETTINGS[:2], num_seeds=3)
+        shutil.rmtree(tmp_path / Identity("mnist", "mlp", "margin", 100, "", 1).path)
+        text = self.made(tmp_path)
+        assert "41 of 42 runs finished" in text
+        assert "Missing: 1 mnist · mlp · margin · b100 · seed 1" in text
+        assert "runs are missing or too short" in text
+        assert "largest possible entry" not in text
+        assert "Gain over Random" in text, "what can be said is"
+        partial = self.made(tmp_path, is_partial=True)
+        assert "largest possible entry 2" in partial
+        assert "Missing or too short: mnist · mlp · b100 · margin · seed 1: there is no such run" in partial
+        assert "2 of 3 seeds" in partial
+        assert "nan" not in partial
+
+    def test_a_mean_over_fewer_seeds_is_not_called_the_best(self, tmp_path):
+        write_sweep(tmp_path, noisy, settings=SETTINGS[:1], num_seeds=3)
+        shutil.rmtree(tmp_path / Identity("mnist", "mlp", "badge", 100, "", 1).path)
+        found = everything(tmp_path, is_partial=True)
+        areas = found.mean_areas.set_index("strategy")["area"]
+        assert areas.idxmax() == "badge"
+        made = report(found, COMMAND)
+        table = made[made.index("Area under the budget curve") : made.index("Labels saved")]
+        assert re.findall(r'class="best">(0\.\d+)', table) == [f"{areas.drop('badge').max():.4f}"]
+
+    def test_without_random_there_are_curves(self, tmp_path):
+        write_sweep(tmp_path, noisy, settings=SETTINGS[:2], strategies=STRATEGIES[:3], num_seeds=2)
+        text = self.made(tmp_path)
+        assert "there is no run of strategy random" in text
+        assert "Learning curves" in text
+        assert "Gain over Random" not in text
+
+    def test_one_seed_of_one_strategy(self, tmp_path):
+        write_run(tmp_path, Identity("digits", "mlp", "badge", 10, "", 7), {10: 0.5})
+        text = self.made(tmp_path)
+        assert "there is one seed only, 7" in text
+        assert "ranks need three strategies or more" in text
+        assert "1 of 1 runs finished" in text
+
+    def test_failed_running_and_damaged_runs_are_told(self, tmp_path):
+        write_sweep(tmp_path, noisy, settings=SETTINGS[:1], num_seeds=4)
+        paths = [tmp_path / Identity("mnist", "mlp", "margin", 100, "", seed).path for seed in range(3)]
+        (paths[0] / "rounds.csv").write_text("")
+        (paths[1] / "error.json").write_text(json.dumps({"type": "TrainingError", "message": "diverged"}))
+        rounds = (paths[2] / "rounds.csv").read_text()
+        (paths[2] / "rounds.csv").write_text(rounds + rounds.splitlines()[-1][:-5])
+        text = self.made(tmp_path)
+        assert "Broken: 1 mnist · mlp · margin · b100 · seed 0: rounds.csv: it is empty" in text
+        assert "Failed: 1 mnist · mlp · margin · b100 · seed 1: TrainingError: diverged" in text
+        assert f"{paths[2] / 'rounds.csv'}: its last, half-written row is left out" in text
+
+    def test_mixed_devices_and_epoch_limits_are_flagged(self, tmp_path):
+        write_sweep(tmp_path, noisy, settings=SETTINGS[1:2], num_seeds=2)
+        write_run(tmp_path, Identity("mnist", "mlp", "other", 1000, "", 0), {100: 0.5}, epoch_limit_hit=True)
+        path = tmp_path / Identity("mnist", "mlp", "other", 1000, "", 0).path
+        (path / "environment.json").write_text(json.dumps([START | {"device_name": "Some GPU", "commit_clean": False}]))
+        text = self.made(tmp_path)
+        assert "mnist · mlp · b1000: mixed devices: Some CPU, Some GPU" in text
+        assert "mnist · mlp · b1000: 1 starts were of a source tree with uncommitted changes" in text
+        assert "mnist · mlp · b1000 · other: the epoch limit ended training in 100% of the rounds" in text
+
+    def test_an_interval_that_there_is_not_is_not_shown(self, tmp_path):
+        write_sweep(tmp_path, noisy, settings=SETTINGS[:1], num_seeds=1)
+        made = report(everything(tmp_path), COMMAND)
+        assert "nan" not in plain(made)
+        assert "NaN" not in re.sub(r"<script>.*?</script>", "", made, flags=re.DOTALL)
+
+    def test_what_bands_are_is_said(self, tmp_path):
+        write_sweep(tmp_path, noisy, settings=SETTINGS[1:2], num_seeds=4)
+        assert "Over the seeds: mean ± standard error" in plain(report(everything(tmp_path), COMMAND))
+        bootstrap = everything(tmp_path, interval="bootstrap")
+        assert "Over the seeds: mean, 95 % BCa interval" in plain(report(bootstrap, COMMAND))
+
+    def test_a_strategy_that_ends_early_is_named(self, tmp_path):
+        write_sweep(tmp_path, noisy, settings=SETTINGS[1:2], num_seeds=2)
+        for seed in range(2):
+            write_run(tmp_path, Identity("mnist", "mlp", "kdpp", 1000, "", seed), {100: 0.5, 1100: 0.6})
+        text = self.made(tmp_path, is_partial=True)
+        assert "kdpp ends at 1,100 labels, others go on to 11,100; areas and seconds are of 1,100 labels" in text
+
+    def test_nothing_at_all(self, tmp_path):
+        with pytest.raises(ResultsError, match="there are no runs in it"):
+            everything(tmp_path)
+
+    def test_results_of_rounds_alone(self, tmp_path):
+        """Somebody sends the rounds.csv files, without their columns of times and classes."""
+        write_sweep(tmp_path, noisy, settings=SETTINGS[:2], num_seeds=2)
+        kept = [
+            "dataset",
+            "model",
+            "strategy",
+            "batch_size",
+            "variant",
+            "seed",
+            "round",
+            "num_labelled",
+            "test_accuracy",
+        ]
+        for path in tmp_path.rglob("rounds.csv"):
+            pd.read_csv(path, keep_default_na=False)[kept].to_csv(path, index=False)
+            for other in ("done.json", "environment.json"):
+                (path.parent / other).unlink()
+        text = self.made(tmp_path)
+        assert "largest possible entry 2" in text
+        assert "not recorded" in text
+        assert "nan" not in text
+
+
+class TestTheScripts:
+    def test_a_report_with_all_figures_and_numbers(self, tmp_path):
+        write_sweep(tmp_path, noisy, settings=SETTINGS[1:3], num_seeds=3)
+        finished = run_script(tmp_path, "--figures", tmp_path / "paper", "--interval", "bootstrap", "--holm")
+        assert finished.returncode == 0, finished.stderr
+        assert finished.stderr == ""
+        assert (tmp_path / "analysis" / "report.html").stat().st_size > 1_000_000
+        names = {path.name for path in (tmp_path / "paper").iterdir()}
+        figures = {Path(name).stem for name in names if name.endswith(".pdf")}
+        assert {f"{name}.png" for name in figures} == {name for name in names if name.endswith(".png")}
+        assert {
+            *(
+                "curves_dataset_mnist_model_mlp_batch_size_1000",
+                "balanced_curves_dataset_mnist_model_mlp_batch_size_1000",
+            ),
+            *("penalty_overall", "penalty_batch_size_1000_model_mlp", "errors_overall", "errors_dataset_mnist"),
+            *("gains", "ranks", "fit_seconds", "query_seconds", "balance"),
+        } <= figures
+        tables = {
+            *("runs", "curves", "balanced_curves", "areas", "mean_areas", "labels_saved", "seconds", "class_balance"),
+            *(
+                "normalised_errors",
+                "differences",
+                "mean_ranks",
+                "nemenyi",
+                "penalty_overall",
+                "penalty_dataset_openml_6",
+            ),
+        }
+        assert tables <= {Path(name).stem for name in names if name.endswith(".csv")}
+        for name in tables:
+            assert len(pd.read_csv(tmp_path / "paper" / f"{name}.csv")) > 0
+
+    def test_names_that_no_file_could_have(self, tmp_path):
+        write_sweep(tmp_path, noisy, settings=SETTINGS[1:2], num_seeds=2, strategies=("badge", "random"))
+        for path in tmp_path.glob("*/*/*/b*/s*"):
+            call_otherwise(
+                path, model="a/b$x$", strategy={"badge": "y_1^2$\\frac{", "random": "random"}[path.parts[-3]]
+            )
+        finished = run_script(tmp_path, "--figures", tmp_path / "paper")
+        assert finished.returncode == 0
+        assert all("not by the name of its folder" in line for line in finished.stderr.splitlines())
+        assert any((tmp_path / "paper").glob("penalty_model_a-b-x-*.png"))
+
+    def test_what_is_wrong_is_said_without_a_stack_trace(self, tmp_path):
+        finished = run_script(tmp_path / "nowhere")
+        assert (finished.returncode, finished.stderr) == (
+            1,
+            f"report: {tmp_path / 'nowhere'}: there is no such folder\n",
+        )
+        write_sweep(tmp_path, noisy, settings=SETTINGS[1:2], num_seeds=2)
+        (tmp_path / "file").touch()
+        finished = run_script(tmp_path, "--out", tmp_path / "file")
+        assert finished.returncode == 1
+        assert "Traceback" not in finished.stderr
+        assert str(tmp_path / "file") in finished.stderr
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("CHROMIUM MISSING: the report was not opened in a browser (apt-get install chromium)")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=path, args=arguments)
+
+
+@dataclass
+class Opened:
+    """A page, and what it said and asked for since it was opened."""
+
+    page: Page
+    said: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def go(self, path: Path) -> None:
+        self.page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(path.as_uri())
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, html: str, tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(html, encoding="utf-8")
+    opened = Opened(browser.new_page(viewport={"width": 1280, "height": 900}, offline=True))
+    opened.go(path)
+    return opened
+
+
+class TestInABrowser:
+    def test_it_opens_without_an_error_and_asks_for_nothing(self, opened):
+        opened.page.locator(".plot").first.scroll_into_view_if_needed()
+        opened.page.locator(".js-plotly-plot").first.wait_for()
+        assert opened.said == []
+        assert [url for url in opened.asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+    def test_every_figure_is_drawn_when_it_comes_into_sight(self, opened):
+        page = opened.page
+        page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+        num_figures = page.evaluate("document.querySelectorAll('.plot').length")
+        assert num_figures == 2 * 6 + 1 + 1 + page.locator("#errors .grid .plot").count()
+        assert page.evaluate("document.querySelectorAll('script[type=\"application/json\"]').length") == num_figures
+        for number in range(num_figures):
+            place = page.locator(".plot").nth(number)
+            place.scroll_into_view_if_needed()
+            place.locator(".scatterlayer .trace").first.wait_for(state="attached")
+            box = place.locator(".main-svg").first.bounding_box()
+            assert box is not None
+            assert box["width"] > 300
+            assert box["height"] > 200
+        assert page.locator("#ranks svg").count() == 1
+        assert opened.said == []
+
+    def test_the_pointer_shows_value_interval_and_seeds(self, opened):
+        page = opened.page
+        place = page.locator("#curves .plot").first
+        place.scroll_into_view_if_needed()
+        place.locator(".scatterlayer .trace").first.wait_for(state="attached")
+        x, y = place.evaluate(
+            """place => {
+                const {_fullLayout: layout, _fullData: data} = place, box = place.getBoundingClientRect();
+                const curve = data.find(each => each.name == "badge" && each.hoverinfo != "skip");
+                const {xaxis, yaxis} = layout;
+                return [box.x + xaxis._offset + xaxis.l2p(curve.x[5]), box.y + yaxis._offset + yaxis.l2p(curve.y[5])];
+            }"""
+        )
+        page.mouse.move(x - 3, y - 3)
+        page.mouse.move(x, y)
+        text = page.locator(".hoverlayer .hovertext").first
+        text.wait_for()
+        assert re.search(r"\w+?\s*5,100 labels: 0\.\d{4}\s*0\.\d{4} to 0\.\d{4}, 5 seeds", text.text_content() or "")
+
+    def test_a_button_shows_the_part_compared(self, opened):
+        page = opened.page
+        place = page.locator("#curves .plot").first
+        place.scroll_into_view_if_needed()
+        place.locator(".scatterlayer .trace").first.wait_for(state="attached")
+        end = "place => place._fullLayout.xaxis.range[1]"
+        whole = place.evaluate(end)
+        for name, is_shown in (("the part compared", f"{end} < {0.9 * whole}"), ("all rounds", f"{end} == {whole}")):
+            place.get_by_text(name).click()
+            page.wait_for_function(is_shown, arg=place.element_handle())
+
+    def test_nothing_is_wider_than_a_narrow_window(self, opened):
+        page = opened.page
+        page.set_viewport_size({"width": 420, "height": 800})
+        page.wait_for_function("document.documentElement.scrollWidth <= 420")  # figures follow in a while
+
+    def test_twenty_strategies_of_any_name_are_readable_500_pixels_wide_and_on_paper(self, browser, tmp_path):
+        names = (*NAMES, *(f"joint,entropy_weight={number},ramp_epochs=25" for number in range(4)))
+        written(tmp_path, names)
+        (tmp_path / "report.html").write_text(report(everything(tmp_path), COMMAND), encoding="utf-8")
+        opened = Opened(browser.new_page(viewport={"width": 500, "height": 900}, offline=True))
+        opened.go(tmp_path / "report.html")
+        page = opened.page
+        assert page.evaluate("document.documentElement.scrollWidth") <= 500
+        for section in ("#curves", "#errors", "#areas"):
+            place = page.locator(f"{section} .plot").first
+            place.scroll_into_view_if_needed()
+            place.locator(".legend .traces").first.wait_for()
+            page.wait_for_timeout(300)
+            shown = place.evaluate(
+                """place => {
+                    const whole = place.getBoundingClientRect();
+                    const texts = [...place.querySelectorAll(".legendtext")];
+                    const boxes = texts.map((text) => text.getBoundingClientRect());
+                    return {
+                        names: texts.map((text) => text.textContent),
+                        isInside: boxes.every((box) => box.right <= whole.right + 1 && box.bottom <= whole.bottom + 1),
+                        width: place._fullLayout._size.w, height: place._fullLayout._size.h,
+                    };
+                }"""
+            )
+            assert {*shown["names"], "random"} == {*names, "random"}, section
+            assert shown["isInside"], section
+            assert shown["width"] > 250, section
+            assert shown["height"] > 200, section
+        page.emulate_media(media="print")
+        ink = "each => { each.className = 'dark'; return getComputedStyle(each).color; }"
+        assert page.locator("table.matrix td").first.evaluate(ink) == "rgb(0, 0, 0)"
+        assert opened.said == []

@@ -1,0 +1,131 @@
+"""Data sets: the contract of every one in conf/dataset, and the formats they are read from."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from al_bench.config.parts import called, checked_part
+from al_bench.config.schema import CONF
+from al_bench.core.errors import DataError
+from al_bench.core.interfaces import Dataset, Examples
+from al_bench.datasets.checks import check_dataset
+from al_bench.datasets.digits import digits
+from al_bench.datasets.multiple_features import IDS
+from tests.conftest import blobs, real_data
+from tests.support.image_files import expect, made, write
+from tests.support.tables import letters, openml_folder, rng
+
+README = (CONF.parent / "README.md").read_text()
+OPTIONS = sorted(path.stem for path in (CONF / "dataset").glob("*.yaml"))
+
+
+def poker(num_rows: int = 600) -> str:
+    """OpenML 155's format: suits as categories, ranks as numbers, ten classes, the rarest of them twice."""
+    made = np.random.default_rng(0)
+    columns = "".join(f"@attribute s{i} {{0,1,2,3}}\n@attribute c{i} numeric\n" for i in range(1, 6))
+    targets = np.minimum(np.arange(num_rows) // 2, made.geometric(0.5, size=num_rows) - 1).clip(max=8)
+    targets[-2:] = 9
+    rows = [
+        ",".join(f"{suit},{rank / 13:.6f}" for suit, rank in made.integers([4, 13], size=(5, 2))) + f",{target}"
+        for target in targets
+    ]
+    return f"@relation poker\n{columns}@attribute class {{{','.join(map(str, range(10)))}}}\n@data\n" + "\n".join(rows)
+
+
+REAL_FILES = {
+    "mnist": "MNIST",
+    "cifar10": "cifar-10-batches-py",
+    "openml_6": "openml/6.arff",
+    "openml_156": "openml/156.arff",
+    "openml_184": "openml/184.arff",
+}
+
+
+def configured(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Dataset]:
+    """The data set of a yaml, from a seed: the real one where it is at hand, else one of its format."""
+    own = [f"dataset.path={tmp_path / 'a.npz'}"]
+    overrides = {"openml": ["dataset.id=77"], "arrays": own, "modalities": own}.get(option, [])
+    folder = real_data(REAL_FILES[option]) if option in REAL_FILES else tmp_path
+    if option in ("fashion_mnist", "svhn"):
+        expect(option, made(option), monkeypatch)
+        write(made(option).files, tmp_path)
+    openml_folder(tmp_path, letters(), id=77)
+    openml_folder(tmp_path, poker(), id=155)
+    for id in IDS.values():
+        openml_folder(tmp_path, letters(), id=id)
+    np.savez(tmp_path / "a.npz", inputs=np.random.default_rng(0).normal(size=(90, 3, 2)), targets=np.arange(90) % 3)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        node = OmegaConf.to_container(compose("config", [f"dataset={option}", *overrides]).dataset, resolve=True)
+    del node["hyperparameters"], node["copies"]
+    part = checked_part("dataset", node, facts={"data_dir", "rng"})
+    return lambda seed: called("dataset", part, data_dir=folder, rng=rng(seed))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_data_set_keeps_the_contract(option, tmp_path, monkeypatch):
+    build = configured(option, tmp_path, monkeypatch)
+    first, again, other = build(0), build(0), build(1)
+    check_dataset(first)
+    assert first.train.inputs.dtype in (torch.float32, torch.uint8)
+    for part, same in ((first.train, again.train), (first.test, again.test)):
+        assert torch.equal(part.inputs, same.inputs)
+        assert torch.equal(part.targets, same.targets)
+    assert len(first.train) == len(other.train)
+    is_official = option in ("mnist", "fashion_mnist", "cifar10", "svhn")
+    assert torch.equal(first.train.targets, other.train.targets) is is_official
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option in {"digits", *REAL_FILES} - {"openml_156"}])
+def test_the_readme_says_how_large_it_is(option, tmp_path, monkeypatch):
+    dataset = configured(option, tmp_path, monkeypatch)(0)
+    (row,) = [line for line in README.splitlines() if re.match(rf"\| `{option}`( \(|` \|| \|)", line)]
+    shape = "x".join(map(str, dataset.input_shape))
+    assert f"| {len(dataset.train):,} + {len(dataset.test):,} | {shape} | {dataset.num_classes} |" in row
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_the_readme_lists_it(option):
+    assert re.search(rf"^\| `{option}`", README, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_data_set_tells_models_its_hyperparameters(option):
+    node = OmegaConf.load(CONF / "dataset" / f"{option}.yaml")
+    if "defaults" in node:
+        node = OmegaConf.load(CONF / "dataset" / f"{node.defaults[0]}.yaml")
+    assert set(node.hyperparameters) - {"pretraining_epochs"} == {"width", "lr", "minibatch_size"}
+
+
+class TestChecks:
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda d: Dataset(d.train, d.test, 1), "1 class"),
+            (lambda d: Dataset(d.train, d.test, 5), "class 4 is in the training pool"),
+            (lambda d: Dataset(d.train, d.test, 3), r"targets of the training pool must be int64 in 0 .. 2"),
+            (lambda d: Dataset(d.train, d.test.take(torch.arange(0)), 4), "test set has 0 inputs"),
+            (lambda d: Dataset(d.train, Examples(d.test.inputs[:, :2], d.test.targets), 4), "must be the same"),
+            (lambda d: Dataset(Examples(d.train.inputs.double(), d.train.targets), d.test, 4), "float32 or uint8"),
+            (
+                lambda d: Dataset(d.train, Examples(d.test.inputs / 0, d.test.targets), 4),
+                "of the test set have missing",
+            ),
+            (lambda d: Dataset(Examples(d.train.inputs[1:], d.train.targets), d.test, 4), "needs one for one"),
+        ],
+    )
+    def test_what_cannot_be_learned_from_is_refused(self, change, message):
+        with pytest.raises(DataError, match=message):
+            check_dataset(change(blobs()))
+
+
+def test_digits_keep_every_class_in_proportion():
+    dataset = digits(rng())
+    shares = dataset.test.targets.bincount() / (dataset.test.targets.bincount() + dataset.train.targets.bincount())
+    assert shares.tolist() == pytest.approx([0.2] * 10, abs=0.01)
+    assert dataset.train.inputs.mean(0).abs().max() < 1e-6

@@ -1,0 +1,212 @@
+"""The contract of every strategy in conf/strategy, and the definitions of those that score examples."""
+
+import math
+from dataclasses import replace
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from scipy.stats import chi2_contingency, chisquare
+
+from al_bench.config.parts import called, checked_part
+from al_bench.config.schema import CONF
+from al_bench.core.errors import StrategyError, TrainingError
+from al_bench.core.interfaces import Needs, Outputs, QueryContext, Strategy
+from al_bench.strategies.maths.gradients import GradientEmbedding
+from al_bench.strategies.uncertainty import Confidence, Entropy, Margin
+
+OPTIONS = sorted(path.stem for path in (CONF / "strategy").glob("*.yaml"))
+
+
+@cache
+def node(option: str) -> dict[str, Any]:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return OmegaConf.to_container(compose("config", [f"strategy={option}"]).strategy, resolve=True)
+
+
+def strategy(option: str) -> Strategy:
+    """A new one each time."""
+    return called("strategy", checked_part("strategy", node(option)))
+
+
+def context(
+    needs: Needs, num_unlabelled: int = 40, num_classes: int = 3, num_dimensions: int = 4, seed: int = 0, spread=1.0
+) -> QueryContext:
+    """Random outputs, restricted to what is declared."""
+    generator = torch.Generator().manual_seed(seed)
+    draw = partial(torch.randn, generator=generator)
+
+    def outputs(size: int) -> Outputs:
+        logits, embedding = draw(size, num_classes) * spread, draw(size, num_dimensions) * spread
+        return Outputs(logits if Needs.LOGITS in needs else None, embedding if Needs.EMBEDDING in needs else None)
+
+    num_labelled = 7
+    unlabelled, labelled = outputs(num_unlabelled), outputs(num_labelled)
+    targets = torch.arange(num_labelled) % num_classes
+    return QueryContext(
+        unlabelled, labelled if Needs.LABELLED in needs else Outputs(), targets, num_unlabelled, num_classes, round=0
+    )
+
+
+def query(chosen: Strategy, of: QueryContext, batch_size: int, seed: int = 0) -> torch.Tensor:
+    return chosen.query(of, batch_size, np.random.default_rng(seed))
+
+
+def largest_batch(option: str, of: QueryContext) -> int:
+    """What the strategy can choose at once: all of the pool, but for k-DPPs."""
+    if option != "kdpp":
+        return of.num_unlabelled
+    gradients = GradientEmbedding.of(of.unlabelled.logits_NC, of.unlabelled.embedding_ND)
+    matrix = gradients.error_NC.double()[:, :, None] * gradients.embedding_ND.double()[:, None, :]
+    return int(torch.linalg.matrix_rank(matrix.flatten(1)))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+class TestEveryStrategy:
+    @pytest.mark.parametrize(
+        ("num_unlabelled", "batch_size", "num_classes", "num_dimensions", "spread"),
+        [
+            (40, 10, 3, 8, 1.0),
+            (40, 1, 3, 8, 1.0),
+            (40, 40, 3, 20, 1.0),
+            (1, 1, 2, 4, 1.0),
+            (30, 12, 2, 1, 1.0),
+            (30, 1, 3, 1, 1.0),
+            (30, 12, 1000, 8, 1.0),
+            (30, 12, 3, 4, 0.0),
+            (30, 30, 3, 4, 0.0),
+            (30, 12, 3, 8, 1e4),
+            (3000, 1100, 3, 4, 1.0),
+        ],
+    )
+    def test_returns_distinct_unlabelled_rows(
+        self, option, num_unlabelled, batch_size, num_classes, num_dimensions, spread
+    ):
+        chosen = strategy(option)
+        of = context(chosen.needs, num_unlabelled, num_classes, num_dimensions, spread=spread)
+        if batch_size > largest_batch(option, of):
+            with pytest.raises(StrategyError, match=f"a batch of {batch_size} is above the numerical rank"):
+                query(chosen, of, batch_size)
+            return
+        rows = query(chosen, of, batch_size)
+        assert rows.dtype == torch.int64
+        assert rows.shape == (batch_size,)
+        assert len(set(rows.tolist())) == batch_size
+        assert 0 <= rows.min() <= rows.max() < num_unlabelled
+
+    def test_takes_an_initial_set_without_labels(self, option):
+        chosen = strategy(option)
+        of = context(chosen.needs, num_dimensions=8)
+        none = Outputs(*(None if each is None else each[:0] for each in (of.labelled.logits, of.labelled.embedding)))
+        rows = query(chosen, replace(of, labelled=none, labelled_targets=of.labelled_targets[:0]), 10)
+        assert len(set(rows.tolist())) == 10
+
+    def test_is_a_pure_function_of_context_batch_size_and_random_numbers(self, option):
+        chosen = strategy(option)
+        of = context(chosen.needs, num_dimensions=8)
+        same = context(chosen.needs, num_dimensions=8)
+        first = query(chosen, of, 10, seed=3)
+        assert torch.equal(first, query(chosen, of, 10, seed=3))
+        assert torch.equal(first, query(strategy(option), of, 10, seed=3))
+        for outputs, untouched in ((of.unlabelled, same.unlabelled), (of.labelled, same.labelled)):
+            for ours, theirs in zip(vars(outputs).values(), vars(untouched).values(), strict=True):
+                assert ours is None or torch.equal(ours, theirs), "the context was written to"
+
+    def test_touches_no_global_generator(self, option):
+        chosen = strategy(option)
+        before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+        query(chosen, context(chosen.needs, num_dimensions=8), 10)
+        assert torch.equal(before, torch.get_rng_state())
+        assert np.array_equal(numpy_before, np.random.get_state()[1])  # noqa: NPY002
+
+    def test_permuting_the_pool_permutes_the_answer(self, option):
+        """Of those that draw, the distribution of the first choice; chi-squared, false alarms: 1 in 1,000."""
+        needs = strategy(option).needs
+        of = context(needs, num_unlabelled=40, num_dimensions=8)
+        order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
+        outputs = Outputs(*(e if e is None else e[order] for e in (of.unlabelled.logits, of.unlabelled.embedding)))
+        shuffled = replace(of, unlabelled=outputs)
+
+        def choices(each: QueryContext, seeds: range) -> torch.Tensor:
+            return torch.stack([query(strategy(option), each, 3, seed) for seed in seeds])
+
+        ours, theirs = choices(of, range(10)), order[choices(shuffled, range(10))]
+        if not torch.equal(ours, theirs):
+            assert len(ours.unique(dim=0)) > 1, "it draws nothing, and yet it depends on the order"
+            firsts = [choices(of, range(100, 500)), order[choices(shuffled, range(500, 900))]]
+            counts = torch.stack([first[:, 0].bincount(minlength=40) for first in firsts]).numpy()
+            is_rare = counts.sum(0) < 10
+            pooled = np.column_stack([counts[:, ~is_rare], counts[:, is_rare].sum(1)])
+            assert chi2_contingency(pooled[:, pooled.sum(0) > 0]).pvalue > 1e-3
+
+    def test_outputs_that_are_not_finite_are_refused(self, option):
+        chosen = strategy(option)
+        of = context(chosen.needs, num_dimensions=8)
+        if chosen.needs:
+            next(e for e in (of.unlabelled.embedding, of.unlabelled.logits) if e is not None)[3, 1] = torch.nan
+            with pytest.raises(TrainingError, match="not finite"):
+                query(chosen, of, 10)
+
+
+@pytest.mark.parametrize(
+    ("scored", "by_hand"),
+    [
+        (Confidence(), lambda p: max(p)),
+        (Margin(), lambda p: sorted(p)[-1] - sorted(p)[-2]),
+        (Entropy(), lambda p: sum(q * math.log(q) for q in p if q > 0)),
+    ],
+    ids=["confidence", "margin", "entropy"],
+)
+class TestUncertainty:
+    def test_takes_the_examples_of_smallest_score_by_definition(self, scored, by_hand):
+        of = context(Needs.LOGITS, num_unlabelled=200, num_classes=5, spread=2.0)
+        probabilities = of.unlabelled.logits_NC.double().softmax(1).tolist()
+        expected = sorted(range(200), key=lambda row: by_hand(probabilities[row]))[:50]
+        assert query(scored, of, 50).tolist() == expected
+
+    def test_equal_scores_are_taken_in_pool_order(self, scored, by_hand):
+        logits = torch.zeros(5000, 3)
+        logits[::2] = torch.tensor([5.0, 0.0, -5.0])
+        of = QueryContext(Outputs(logits), Outputs(), torch.zeros(0), 5000, 3, 0)
+        assert query(scored, of, 2600).tolist() == [*range(1, 5000, 2), *range(0, 200, 2)]
+
+    def test_permuting_the_pool_permutes_the_answer(self, scored, by_hand):
+        of = context(Needs.LOGITS, spread=2.0)
+        order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
+        shuffled = QueryContext(Outputs(of.unlabelled.logits_NC[order]), Outputs(), of.labelled_targets, 40, 3, 0)
+        assert order[query(scored, shuffled, 10)].tolist() == query(scored, of, 10).tolist()
+
+
+def test_nearly_certain_predictions_are_told_apart():
+    """In float32 all three probabilities are 1."""
+    of = QueryContext(
+        Outputs(torch.tensor([[20.0, 0.0], [18.0, 0.0], [19.0, 0.0]])), Outputs(), torch.zeros(0), 3, 2, 0
+    )
+    for scored in (Confidence(), Margin(), Entropy()):
+        assert query(scored, of, 3).tolist() == [1, 2, 0]
+
+
+def test_entropy_of_certain_predictions_is_zero_and_not_nan():
+    scores = Entropy.score(torch.tensor([[0.0, 200.0, -300.0], [0.0, 0.0, 0.0]]))
+    assert scores.tolist() == pytest.approx([0.0, math.log(3)])
+
+
+def test_random_is_uniform_without_replacement():
+    """Chi-squared test over all pairs out of six; false alarms: 1 in 1,000."""
+    counts = np.zeros((6, 6))
+    random, of_six = strategy("random"), context(Needs.NONE, num_unlabelled=6)
+    for seed in range(6000):
+        first, second = query(random, of_six, 2, seed).tolist()
+        counts[first, second] += 1
+    assert np.all(np.diag(counts) == 0)
+    assert chisquare(counts[~np.eye(6, dtype=bool)]).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("field", "need"), [("logits_NC", "LOGITS"), ("embedding_ND", "EMBEDDING")])
+def test_reading_an_output_that_was_not_declared_is_an_error(field, need):
+    with pytest.raises(StrategyError, match=f"Needs.{need}"):
+        getattr(Outputs(), field)

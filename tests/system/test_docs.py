@@ -1,0 +1,45 @@
+"""Every command of the docs means something."""
+
+import re
+import shlex
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+COMMANDS = [
+    command
+    for page in PAGES
+    for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for command in block.replace("\\\n", " ").splitlines()
+]
+NEEDED = {"submitit_slurm": "hydra_submitit_launcher", "ray": "hydra_ray_launcher", "joblib": "hydra_joblib_launcher"}
+
+
+OURS = {shlex.join(shlex.split(command, comments=True)) for command in COMMANDS if command.startswith("al-bench ")}
+
+
+@pytest.mark.parametrize("command", sorted(OURS))
+def test_a_command_of_ours_is_one(cli, command):
+    """Nothing is run: a sweep is planned; of a search, which Optuna does as it goes, the configuration is shown."""
+    arguments = shlex.split(command)[1:]
+    if "--config-dir" in arguments:
+        pytest.skip(f"with a folder of the reader's: {command}")
+    for launcher, plugin in NEEDED.items():
+        if f"hydra/launcher={launcher}" in arguments and find_spec(f"hydra_plugins.{plugin}") is None:
+            pytest.skip(f"NOT INSTALLED: {plugin}")
+    if not any(argument.startswith("--") for argument in arguments):
+        arguments = ["--cfg", "job", *arguments] if "experiment=tune" in arguments else [*arguments, "dry_run=true"]
+    result = cli(*arguments)
+    assert result.code == 0, result.err
+
+
+def test_files_that_the_docs_name_are_there():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+    for script in re.findall(r"python (scripts/\w+\.py)", "\n".join(COMMANDS)):
+        assert (ROOT / script).exists(), script

@@ -1,0 +1,76 @@
+"""A wheel, installed in an empty folder, is all of it."""
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_every_config_and_module(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    configs = {
+        f"al_bench/conf/{path.relative_to(ROOT / 'conf').as_posix()}" for path in (ROOT / "conf").rglob("*.yaml")
+    }
+    modules = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("al_bench", "hydra_plugins")
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    assert configs | modules <= names
+    assert not [name for name in names if name.startswith(("tests", "scripts", "outputs"))]
+
+
+def test_al_bench_works_from_the_wheel_in_an_empty_folder(wheel, tmp_path):
+    target, work = tmp_path / "installed", tmp_path / "work"
+    work.mkdir()
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel)]
+    subprocess.run(command, check=True)
+    program = target / "bin" / "al-bench"
+    completed = subprocess.run(
+        [program, "model.width=8", "model.max_epochs=2", "budget=100"],
+        cwd=work,
+        env={**os.environ, "PYTHONPATH": str(target)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert completed.returncode == 0, completed.stderr
+    assert len(list(work.rglob("done.json"))) == 1
+    where = subprocess.run(
+        [sys.executable, "-c", "import al_bench.config.schema; print(al_bench.config.schema.CONF)"],
+        cwd=work,
+        env={**os.environ, "PYTHONPATH": str(target)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert Path(where.stdout.strip()) == target / "al_bench" / "conf"
+
+
+def test_every_requirement_is_pinned():
+    pinned = {
+        line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line
+    }
+    required = re.findall(r'^    "([A-Za-z][\w-]*)[>=\[]', (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
+    assert len(required) > 15
+    assert {name.lower() for name in required if name != "al-bench"} <= pinned
+
+
+def test_batch_sizes_are_named_by_their_size():
+    for path in (ROOT / "conf" / "batch_size").glob("*.yaml"):
+        assert path.read_text() == f"size: {path.stem.removeprefix('b')}\n"
