@@ -21,8 +21,9 @@ from al_bench.config.overrides import said_once
 from al_bench.config.planning import Planned, planned
 from al_bench.config.schema import CONF, check_hydra_overrides, model_nodes, task_overrides
 from al_bench.core.errors import BusyError, UserError, described, shortened
+from al_bench.job.gpus import is_child
 from al_bench.sweeps.outcome import Outcome, Status
-from al_bench.sweeps.workers import end_with_parent, is_child
+from al_bench.sweeps.workers import end_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ def _done(run: Planned, is_sweep: bool) -> Outcome:
     """Run, unless that is done or not wanted."""
     display = display_for(is_sweep)
     identity, path = run.identity, run.path
-    if run.config["dry_run"]:
+    if run.config.dry_run:
         from al_bench.sweeps import estimates as dry_run  # pandas
 
         finished, to_do = ([run], []) if run.is_finished() else ([], [run])
@@ -121,11 +122,11 @@ def _done(run: Planned, is_sweep: bool) -> Outcome:
     if run.is_finished():
         display.skip(identity, path, None if is_sweep else draw_curve(path))
         return Outcome(identity.title, Status.SKIPPED, path=path)
-    from al_bench.job import one_run as experiment  # torch, a second that skipping and --help need not wait
+    from al_bench.job import one_run  # torch, a second that skipping and --help need not wait
+    from al_bench.job.built import Parts
 
-    parts = experiment.Parts.checked(run.config)
-    experiment.run(run.config, run.default, identity, path, parts, display, model_nodes)
-    display.finish(None if is_sweep else draw_curve(path))
+    one_run.run(run, Parts.checked(run.config), [display], model_nodes)
+    display.done(None if is_sweep else draw_curve(path))
     return Outcome(identity.title, Status.FINISHED, path=path)
 
 

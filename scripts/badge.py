@@ -33,7 +33,8 @@ from al_bench.analysis.settings import PAPER_ORDER, rows_of
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.penalty import PenaltyMatrix
 from al_bench.core.errors import ResultsError, UserError
-from al_bench.files.writing import alone_in, replace_text
+from al_bench.files.locks import alone_in
+from al_bench.files.writing import replace_text
 from al_bench.records.archive import restore
 
 STEPS = [*SETTING, "strategy", "num_runs", "to_labels", "num_steps", "epoch_limit_share"]

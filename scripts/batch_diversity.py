@@ -22,10 +22,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from al_bench.core.data import Dataset
 from al_bench.core.errors import UserError
-from al_bench.core.interfaces import Dataset, Needs, QueryContext, Strategy
+from al_bench.core.strategy import Needs, QueryContext, Strategy
 from al_bench.datasets.mnist import mnist
-from al_bench.files.writing import alone_in, replace_text
+from al_bench.files.locks import alone_in
+from al_bench.files.writing import replace_text
 from al_bench.job.one_run import set_up_torch
 from al_bench.loop.rounds_of import active_learning
 from al_bench.models.mlp import MLP
@@ -36,7 +38,7 @@ from al_bench.strategies.kmeans import KMeans
 from al_bench.strategies.maths.gradients import GradientEmbedding
 from al_bench.strategies.random import Random
 from al_bench.training.learner import Learner
-from al_bench.training.options import Training
+from al_bench.training.options import TrainingOptions
 
 STRATEGIES = {"badge": Badge, "kdpp": KDPP, "kmeans": KMeans, "coreset": Coreset, "random": Random}
 NUM_INITIAL = BATCH_SIZE = 100
@@ -72,7 +74,7 @@ def diversity(logits_BC: Tensor, embedding_BD: Tensor) -> tuple[float, float]:
 
 def batches(dataset: Dataset, strategy: Strategy, seed: int, budget: int) -> Iterator[dict[str, float]]:
     """A row per batch."""
-    training = Training(partial(torch.optim.Adam, lr=1e-3, fused=True), minibatch_size=64)
+    training = TrainingOptions(partial(torch.optim.Adam, lr=1e-3, fused=True), minibatch_size=64)
     learner = Learner(
         partial(MLP, dataset.input_shape, dataset.num_classes, 256), training, normalisation=dataset.normalisation
     )

@@ -35,14 +35,15 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from al_bench.analysis.pictures.run_curve import load_rounds
-from al_bench.core.interfaces import Examples, Network, Normalisation, cross_entropy
+from al_bench.core.data import Examples, Normalisation
+from al_bench.core.network import Network, cross_entropy
 from al_bench.core.seeding import Stream, generator, torch_seeded
 from al_bench.job.one_run import set_up_torch
 from al_bench.models.mlp import MLP
 from al_bench.models.resnet import ResNet
 from al_bench.models.vgg import VGG
 from al_bench.training.learner import Learner
-from al_bench.training.options import Training
+from al_bench.training.options import TrainingOptions
 
 TABLES = ("steps", "late_rounds", "training", "strategies", "rounds", "startup", "sweeps", "analysis")
 REPEATS = 15
@@ -75,7 +76,7 @@ def random_examples(num_examples: int, shape: tuple[int, ...], num_classes: int,
     return Examples(inputs, targets)
 
 
-def bare_loop(build: Callable[[], Network], examples: Examples, training: Training) -> float:
+def bare_loop(build: Callable[[], Network], examples: Examples, training: TrainingOptions) -> float:
     """Seconds of the same steps in a loop that does nothing else: no accuracy, no stopping rule, floats at hand."""
     device, is_last = examples.inputs.device.type, training.channels_last
     memory_format = torch.channels_last if is_last else torch.preserve_format
@@ -125,7 +126,7 @@ def steps() -> Table:
         floats = normalised(stored) if is_image else stored
         learner = Learner(
             partial(MLP, shape, num_classes, width),
-            Training(ADAM, minibatch_size, stop_at_train_accuracy=1.0, max_epochs=EPOCHS),
+            TrainingOptions(ADAM, minibatch_size, stop_at_train_accuracy=1.0, max_epochs=EPOCHS),
             normalisation=Normalisation((0.5,), (0.5,)) if is_image else None,
         )
         per_step = [
@@ -162,7 +163,7 @@ def training(device: str) -> Table:
         operations = operations_per_image(build)
         for precision, peak in peaks.items():
             for channels_last in (False, True):
-                options = Training(
+                options = TrainingOptions(
                     *(ADAM, 128),
                     stop_at_train_accuracy=None,
                     max_epochs=1,

@@ -9,10 +9,11 @@ import torch
 from rich.table import Table
 from torch.profiler import ProfilerActivity, profile
 
-from al_bench.core.interfaces import Examples, Normalisation, cross_entropy
+from al_bench.core.data import Examples, Normalisation
+from al_bench.core.network import cross_entropy
 from al_bench.models.mlp import MLP
 from al_bench.training.learner import Learner
-from al_bench.training.options import Training
+from al_bench.training.options import TrainingOptions
 from al_bench.training.steps import MLPStep
 
 REPEATS = 5
@@ -46,7 +47,7 @@ def late_rounds() -> Table:
         )
         learner = Learner(
             partial(MLP, shape, num_classes, width),
-            Training(
+            TrainingOptions(
                 partial(torch.optim.Adam, lr=lr, fused=True),
                 minibatch_size,
                 stop_at_train_accuracy=None,

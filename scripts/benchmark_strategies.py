@@ -23,9 +23,11 @@ from rich import box
 from rich.table import Table
 from torch import Tensor
 
+from al_bench.core.data import Dataset, Examples
 from al_bench.core.errors import StrategyError
-from al_bench.core.interfaces import Dataset, Examples, Needs, Outputs, QueryContext, Strategy, cross_entropy
+from al_bench.core.network import cross_entropy
 from al_bench.core.seeding import Stream, generator
+from al_bench.core.strategy import Needs, Outputs, QueryContext, Strategy
 from al_bench.datasets.cifar10 import cifar10
 from al_bench.datasets.openml import openml
 from al_bench.job.one_run import set_up_torch
@@ -41,7 +43,7 @@ from al_bench.strategies.maths.sampling import block_weights, draw_proportional
 from al_bench.strategies.random import Random
 from al_bench.strategies.uncertainty import Confidence, Entropy, Margin
 from al_bench.training.learner import Learner
-from al_bench.training.options import Training
+from al_bench.training.options import TrainingOptions
 
 WIDTH = 256
 STRATEGIES: dict[str, Callable[[], Strategy]] = {
@@ -102,7 +104,7 @@ def save_outputs(workload: Workload, device: str, path: str) -> tuple[int, ...]:
     set_up_torch(1, device)
     dataset = workload.load().to(device)
     build = partial(MLP, dataset.input_shape, dataset.num_classes, width=WIDTH)
-    training = Training(partial(torch.optim.Adam, lr=1e-3, fused=True), minibatch_size=128)
+    training = TrainingOptions(partial(torch.optim.Adam, lr=1e-3, fused=True), minibatch_size=128)
     learner = Learner(build, training, device, dataset.normalisation)
     order = torch.from_numpy(generator(0, Stream.INITIAL).permutation(len(dataset.train))).to(device)
     labelled, rest = order[: workload.num_labelled], order[workload.num_labelled :]

@@ -39,7 +39,8 @@ from al_bench.analysis.statistics.curves import learning_curves
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.analysis.statistics.training_steps import with_steps
 from al_bench.core.errors import ResultsError, UserError
-from al_bench.files.writing import alone_in, replace_text
+from al_bench.files.locks import alone_in
+from al_bench.files.writing import replace_text
 from al_bench.records.archive import restore
 
 ABLATIONS = {  # of joint training: the strategies of a figure

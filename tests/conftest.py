@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from al_bench.core.interfaces import Dataset, Examples
+from al_bench.core.data import Dataset, Examples
 from al_bench.models.mlp import MLP
 from al_bench.training.learner import Learner
-from al_bench.training.options import Training
+from al_bench.training.options import TrainingOptions
 from tests.support.forks import python
 
 torch.set_num_threads(1)
@@ -135,4 +135,4 @@ def blobs(num_examples: int = 300, num_classes: int = 4, num_inputs: int = 5, se
 def small_learner(dataset: Dataset, **training: object) -> Learner:
     """A small network for `blobs`."""
     arguments = {"optimizer": partial(torch.optim.Adam, lr=1e-2), "minibatch_size": 32, "max_epochs": 20} | training
-    return Learner(partial(MLP, dataset.input_shape, dataset.num_classes, 16), Training(**arguments))  # type: ignore[arg-type]
+    return Learner(partial(MLP, dataset.input_shape, dataset.num_classes, 16), TrainingOptions(**arguments))  # type: ignore[arg-type]

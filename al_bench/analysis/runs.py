@@ -9,17 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from al_bench.analysis.results import (
-    IDENTITY,
-    SETTING,
-    RoundsFile,
-    identity_of_path,
-    run_directories,
-    run_name,
-)
+from al_bench.analysis.results import IDENTITY, SETTING
 from al_bench.analysis.settings import setting_name, with_seeds
 from al_bench.core.errors import ResultsError
-from al_bench.files.writing import is_locked
+from al_bench.files.locks import is_locked
+from al_bench.records.layout import identity_of_path, run_name
+from al_bench.records.reading import RoundsFile, run_directories
 from al_bench.records.state import error_of, is_finished, starts_of
 
 

@@ -3,9 +3,7 @@
 import logging
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -13,10 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from al_bench.core.clock import Clock, duration
+from al_bench.core.rounds import RoundRecord
+from al_bench.job.observer import Plan
 from al_bench.records.identity import Identity
-
-if TYPE_CHECKING:  # it imports torch, which a display has no use for
-    from al_bench.core.interfaces import RoundRecord
 
 SUMMARY_ROWS = 10
 COLUMNS = ("round", "labels", "epochs", "seconds", "test accuracy", "time left")
@@ -27,25 +24,6 @@ WORDS_BETWEEN_ROUNDS = ("al_bench.loop.heartbeat", "al_bench.strategies.kdpp")
 
 log = logging.getLogger(__name__)
 console = Console(highlight=False, markup=False)  # a label may hold [brackets]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run is about to do; `num_done` labels were committed before."""
-
-    identity: Identity
-    path: Path
-    pool_size: int
-    test_size: int
-    input_shape: tuple[int, ...]
-    num_classes: int
-    num_initial: int
-    num_validation: int
-    budget: int
-    device: str
-    num_threads: int
-    num_parameters: int
-    num_done: int
 
 
 def log_to_stdout(is_sweep: bool) -> None:
@@ -74,7 +52,7 @@ def display_for(is_sweep: bool) -> "RunDisplay":
 
 
 class RunDisplay:
-    """One log line per round; the lines are in run.log too, whatever the display."""
+    """An observer: one log line per round; the lines are in run.log too, whatever the display."""
 
     plan: Plan
 
@@ -86,7 +64,7 @@ class RunDisplay:
         how = f"goes on after {plan.num_done} labels" if plan.num_done else "starts"
         log.info("%s: %s, %s", plan.identity.title, how, plan.path)
 
-    def round(self, record: "RoundRecord") -> None:
+    def round(self, record: RoundRecord) -> None:
         """A round ended."""
         self.clock.lap(record.num_labelled)
         self._limits_hit += record.epoch_limit_hit
@@ -96,7 +74,7 @@ class RunDisplay:
         )
         log.info("%s: %s", self._name(LINE_WIDTH - len(told) - 2), told)
 
-    def stop(self) -> None:
+    def finish(self, exit_code: int) -> None:  # noqa: ARG002
         """The rounds ended, well or not."""
         if self._limits_hit:
             log.info("%s: %s", self._name(LINE_WIDTH - len(LIMIT_HIT) - 2), LIMIT_HIT)
@@ -112,7 +90,7 @@ class RunDisplay:
         """The run was complete before."""
         log.info("%s: finished before, skipped (%s)", identity.title, picture or path)
 
-    def finish(self, picture: Path | None) -> None:
+    def done(self, picture: Path | None) -> None:
         """The run is complete; a single run has a picture of its curve."""
         log.info("%s: finished, %s", self.plan.identity.title, picture or self.plan.path)
 
@@ -147,7 +125,7 @@ class TerminalDisplay(RunDisplay):
         self._status = console.status("training")
         self._status.start()
 
-    def round(self, record: "RoundRecord") -> None:
+    def round(self, record: RoundRecord) -> None:
         """See `RunDisplay`."""
         super().round(record)
         cells = (
@@ -162,16 +140,16 @@ class TerminalDisplay(RunDisplay):
         if record.num_labelled < self.plan.budget:
             self._status.update(f"round {record.round + 1}: querying and training")
 
-    def stop(self) -> None:
+    def finish(self, exit_code: int) -> None:
         """See `RunDisplay`."""
-        super().stop()
+        super().finish(exit_code)
         self._status.stop()
         if self._limits_hit:
             console.print(LIMIT_HIT)
 
-    def finish(self, picture: Path | None) -> None:
+    def done(self, picture: Path | None) -> None:
         """See `RunDisplay`."""
-        super().finish(picture)
+        super().done(picture)
         console.print()
         self._show(self.plan.path, picture)
 

@@ -42,11 +42,12 @@ class Composition:
             if seed is not None:
                 self._own.seed = seed
             self._run = planned(self._own, self._hydra)
-        if seed is None or seed == self._run.config["seed"]:
+        if seed is None or seed == self._run.config.seed:
             return self._run
         checked_value("seed", Seed, seed)
-        config = {**self._run.config, "seed": seed}
-        return replace(self._run, config=config, identity=replace(self._run.identity, seed=seed))
+        return replace(
+            self._run, config=self._run.config.with_seed(seed), identity=replace(self._run.identity, seed=seed)
+        )
 
 
 class Compositions:

@@ -1,7 +1,8 @@
 """Parts of the configuration (nodes with a `_target_`): checked against their constructors, then built.
 
 A part's arguments come from its node, except for the facts that al_bench passes in itself, by name: `data_dir` and
-`rng` to a data set, `input_shape`, `num_classes` and `modalities` (the number of columns of each, by name) to a model.
+`rng` to a data set, `input_shape`, `num_classes` and `modalities` (the number of columns of each, by name) to a model;
+so too to the parts among their arguments, at any depth.
 """
 
 import collections.abc
@@ -9,6 +10,7 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from numbers import Complex, Integral, Number, Rational, Real
@@ -31,9 +33,7 @@ COLLECTIONS = (list, tuple, set, frozenset, dict, Sequence, Collection, Iterable
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def checked_part(
-    path: str, node: Any, facts: Set[str] = frozenset(), *, is_partial: bool = False
-) -> Callable[..., Any]:
+def checked_part(path: str, node: Any, facts: Set[str] = frozenset(), *, is_partial: bool = False) -> "partial[Any]":
     """The constructor that `_target_` names, with the arguments of the node; call it with the facts.
 
     Args:
@@ -48,9 +48,8 @@ def checked_part(
     """
     target = located(path, node)
     arguments = {key: value for key, value in node.items() if key != "_target_"}
-    if is_partial:
-        facts = facts | _signature(target)[1] - arguments.keys()
-    return partial(target, **checked_arguments(path, [target], arguments, facts))
+    later = _signature(target)[1] - arguments.keys() if is_partial else frozenset()
+    return partial(target, **checked_arguments(path, [target], arguments, facts, later))
 
 
 def checked_arguments(
@@ -58,8 +57,12 @@ def checked_arguments(
     constructors: list[Callable[..., Any]],
     arguments: Mapping[str, Any],
     facts: Set[str] = frozenset(),
+    later: Set[str] = frozenset(),
 ) -> dict[str, Any]:
-    """The arguments, checked and converted for constructors that share them between each other (no name twice)."""
+    """The arguments, checked and converted for constructors that share them between each other (no name twice).
+
+    `later` are those that whoever calls a partial one adds.
+    """
     hints: dict[str, Any] = {}
     required: set[str] = set()
     for constructor in constructors:
@@ -69,25 +72,38 @@ def checked_arguments(
             raise ConfigError(f"{path}.{clash[0]}: two constructors have this argument; rename it in {constructor}")
         hints |= own_hints
         required |= own_required
-    known = hints.keys() - facts
+    known = hints.keys() - facts - later
     for key, value in arguments.items():
         if key not in known:
             raise ConfigError(f"{path}.{key}={canonical(value)}: there is no such key; {nearest(key, known)}")
-    lacking = sorted(required - facts - arguments.keys())
+    lacking = sorted(required - facts - later - arguments.keys())
     if lacking:
         raise ConfigError(f"{path}.{lacking[0]} is missing; say +{path}.{lacking[0]}=...")
-    return {key: checked_value(f"{path}.{key}", hints[key], value) for key, value in arguments.items()}
+    return {key: checked_value(f"{path}.{key}", hints[key], value, facts) for key, value in arguments.items()}
 
 
-def checked_value(path: str, hint: Any, value: Any) -> Any:
-    """The value as its type hint wants it: a nested part is built, an int for a float converted; or ConfigError."""
-    if isinstance(value, dict) and "_target_" in value and not is_plain(hint):
-        is_partial = bool(value.get("_partial_"))
-        if not is_partial and _is_callable(hint):
-            raise ConfigError(f"{path}: it is called later, with more arguments; add _partial_: true")
-        node = {key: argument for key, argument in value.items() if key != "_partial_"}
-        part = checked_part(path, node, is_partial=is_partial)
-        return part if is_partial else called(path, part)
+@dataclass(frozen=True)
+class _Waiting:
+    """A part among the arguments of another that waits for facts, which `called` brings."""
+
+    path: str
+    part: Callable[..., Any]
+    is_partial: bool
+
+    def built(self, facts: Mapping[str, Any]) -> Any:
+        """The part; one that is partial is still to be called."""
+        return _with(self.part, facts) if self.is_partial else called(self.path, self.part, **facts)
+
+
+def checked_value(path: str, hint: Any, value: Any, facts: Set[str] = frozenset()) -> Any:
+    """The value as its type hint wants it: a nested part is built, an int for a float converted; or ConfigError.
+
+    A nested part that asks for one of the facts is built when they are there: see `called`.
+    """
+    if _is_node(value) and not is_plain(hint):
+        return _nested(path, hint, value, facts - value.keys())
+    if isinstance(value, list) and any(map(_is_node, value)) and not is_plain(hint):
+        return [checked_value(f"{path}[{place}]", Any, each, facts) for place, each in enumerate(value)]
     if hint is inspect.Parameter.empty or hint is Any:
         return value
     try:
@@ -106,11 +122,45 @@ def checked_value(path: str, hint: Any, value: Any) -> Any:
         raise ConfigError(f"{path}{inner}={_shown(value)}: {', or '.join(dict.fromkeys(messages))}") from None
 
 
+def _nested(path: str, hint: Any, value: Mapping[str, Any], facts: Set[str]) -> Any:
+    is_partial = bool(value.get("_partial_"))
+    if not is_partial and _is_callable(hint):
+        raise ConfigError(f"{path}: it is called later, with more arguments; add _partial_: true")
+    node = {key: argument for key, argument in value.items() if key != "_partial_"}
+    part = checked_part(path, node, facts, is_partial=is_partial)
+    if facts & _signature(located(path, node))[0].keys() or any(map(_waits, part.keywords.values())):
+        return _Waiting(path, part, is_partial)
+    return part if is_partial else called(path, part)
+
+
+def _is_node(value: Any) -> bool:
+    return isinstance(value, dict) and "_target_" in value
+
+
+def _waits(value: Any) -> bool:
+    return isinstance(value, _Waiting) or (isinstance(value, list) and any(map(_waits, value)))
+
+
+def _built(value: Any, facts: Mapping[str, Any]) -> Any:
+    """An argument, whose parts need not wait any more."""
+    if isinstance(value, _Waiting):
+        return value.built(facts)
+    return [_built(each, facts) for each in value] if _waits(value) else value
+
+
+def _with(part: Callable[..., Any], facts: Mapping[str, Any]) -> "partial[Any]":
+    """A part with those of the facts that it takes, and with its own parts."""
+    known: Mapping[str, Any] = getattr(part, "keywords", {})
+    parameters = inspect.signature(part).parameters.keys() - known.keys()
+    own = {name: _built(value, facts) for name, value in known.items() if _waits(value)}
+    return partial(part, **{name: value for name, value in facts.items() if name in parameters}, **own)
+
+
 def called(path: str, part: Callable[..., Any], **facts: Any) -> Any:
     """Call a part with those of the facts that it takes; what its arguments make impossible is the user's to mend."""
-    parameters = inspect.signature(part).parameters
+    part = _with(part, facts)
     try:
-        return part(**{name: value for name, value in facts.items() if name in parameters})
+        return part()
     except (ValueError, RuntimeError, MemoryError) as error:  # torch says RuntimeError where memory is short
         raise ConfigError(f"{path}: {str(error).splitlines()[0] if str(error) else 'not enough memory'}") from error
 

@@ -9,6 +9,7 @@ from hydra.conf import HydraConf
 from omegaconf import DictConfig
 
 from al_bench.config.parts import checked_part
+from al_bench.config.run_config import RunConfig
 from al_bench.config.schema import checked_root, identity_of_job
 from al_bench.records.identity import Identity
 from al_bench.records.state import is_finished
@@ -18,7 +19,7 @@ from al_bench.records.state import is_finished
 class Planned:
     """A run: its checked configuration, what it is called, the folder of its experiment, and what its choices give."""
 
-    config: Mapping[str, Any]
+    config: RunConfig
     identity: Identity
     folder: Path
     default: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -30,12 +31,12 @@ class Planned:
 
     def is_finished(self) -> bool:
         """See `al_bench.records.state.is_finished`."""
-        return is_finished(self.path, self.config, self.default)
+        return is_finished(self.path, self.config.plain, self.default)
 
 
 def planned(cfg: DictConfig, hydra: HydraConf) -> Planned:
     """The run of a configuration, whose Hydra node is `hydra`; ConfigError for what can be told to be wrong by now."""
     config = checked_root(cfg)
-    checked_part("tracker", config["tracker"])  # no part of the identity: skipping must not hide a mistake in it
-    identity, default = identity_of_job(config, hydra)
-    return Planned(config, identity, Path(config["output_dir"], config["name"]), default)
+    checked_part("tracker", config.tracker)  # no part of the identity: skipping must not hide a mistake in it
+    identity, default = identity_of_job(config.plain, hydra)
+    return Planned(config, identity, config.folder, default)

@@ -18,6 +18,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from al_bench.config.parts import checked_value, is_plain
+from al_bench.config.run_config import RunConfig
 from al_bench.core.errors import ConfigError, nearest
 from al_bench.core.ranges import NonNegativeInt, NumThreads, PositiveFloat, PositiveInt, Seed, check_budget
 from al_bench.records.identity import GROUPS, Identity, canonical, flattened, identity_of
@@ -98,8 +99,8 @@ def at_home(key: str, folder: str) -> str:
         raise ConfigError(f"{key}={folder}: {error} Say it without ~, or ./{folder}") from error
 
 
-def checked_root(cfg: DictConfig) -> dict[str, Any]:
-    """The resolved configuration as plain values.
+def checked_root(cfg: DictConfig) -> RunConfig:
+    """The resolved configuration.
 
     Raises:
         ConfigError: for a key that is unknown or has no value, and for a value out of range.
@@ -125,7 +126,7 @@ def checked_root(cfg: DictConfig) -> dict[str, Any]:
     _check_keys("batch_size.", BatchSize, resolved["batch_size"])
     _check_keys("dataset.hyperparameters.", Hyperparameters, resolved["dataset"].get("hyperparameters", {}))
     _check_values(resolved)
-    return resolved
+    return RunConfig.of(resolved)
 
 
 def _check_values(resolved: dict[str, Any]) -> None:

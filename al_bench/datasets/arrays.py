@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from al_bench.core.data import Dataset
 from al_bench.core.errors import DataError
-from al_bench.core.interfaces import Dataset
 from al_bench.core.ranges import Fraction
 from al_bench.datasets.formats.npz import Name, read_stored
 from al_bench.datasets.scales import warn_of_lost_values, warn_of_scales

@@ -4,8 +4,8 @@ import hashlib
 
 import torch
 
+from al_bench.core.data import Dataset, Examples
 from al_bench.core.errors import DataError
-from al_bench.core.interfaces import Dataset, Examples
 
 
 def check_dataset(dataset: Dataset) -> None:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from al_bench.core.copies import first_equal
+from al_bench.core.data import Dataset
 from al_bench.core.errors import DataError
-from al_bench.core.interfaces import Dataset
 
 MANY = 0.005  # of the pool or of the test set
 

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from al_bench.core.interfaces import Dataset
+from al_bench.core.data import Dataset
 from al_bench.core.ranges import Fraction
 from al_bench.datasets.split import examples
 

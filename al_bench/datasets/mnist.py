@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from al_bench.core.interfaces import Dataset, Examples, Normalisation
+from al_bench.core.data import Dataset, Examples, Normalisation
 from al_bench.core.torchvision import torchvision_module
 from al_bench.datasets.formats.fetching import Source, ensure_files, is_whole
 from al_bench.datasets.split import examples

@@ -8,8 +8,8 @@ from annotated_types import Len
 from numpy.typing import NDArray
 from pydantic import AfterValidator
 
+from al_bench.core.data import Dataset
 from al_bench.core.errors import DataError, nearest
-from al_bench.core.interfaces import Dataset
 from al_bench.core.ranges import Fraction
 from al_bench.datasets.formats.npz import Name, input_names, read_stored
 from al_bench.datasets.scales import warn_of_lost_values

@@ -7,8 +7,8 @@ import numpy as np
 from annotated_types import Len
 from pydantic import AfterValidator
 
+from al_bench.core.data import Dataset
 from al_bench.core.errors import DataError
-from al_bench.core.interfaces import Dataset
 from al_bench.core.ranges import Fraction
 from al_bench.datasets.modalities import distinct, side_by_side
 from al_bench.datasets.openml import classes_and_inputs, read_table

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from al_bench.core.data import Dataset
 from al_bench.core.errors import DataError, message_of, nearest
-from al_bench.core.interfaces import Dataset
 from al_bench.core.ranges import Fraction, PositiveInt
 from al_bench.datasets.formats.arff import read_arff
 from al_bench.datasets.formats.arff_header import NUMBER

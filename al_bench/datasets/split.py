@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from al_bench.core.data import Dataset, Examples
 from al_bench.core.errors import DataError
-from al_bench.core.interfaces import Dataset, Examples
 
 MAX_TRIES = 1000
 

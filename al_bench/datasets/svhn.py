@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from al_bench.core.interfaces import Dataset, Normalisation
+from al_bench.core.data import Dataset, Normalisation
 from al_bench.core.torchvision import torchvision_module
 from al_bench.datasets.formats.fetching import Source, ensure_files
 from al_bench.datasets.split import examples

@@ -1,16 +1,61 @@
-"""One writer of a run directory: an flock that counts as long as the file that is locked stays where it was opened."""
+"""Locks between processes: flocks on files and folders, which the system gives back however a process ends."""
 
 import fcntl
 import os
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from al_bench.core.errors import BusyError, RunDirectoryError
-from al_bench.files.writing import open_own, read_bytes
+from al_bench.files.writing import open_own, open_regular, read_bytes
 
 TRIES = 5  # who looks whether a run is going on holds its lock for an instant
 LOOKS = 3  # at a file, to know whether its inode can be relied on
+
+
+def lock(descriptor: int) -> None:
+    """Wait until this process alone has it locked; OSError where the file system cannot."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def is_free(descriptor: int) -> bool:
+    """Whether nobody had it locked: now this process has; OSError where the file system cannot."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process is within this context for the folder; where it cannot be locked, go on."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):
+            lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process has the run directory open; a lock is taken for an instant to find out."""
+    try:
+        lock = open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return False
 
 
 class Lock:
@@ -31,10 +76,9 @@ class Lock:
         """Lock the file; BusyError if another process has locked it, or has put another file there."""
         for _ in range(TRIES):
             try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(0.02)
-                continue
+                if not is_free(self._descriptor):
+                    time.sleep(0.02)
+                    continue
             except OSError as error:
                 raise RunDirectoryError(
                     f"{self._path} cannot be locked: {error.strerror}; choose an output_dir=... on a file system with "

@@ -5,7 +5,6 @@ file is refused at once. Links above the folder are the user's, and followed.
 """
 
 import errno
-import fcntl
 import json
 import os
 import stat
@@ -125,18 +124,6 @@ def replace_bytes(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other process is within this context for the folder; where it cannot be locked, go on."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def check_link(folder: Path, is_own: Callable[[], bool], beginnings: tuple[str, ...] = ()) -> None:
     """OSError if a folder to be written to is a link to one that holds anything but what is ours.
 
@@ -205,20 +192,3 @@ def is_newer(path: Path, since: float) -> bool:
         return path.stat().st_mtime >= since - 1
     except OSError:
         return False
-
-
-def is_locked(path: Path) -> bool:
-    """Whether a process has the run directory open; a lock is taken for an instant to find out."""
-    try:
-        lock = open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(lock)
-    return False

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from al_bench.config.parts import called, checked_part, checked_value
+from al_bench.core.data import Dataset
 from al_bench.core.errors import DataError
-from al_bench.core.interfaces import Dataset
 from al_bench.core.seeding import Stream, generator
 from al_bench.datasets.checks import check_dataset, digest
 from al_bench.datasets.copies import Choice, Copies, Found, without_copies
@@ -36,9 +36,9 @@ class Loaded:
     best_accuracy: float = 1.0
 
 
-def checked_node(config: Mapping[str, Any]) -> dict[str, Any]:
+def checked_node(node: Mapping[str, Any]) -> dict[str, Any]:
     """The node of the data set without what it says to models; ConfigError for what its function would not take."""
-    node = {key: value for key, value in config["dataset"].items() if key != "hyperparameters"}
+    node = {key: value for key, value in node.items() if key != "hyperparameters"}
     checked_value("dataset.copies", Choice, node.get("copies", "keep"))
     checked_part("dataset", _of_function(node), facts=FACTS)
     return node

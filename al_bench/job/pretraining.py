@@ -18,14 +18,15 @@ from typing import Any
 import torch
 
 from al_bench.config.parts import located
-from al_bench.core.interfaces import Network
+from al_bench.config.run_config import RunConfig
+from al_bench.core.network import Network
 from al_bench.datasets.formats.fetching import exclusive
 from al_bench.files.npz import UNREADABLE, read_kept, remove_partial, write_kept
 from al_bench.files.writing import check_link
 from al_bench.job.loading import Loaded
 from al_bench.records.identity import flattened
 from al_bench.training.learner import Learner, Weights
-from al_bench.training.options import Training
+from al_bench.training.options import TrainingOptions
 
 FOLDER = ".pretrained"
 OWN = re.compile(r"[0-9a-f]+\.npz|\.[0-9a-f]+\.npz\.\w+\.partial|\.pre-training-[0-9a-f]+\.lock")  # names in it
@@ -34,16 +35,16 @@ FORMAT = 1  # of the files, and of how the parts of al_bench pre-train
 log = logging.getLogger(__name__)
 
 
-def kept_path(learner: Learner, network: Network, data: Loaded, config: Mapping[str, Any]) -> Path:
+def kept_path(learner: Learner, network: Network, data: Loaded, config: RunConfig) -> Path:
     """Where that is of a run: the network is one of the learner's own."""
-    of_training = {field.name for field in fields(Training)} - {"channels_last"}
-    of_network = {key: value for key, value in config["model"].items() if key not in of_training}
+    of_training = {field.name for field in fields(TrainingOptions)} - {"channels_last"}
+    of_network = {key: value for key, value in config.model.items() if key not in of_training}
     depends_on = [
         *(FORMAT, torch.__version__, torch.device(learner.device).type, *_sources(network, of_network)),
-        *(data.digest, repr(learner.normalisation), config["seed"], config["num_threads"], of_network),
+        *(data.digest, repr(learner.normalisation), config.seed, config.num_threads, of_network),
     ]
     key = hashlib.blake2b(json.dumps(depends_on, sort_keys=True).encode(), digest_size=12).hexdigest()
-    return Path(config["output_dir"], config["name"], FOLDER, f"{key}.npz")
+    return config.folder / FOLDER / f"{key}.npz"
 
 
 def _sources(network: Network, node: Mapping[str, Any]) -> list[str]:

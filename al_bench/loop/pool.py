@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from al_bench.core.copies import first_equal
-from al_bench.core.interfaces import Batch, Examples
+from al_bench.core.data import Examples
+from al_bench.core.rounds import Batch
 
 
 class Pool:
@@ -40,6 +41,21 @@ class Pool:
     def num_labelled(self) -> int:
         """How many examples have been labelled, those for validation among them."""
         return int(self._is_labelled.sum())
+
+    @property
+    def num_validation(self) -> int:
+        """How many examples are labelled for validation."""
+        return len(self._validation)
+
+    @property
+    def num_trained_on(self) -> int:
+        """How many labelled examples are not for validation."""
+        return self.num_labelled - self.num_validation
+
+    @property
+    def num_unlabelled(self) -> int:
+        """How many examples have not been labelled."""
+        return len(self) - self.num_labelled
 
     @property
     def num_copies(self) -> int:

@@ -7,11 +7,10 @@ import torch
 from numpy.typing import NDArray
 
 from al_bench.core.errors import StrategyError
-from al_bench.core.interfaces import Needs, Outputs, PoolMetrics, QueryContext, Strategy
 from al_bench.core.seeding import Stream, generator
+from al_bench.core.strategy import Needs, Outputs, QueryContext, Strategy
 from al_bench.loop.pool import Pool
 from al_bench.training.trained import Trained
-from al_bench.training.unlabelled_term import collapsed_class, pool_metrics
 
 log = logging.getLogger(__name__)
 
@@ -60,18 +59,3 @@ def query(
 def pool_outputs(pool: Pool, trained: Trained, strategy: Strategy) -> Outputs:
     """What the strategy needs of the unlabelled examples."""
     return trained.outputs(pool.inputs, pool.unlabelled_indices, strategy.needs)
-
-
-def measured(outputs: Outputs, pool: Pool, num_classes: int, round: int) -> PoolMetrics:
-    """What the outputs for the unlabelled examples say; a collapse to one class is warned of."""
-    metrics = pool_metrics(outputs.logits_NC)
-    labelled_counts_C = np.bincount(pool.labelled_targets.cpu().numpy(), minlength=num_classes)
-    collapsed = collapsed_class(metrics, labelled_counts_C)
-    if collapsed is not None:
-        log.warning(
-            "round %d: the network has collapsed to class %d: %.1f %% of its predicted probability on the unlabelled "
-            "examples, beside %.1f %% of the labels; a smaller entropy_weight or a ramp may help",
-            *(round, collapsed, 100 * metrics.class_marginals[collapsed]),
-            100 * labelled_counts_C[collapsed] / labelled_counts_C.sum(),
-        )
-    return metrics

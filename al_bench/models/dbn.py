@@ -13,7 +13,7 @@ import torch
 from annotated_types import Len
 from torch import Tensor, nn
 
-from al_bench.core.interfaces import Network
+from al_bench.core.network import Network
 from al_bench.core.ranges import PositiveInt
 from al_bench.models.rbm import Pretraining, trained_on
 

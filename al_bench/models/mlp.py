@@ -5,7 +5,7 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional
 
-from al_bench.core.interfaces import Network
+from al_bench.core.network import Network
 from al_bench.core.ranges import PositiveInt
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from al_bench.core.interfaces import Network
+from al_bench.core.network import Network
 from al_bench.core.ranges import PositiveInt
 from al_bench.core.torchvision import torchvision_module
 from al_bench.models.images import initialise_convolutions, num_channels

@@ -4,18 +4,15 @@ A folder of archives has one file a setting (`runs_mnist_mlp_b100.tar.xz`), so t
 they are, and `unfinished.tar.xz` with the committed rounds of runs that are not finished.
 """
 
-import fcntl
 import hashlib
-import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from al_bench.analysis.results import identity_of_path, run_directories
 from al_bench.core.errors import ResultsError
+from al_bench.files.locks import alone_in
 from al_bench.files.writing import replace_bytes
 from al_bench.records.archived_runs import (
     DONE,
@@ -28,6 +25,8 @@ from al_bench.records.archived_runs import (
     problem_of,
     read,
 )
+from al_bench.records.layout import identity_of_path
+from al_bench.records.reading import run_directories
 from al_bench.records.safe_archive import USUAL, Limits
 from al_bench.records.state import is_finished, says_finished
 
@@ -116,7 +115,7 @@ def pack(folder: Path, target: Path, *, with_unfinished: bool = False, limits: L
     (target.parent if target.name.endswith(SUFFIX) else target).mkdir(parents=True, exist_ok=True)
     seen: dict[str, Path] = {}
     added, left = 0, []
-    with _alone_in(target.parent if target.name.endswith(SUFFIX) else target):
+    with alone_in(target.parent if target.name.endswith(SUFFIX) else target):
         archives = _Archives(target, limits)
         for path, _, file in run_directories(folder):
             is_done = is_finished(path)
@@ -174,7 +173,7 @@ def restore(source: Path, folder: Path, limits: Limits = USUAL, *, with_unfinish
     """
     runs = _longest(source, limits, with_unfinished)
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone_in(folder):
+    with alone_in(folder):
         for abandoned in folder.glob(f"{SCRATCH}*"):  # by a process that was killed
             abandoned.unlink() if abandoned.is_symlink() else shutil.rmtree(abandoned)
         there = {name: files_in(folder / name)[0] for name in runs if (folder / name).exists()}
@@ -226,14 +225,3 @@ def _archive_of(path: Path) -> str:
     if len(stem.encode()) > MAX_STEM:
         stem = f"{stem[: MAX_STEM // 2]}~{hashlib.sha256(stem.encode()).hexdigest()[:12]}"
     return f"{stem}{SUFFIX}"
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other process packs or restores there."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -8,9 +8,8 @@ from io import BytesIO
 from itertools import zip_longest
 from pathlib import Path
 
-from al_bench.analysis.results import identity_of_path
 from al_bench.core.errors import ResultsError
-from al_bench.records.layout import FILES
+from al_bench.records.layout import FILES, identity_of_path
 from al_bench.records.safe_archive import Limits, members_of, regular_files
 
 Files = Mapping[str, bytes]

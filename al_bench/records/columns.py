@@ -4,6 +4,7 @@ import math
 import sys
 
 IDENTITY_COLUMNS = ("dataset", "model", "strategy", "batch_size", "variant", "seed")
+SETTING_COLUMNS = ("dataset", "model", "batch_size", "variant")
 TYPES: dict[str, type] = {
     "dataset": str,
     "model": str,

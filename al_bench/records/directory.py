@@ -18,15 +18,14 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from al_bench.core.errors import DIVERGED, DataError, RunDirectoryError, StrategyError, TrainingError, message_of
-from al_bench.core.interfaces import RoundRecord
+from al_bench.core.rounds import Committed, RoundRecord
 from al_bench.files.locks import Lock
 from al_bench.files.writing import append_lines, check_link, keep_lines, replace_text
-from al_bench.loop.rounds_of import Committed
 from al_bench.records.columns import ROUND_COLUMNS
+from al_bench.records.committed import DIGEST_LENGTH, checked_row, parsed_state
 from al_bench.records.identity import NO_DEFAULTS, Identity
 from al_bench.records.layout import check_files, logging_to
 from al_bench.records.queries import QUERY_COLUMNS
-from al_bench.records.reading import DIGEST_LENGTH, checked_row, parsed_state
 from al_bench.records.resuming import QUERIES, ROUNDS, STATES, WAY_ON, found_in
 from al_bench.records.state import SCHEMA_VERSION, check_same_run, holds_run, raw_starts
 from al_bench.records.tables import Table, query_rows, round_row

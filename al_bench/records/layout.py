@@ -1,8 +1,9 @@
-"""The files of a run directory: which there are, that they are its own, and the log among them."""
+"""The files of a run directory, that they are its own, and the log among them; and what its path says."""
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -43,3 +44,20 @@ def logging_to(path: Path, is_ours: Callable[[], bool]) -> Iterator[None]:
         logger.removeHandler(handler)
         with suppress(OSError):
             handler.close()
+
+
+def identity_of_path(path: Path) -> dict[str, object]:
+    """From .../<dataset>/<model>/<strategy>/b<batch size>[/<variant>]/s<seed>; empty if it is not like that."""
+    *parts, last = path.absolute().parts
+    variant = "" if parts and re.fullmatch(r"b\d+", parts[-1]) else parts.pop() if parts else ""
+    if len(parts) < 4 or not re.fullmatch(r"b\d+", parts[-1]) or not re.fullmatch(r"s\d+", last):
+        return {}
+    dataset, model, strategy, batch_size = parts[-4:]
+    identity = {"dataset": dataset, "model": model, "batch_size": int(batch_size[1:]), "variant": variant}
+    return identity | {"strategy": strategy, "seed": int(last[1:])}
+
+
+def run_name(identity: Mapping[str, object]) -> str:
+    """For people: `digits · mlp · badge · b100 · seed 0`."""
+    parts = (*(identity[key] for key in ("dataset", "model", "strategy")), f"b{identity['batch_size']}")
+    return " · ".join(map(str, filter(None, (*parts, identity["variant"], f"seed {identity['seed']}"))))

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from al_bench.core.errors import RunDirectoryError
-from al_bench.core.interfaces import Batch
+from al_bench.core.rounds import Batch, Committed
 from al_bench.files.writing import whole_lines
-from al_bench.loop.rounds_of import Committed
 from al_bench.records.columns import IDENTITY_COLUMNS, REQUIRED, ROUND_COLUMNS
+from al_bench.records.committed import num_queried, parsed_rounds, parsed_states
 from al_bench.records.identity import Identity
 from al_bench.records.queries import check_queries, parsed_queries
-from al_bench.records.reading import num_queried, parsed_rounds, parsed_states
 
 ROUNDS, QUERIES, STATES = "rounds.csv", "queries.csv", "strategy_state.jsonl"
 WAY_ON = (

@@ -8,8 +8,8 @@ from typing import Any
 from al_bench.core.errors import RunDirectoryError
 from al_bench.files.writing import read_bytes, read_json, whole_lines
 from al_bench.records.columns import IDENTITY_COLUMNS, MOST
+from al_bench.records.committed import Columns, digest_of, num_queried, parsed_rounds
 from al_bench.records.identity import NO_DEFAULTS, differing_keys
-from al_bench.records.reading import Columns, digest_of, num_queried, parsed_rounds
 from al_bench.records.stored_config import read_config
 
 SCHEMA_VERSION = 1

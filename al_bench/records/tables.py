@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from al_bench.core.interfaces import RoundRecord
+from al_bench.core.rounds import RoundRecord
 from al_bench.files.writing import append_lines
 from al_bench.records.identity import Identity
 

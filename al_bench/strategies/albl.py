@@ -15,8 +15,8 @@ from annotated_types import Gt, Lt
 from numpy.typing import NDArray
 from torch import Tensor
 
-from al_bench.core.interfaces import Needs, QueryContext, Strategy
 from al_bench.core.ranges import PositiveInt
+from al_bench.core.strategy import Needs, QueryContext, Strategy
 from al_bench.strategies.coreset import Coreset
 from al_bench.strategies.uncertainty import Confidence
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from al_bench.core.interfaces import Needs, QueryContext, Strategy
+from al_bench.core.strategy import Needs, QueryContext, Strategy
 from al_bench.strategies.maths.gradients import GradientEmbedding
 from al_bench.strategies.maths.nearest_centre import NearestCentre
 from al_bench.strategies.maths.sampling import block_weights, draw_proportional

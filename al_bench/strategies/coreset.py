@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from al_bench.core.interfaces import Needs, QueryContext, Strategy
+from al_bench.core.strategy import Needs, QueryContext, Strategy
 from al_bench.strategies.maths.distances import CHUNK, common_offset, squared_distances
 
 NUM_FRONT = 1024  # examples whose distances are exact at a time

@@ -11,8 +11,9 @@ from typing import Any, Literal
 import numpy as np
 from torch import Tensor
 
-from al_bench.core.interfaces import Needs, QueryContext, Strategy, UnlabelledTerm
+from al_bench.core.network import UnlabelledTerm
 from al_bench.core.ranges import NonNegativeFloat, NonNegativeInt, PositiveInt
+from al_bench.core.strategy import Needs, QueryContext, Strategy, TrainedWith, trained_with
 from al_bench.strategies.uncertainty import Entropy
 
 
@@ -29,8 +30,6 @@ class Joint(Strategy):
             the choices of joint training are worth without it.
     """
 
-    measures_pool = True
-
     def __init__(
         self,
         query: Strategy,
@@ -41,19 +40,21 @@ class Joint(Strategy):
     ) -> None:
         if not isinstance(query, Strategy):
             raise ValueError(f"query={query}: must be a strategy; say strategy@strategy.query=...")
-        if entropy_weight > 0 and query.unlabelled_term is not None:
+        of_rule = trained_with(query)
+        if entropy_weight > 0 and of_rule.unlabelled_term is not None:
             raise ValueError(
                 "query: has a term on unlabelled examples itself; say entropy_weight=0 or another query rule"
             )
         self._rule = query
         self._entropy_weight = entropy_weight
         self._ramp_epochs = ramp_epochs
-        self.measures_without_term = measured == "labelled"
         self.needs = query.needs | Needs.LOGITS
-        self.objective = query.objective
-        self.unlabelled_term = query.unlabelled_term
+        term = of_rule.unlabelled_term
         if entropy_weight > 0:
-            self.unlabelled_term = UnlabelledTerm(Entropy.score, self.weight, unlabelled_minibatch_size)
+            term = UnlabelledTerm(Entropy.score, self.weight, unlabelled_minibatch_size)
+        self.trained_with = TrainedWith(
+            of_rule.objective, term, measures_pool=True, measures_without_term=measured == "labelled"
+        )
 
     def weight(self, epoch: int) -> float:
         """Of the entropy, in epoch 1, 2, ..."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from al_bench.core.clock import duration
 from al_bench.core.errors import ConfigError, StrategyError
-from al_bench.core.interfaces import Needs, QueryContext, Strategy
+from al_bench.core.strategy import Needs, QueryContext, Strategy
 from al_bench.strategies.maths.gradients import GradientEmbedding
 from al_bench.strategies.maths.sampling import block_weights, draw_proportional
 

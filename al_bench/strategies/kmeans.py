@@ -11,8 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from al_bench.core.interfaces import Needs, QueryContext, Strategy
 from al_bench.core.ranges import PositiveInt
+from al_bench.core.strategy import Needs, QueryContext, Strategy
 from al_bench.strategies.maths.distances import CHUNK, common_offset, squared_distances
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from al_bench.core.interfaces import QueryContext, Strategy
+from al_bench.core.strategy import QueryContext, Strategy
 
 
 class Random(Strategy):

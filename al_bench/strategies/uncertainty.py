@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from al_bench.core.interfaces import Needs, QueryContext, Strategy
+from al_bench.core.strategy import Needs, QueryContext, Strategy
 from al_bench.strategies.maths.distances import CHUNK
 
 

@@ -53,7 +53,7 @@ def estimates(runs: Sequence[Planned], folder: Path) -> list[Estimate | None]:
         if (key := _wanted(run)) not in known:
             own = run.identity.as_dict()
             alike = [rows.get(tuple(own[name] for name in keys)) for keys, rows in sources]
-            made = [_estimate(rows, run.config["budget"]) for rows in alike if rows is not None]
+            made = [_estimate(rows, run.config.budget) for rows in alike if rows is not None]
             known[key] = next((each for each in made if not each.is_least), made[0] if made else None)
     return [known[_wanted(run)] for run in runs]
 
@@ -127,7 +127,7 @@ def _seeds(known: Sequence[int]) -> str:
 def _wanted(run: Planned) -> tuple[object, ...]:
     """What an estimate depends on: all but the seed."""
     own = run.identity.as_dict()
-    return *(own[name] for name in TWIN), run.config["budget"]
+    return *(own[name] for name in TWIN), run.config.budget
 
 
 def _estimate(rows: pd.DataFrame, budget: int | None) -> Estimate:

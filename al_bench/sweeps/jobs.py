@@ -5,16 +5,18 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any
-
-from hydra.core.utils import JobReturn, JobStatus
+from typing import TYPE_CHECKING, Any
 
 from al_bench.config.planning import Planned
 from al_bench.core.errors import LaunchError
-from al_bench.files.writing import is_locked, is_newer
+from al_bench.files.locks import is_locked
+from al_bench.files.writing import is_newer
 from al_bench.records.state import error_of
 from al_bench.sweeps.lost import told
 from al_bench.sweeps.outcome import Outcome, Status
+
+if TYPE_CHECKING:
+    from hydra.core.utils import JobReturn
 
 SECONDS_BETWEEN_LOOKS = 2.0
 
@@ -66,11 +68,11 @@ def distinct(jobs: Iterable[Job]) -> list[Job]:
     known: dict[object, Job] = {}
     for number, job in enumerate(jobs):
         run = job.run
-        known.setdefault(number if run is None else (run.path, repr(run.config)), job)
+        known.setdefault(number if run is None else (run.path, repr(run.config.plain)), job)
     return list(known.values())
 
 
-Launch = Callable[[Sequence[Job]], Sequence[JobReturn]]
+Launch = Callable[[Sequence[Job]], Sequence["JobReturn"]]
 
 
 def done(jobs: Sequence[Job], launch: Launch) -> list[Outcome]:
@@ -134,10 +136,10 @@ def launched(jobs: Sequence[Job], launch: Launch) -> list[Outcome]:
     return [outcomes[number] for number in range(len(jobs))]
 
 
-def _outcome(job: Job, returned: JobReturn, began: float) -> Outcome:
+def _outcome(job: Job, returned: "JobReturn", began: float) -> Outcome:
     """What a job returned; a launcher may bring an error instead, of a job that never started or was killed."""
     outcome: Any = returned._return_value
-    if returned.status is JobStatus.FAILED:  # though it may have ended before it could say so
+    if returned.status.name == "FAILED":  # though it may have ended before it could say so
         return job.ended(began) or job.lost(told(outcome), began)
     if not isinstance(outcome, Outcome):
         return Outcome(job.name, Status.FAILED, f"the job returned {outcome!r}")

@@ -8,7 +8,8 @@ from pathlib import Path
 from types import TracebackType
 
 from al_bench.core.clock import duration
-from al_bench.files.writing import is_locked, is_newer
+from al_bench.files.locks import is_locked
+from al_bench.files.writing import is_newer
 
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_BETWEEN_LINES = 10.0

@@ -1,6 +1,5 @@
 """Where the study of a search is stored: for one process at a time, and for no other search."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from al_bench.core.errors import BusyError, ConfigError, RunDirectoryError, message_of
+from al_bench.files.locks import is_free
 from al_bench.sweeps.search import RESULTS, Search, Study
 
 STUDY, LOCK = "study.db", ".study.lock"
@@ -44,7 +44,8 @@ def opened(search: Search, folder: Path, storage: Any, study_name: str) -> Itera
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not is_free(lock):
+                raise BusyError(f"another process does the search in {folder}; wait for it, or say name=...")
             _check(_found(storage, file, study_name), search, folder, name)  # another process may have begun one
             study = optuna.create_study(
                 storage=storage or _url(folder / STUDY),
@@ -56,8 +57,6 @@ def opened(search: Search, folder: Path, storage: Any, study_name: str) -> Itera
                 if study.user_attrs.get(key) != value:
                     study.set_user_attr(key, value)
             yield Study(study, search, folder, name)
-        except BlockingIOError:
-            raise BusyError(f"another process does the search in {folder}; wait for it, or say name=...") from None
         finally:
             os.close(lock)
 

@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from al_bench.files.writing import alone_in, read_text, replace_text, whole_lines
+from al_bench.files.locks import alone_in
+from al_bench.files.writing import read_text, replace_text, whole_lines
 from al_bench.records.columns import IDENTITY_COLUMNS, REAL, WHOLE
 from al_bench.records.identity import Identity
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
-from al_bench.core.interfaces import Network
+from al_bench.core.network import Network
 
 
 def batch_norm_layers(network: Network) -> list[BatchNorm]:

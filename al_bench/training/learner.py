@@ -13,15 +13,17 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from al_bench.core.data import Examples, Normalisation
 from al_bench.core.errors import DIVERGED, ConfigError, InputsError, TrainingError
-from al_bench.core.interfaces import Examples, Needs, Network, Normalisation, Objective
+from al_bench.core.network import Network, Objective
 from al_bench.core.seeding import Stream, generator, torch_seeded
+from al_bench.core.strategy import Needs
 from al_bench.core.timing import Stopwatch
 from al_bench.models.mlp import MLP
 from al_bench.training.augmentation import crop_flip
 from al_bench.training.batch_norm import batch_norm_layers, recompute_statistics, to_training_mode
 from al_bench.training.minibatches import Minibatches, minibatch_sizes
-from al_bench.training.options import Training
+from al_bench.training.options import TrainingOptions
 from al_bench.training.steps import AutogradStep, MLPStep, Step
 from al_bench.training.stopping import StoppingRule, TrainAccuracy, ValidationLoss
 from al_bench.training.trained import Preparation, Trained, loss_of, outputs_of
@@ -51,7 +53,7 @@ class Learner:
     """
 
     build: Callable[[], Network]
-    training: Training
+    training: TrainingOptions
     device: str = "cpu"
     normalisation: Normalisation | None = None
     weights: Weights = field(default_factory=dict)

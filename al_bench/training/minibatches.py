@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from al_bench.core.data import Examples
 from al_bench.core.devices import to_device
-from al_bench.core.interfaces import Examples
 
 MAX_GATHERED = 16  # mini-batches at once, which is cheaper than one by one
 GATHERED_NUMBERS = 2**23  # in the inputs of the mini-batches gathered at once, if they are more than one

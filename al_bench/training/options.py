@@ -15,7 +15,7 @@ from al_bench.core.ranges import PositiveFloat, PositiveInt
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingOptions:
     """How a network is trained. ValueError if the optimizer or the schedule refuses its arguments.
 
     Args:

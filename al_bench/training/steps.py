@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from al_bench.core.interfaces import Network, Objective, cross_entropy
+from al_bench.core.network import Network, Objective, cross_entropy
 from al_bench.models.mlp import MLP
-from al_bench.training.options import Training
+from al_bench.training.options import TrainingOptions
 from al_bench.training.unlabelled_term import Term
 
 OTHER_OPTIONS = ("amsgrad", "maximize", "capturable", "differentiable", "decoupled_weight_decay")  # of Adam
@@ -74,7 +74,7 @@ class MLPStep:
         self._hidden, self._hidden_gradient = (torch.empty(size, network.hidden.out_features) for _ in range(2))
 
     @staticmethod
-    def is_for(network: Network, objective: Objective, optimizer: Optimizer, training: Training) -> bool:
+    def is_for(network: Network, objective: Objective, optimizer: Optimizer, training: TrainingOptions) -> bool:
         """Whether these steps are written out here."""
         if type(network) is not MLP or objective is not cross_entropy or type(optimizer) is not Adam:
             return False

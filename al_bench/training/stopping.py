@@ -6,8 +6,8 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, Protocol
 
-from al_bench.core.interfaces import Network
-from al_bench.training.options import Training
+from al_bench.core.network import Network
+from al_bench.training.options import TrainingOptions
 from al_bench.training.trained import Trained
 
 FEW_EPOCHS = 3
@@ -15,7 +15,7 @@ FEW_EPOCHS = 3
 log = logging.getLogger(__name__)
 
 
-def warn_if_out_of_reach(training: Training, best_accuracy: float) -> None:
+def warn_if_out_of_reach(training: TrainingOptions, best_accuracy: float) -> None:
     """Say so before training if `best_accuracy`, the highest that is possible on the pool, is below the rule's."""
     threshold = None if training.patience is not None else training.stop_at_train_accuracy
     if threshold is not None and best_accuracy < threshold:
@@ -87,7 +87,7 @@ class FewEpochs:
     what is measured and chosen is theirs.
     """
 
-    def __init__(self, training: Training, num_inputs: int) -> None:
+    def __init__(self, training: TrainingOptions, num_inputs: int) -> None:
         self._threshold = training.stop_at_train_accuracy if training.patience is None else None
         self._num_inputs = num_inputs
 

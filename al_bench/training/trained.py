@@ -6,8 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from al_bench.core.data import Examples, Normalisation
 from al_bench.core.devices import to_device
-from al_bench.core.interfaces import Examples, Metrics, Needs, Network, Normalisation, Outputs
+from al_bench.core.network import Network
+from al_bench.core.rounds import Metrics
+from al_bench.core.strategy import Needs, Outputs
 
 FORWARD_SIZE = {"cpu": 64, "cuda": 1024}  # examples per forward pass; on the CPU as many as fit its caches
 

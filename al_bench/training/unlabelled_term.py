@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from al_bench.core.devices import to_device
-from al_bench.core.interfaces import Network, PoolMetrics, UnlabelledTerm
+from al_bench.core.network import Network, UnlabelledTerm
+from al_bench.core.rounds import PoolMetrics
 from al_bench.training.batch_norm import batch_norm_layers, statistics_of_first
 from al_bench.training.trained import Preparation
 

@@ -91,14 +91,14 @@ class Search(Sweeper):
         searched = search.Search(
             wanted.space,
             direction,
-            wanted.seeds or [run.config["seed"]],
-            run.config,
+            wanted.seeds or [run.config.seed],
+            run.config.plain,
             run.default,
             partial(get_method(custom), self.config) if custom else None,
             custom or "",
         )
         with studies.opened(searched, run.folder, settings.storage, settings.study_name or run.folder.name) as study:
-            self._search(study, wanted, run.config["budget"])
+            self._search(study, wanted, run.config.budget)
         return []
 
     def _checked(self, overrides: list[str]) -> Planned:
@@ -108,7 +108,7 @@ class Search(Sweeper):
         composed = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
         own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
         run = planned(own, composed.hydra)
-        if not run.config["num_validation"]:
+        if not run.config.num_validation:
             raise ConfigError(WITHOUT_VALIDATION)
         return run
 

@@ -20,7 +20,8 @@ from al_bench.config.compositions import Compositions
 from al_bench.config.overrides import plain_key, said_once
 from al_bench.config.schema import at_home
 from al_bench.core.errors import ConfigError, UserError
-from al_bench.files.writing import alone_in, replace_text
+from al_bench.files.locks import alone_in
+from al_bench.files.writing import replace_text
 from al_bench.sweeps import jobs as sweeps
 from al_bench.sweeps import lost
 from al_bench.sweeps import order as job_order

@@ -93,7 +93,7 @@ def test_without_a_terminal_there_is_one_line_per_round(cli, tmp_path):
 def test_lines_of_rounds_fit_80_columns(caplog, monkeypatch, strategy, seed, num_labelled, num_epochs):
     monkeypatch.setattr(logging.getLogger("al_bench"), "propagate", True)
     identity = Identity("openml_156", "mlp,width=8", strategy, 100, "num_initial=20", seed)
-    plan = Plan(identity, Path("o"), 10**6, 10, (4,), 3, 100, 0, 10**6, "cpu", 1, 10, 0)
+    plan = Plan(identity, Path("o"), {}, 10**6, 10, (4,), 3, 100, 0, 10**6, "cpu", 1, 10, 0)
     measured = SimpleNamespace(accuracy=0.51234)
     record = SimpleNamespace(
         round=1000, num_labelled=num_labelled, num_epochs=num_epochs, epoch_limit_hit=True, test=measured
@@ -102,7 +102,7 @@ def test_lines_of_rounds_fit_80_columns(caplog, monkeypatch, strategy, seed, num
     with caplog.at_level("INFO"):
         display.start(plan)
         display.round(record)
-        display.stop()
+        display.finish(0)
     _, told, limit = (f"00:00:00 {each.getMessage()}" for each in caplog.records)
     assert len(told) <= 80
     assert len(limit) <= 80

@@ -153,7 +153,7 @@ def test_the_users_home_is_found_where_no_shell_writes_it_out(cli, tmp_path, mon
 def test_an_error_within_a_run_keeps_its_trace(cli, tmp_path):
     """It may be of a part of the user's, who wants to see where."""
     (tmp_path / "faulty_part.py").write_text(
-        "from al_bench.core.interfaces import Strategy\n"
+        "from al_bench.core.strategy import Strategy\n"
         "class Faulty(Strategy):\n    def query(self, context, batch_size, rng): return 1 / 0\n"
     )
     with pytest.raises(ZeroDivisionError):

@@ -14,8 +14,8 @@ from annotated_types import Gt
 
 from al_bench.config.parts import called, checked_arguments, checked_part, checked_value
 from al_bench.core.errors import ConfigError
-from al_bench.core.interfaces import Strategy
 from al_bench.core.ranges import Fraction, NonNegativeInt, PositiveFloat, PositiveInt
+from al_bench.core.strategy import Strategy
 from al_bench.strategies.random import Random
 
 

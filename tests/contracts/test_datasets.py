@@ -12,8 +12,8 @@ from omegaconf import OmegaConf
 
 from al_bench.config.parts import called, checked_part
 from al_bench.config.schema import CONF
+from al_bench.core.data import Dataset, Examples
 from al_bench.core.errors import DataError
-from al_bench.core.interfaces import Dataset, Examples
 from al_bench.datasets.checks import check_dataset
 from al_bench.datasets.digits import digits
 from al_bench.datasets.multiple_features import IDS

@@ -12,17 +12,18 @@ from torch import nn
 
 from al_bench.config.parts import called
 from al_bench.config.schema import CONF
+from al_bench.core.data import Dataset, Examples, Normalisation
 from al_bench.core.errors import ConfigError, InputsError
-from al_bench.core.interfaces import Dataset, Examples, Network, Normalisation, cross_entropy
+from al_bench.core.network import Network, cross_entropy
 from al_bench.core.seeding import Stream, torch_seeded
 from al_bench.core.torchvision import torchvision_module
-from al_bench.job.one_run import checked_model, facts_of
+from al_bench.job.built import checked_model, facts_of
 from al_bench.models.fusion import Fusion
 from al_bench.models.mlp import MLP
 from al_bench.models.resnet import ResNet
 from al_bench.models.vgg import VGG
 from al_bench.training.learner import Learner
-from al_bench.training.options import Training
+from al_bench.training.options import TrainingOptions
 from tests.conftest import blobs
 
 README = (CONF.parent / "README.md").read_text()
@@ -228,7 +229,7 @@ def test_inputs_that_a_network_cannot_take_are_refused(network, shape, needed):
 
 class TestTrying:
     def tried(self, network: type, **training: object) -> tuple[Network, int]:
-        return Learner(lambda: network((5,), 4, 8), Training(ADAM, **training)).tried(blobs().train.inputs[:2])
+        return Learner(lambda: network((5,), 4, 8), TrainingOptions(ADAM, **training)).tried(blobs().train.inputs[:2])
 
     def test_what_a_network_says_of_inputs_it_fails_on_is_told(self):
         class Other(MLP):

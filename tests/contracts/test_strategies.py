@@ -15,7 +15,7 @@ from scipy.stats import chi2_contingency, chisquare
 from al_bench.config.parts import called, checked_part
 from al_bench.config.schema import CONF
 from al_bench.core.errors import StrategyError, TrainingError
-from al_bench.core.interfaces import Needs, Outputs, QueryContext, Strategy
+from al_bench.core.strategy import Needs, Outputs, QueryContext, Strategy
 from al_bench.strategies.maths.gradients import GradientEmbedding
 from al_bench.strategies.uncertainty import Confidence, Entropy, Margin
 

@@ -12,11 +12,11 @@ import pytest
 import torch
 import yaml
 
+from al_bench.core.data import Dataset, Examples
 from al_bench.core.errors import DataError
-from al_bench.core.interfaces import Dataset, Examples
 from al_bench.datasets.copies import Copies, Found, without_copies
 from al_bench.job.loading import loaded
-from al_bench.training.options import Training
+from al_bench.training.options import TrainingOptions
 from al_bench.training.stopping import warn_if_out_of_reach
 from tests.conftest import real_data, run_directory
 from tests.support.tables import openml_folder
@@ -116,11 +116,11 @@ def test_more_than_half_a_percent_of_copies_and_any_conflict_are_warned_of(
 @pytest.mark.parametrize(
     ("training", "best_accuracy", "is_warned_of"),
     [
-        (Training(SGD), 0.951, True),
-        (Training(SGD), 0.99, False),
-        (Training(SGD, stop_at_train_accuracy=0.95), 0.951, False),
-        (Training(SGD, stop_at_train_accuracy=None), 0.951, False),
-        (Training(SGD, patience=3), 0.951, False),
+        (TrainingOptions(SGD), 0.951, True),
+        (TrainingOptions(SGD), 0.99, False),
+        (TrainingOptions(SGD, stop_at_train_accuracy=0.95), 0.951, False),
+        (TrainingOptions(SGD, stop_at_train_accuracy=None), 0.951, False),
+        (TrainingOptions(SGD, patience=3), 0.951, False),
     ],
 )
 def test_a_stopping_rule_out_of_reach_is_said_with_the_keys_that_help(caplog, training, best_accuracy, is_warned_of):
@@ -168,7 +168,7 @@ def test_a_run_counts_copies_before_it_leaves_any_out_and_carries_the_choice_in_
 def test_the_key_is_one_of_every_data_set_a_users_own_too(cli, tmp_path):
     (tmp_path / "own.py").write_text(
         "import torch\n"
-        "from al_bench.core.interfaces import Dataset, Examples\n"
+        "from al_bench.core.data import Dataset, Examples\n"
         "def own() -> Dataset:\n"
         "    inputs = torch.arange(60.0)[:, None] // 2\n"
         "    examples = Examples(inputs, (inputs[:, 0] % 2).long())\n"

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from al_bench.core.data import Dataset
 from al_bench.core.errors import DataError
-from al_bench.core.interfaces import Dataset
 from al_bench.datasets.checks import check_dataset
 from al_bench.datasets.cifar10 import cifar10
 from al_bench.datasets.mnist import mnist

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from al_bench.core.data import Dataset, Examples
 from al_bench.core.errors import DataError
-from al_bench.core.interfaces import Dataset, Examples
 from al_bench.datasets.arrays import arrays
 from al_bench.datasets.checks import check_dataset, digest
 from al_bench.datasets.modalities import modalities

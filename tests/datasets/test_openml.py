@@ -20,8 +20,8 @@ import pytest
 import sklearn.datasets._openml
 import torch
 
+from al_bench.core.data import Dataset
 from al_bench.core.errors import DataError
-from al_bench.core.interfaces import Dataset
 from al_bench.datasets.checks import check_dataset
 from al_bench.datasets.formats.arff import read_arff
 from al_bench.datasets.formats.arff_header import read_header

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from al_bench.core.data import Examples
 from al_bench.core.errors import ConfigError, DataError, StrategyError
-from al_bench.core.interfaces import Batch, Examples, Needs, QueryContext, RoundRecord, Strategy, cross_entropy
+from al_bench.core.network import cross_entropy
+from al_bench.core.rounds import Batch, Committed, RoundRecord
 from al_bench.core.seeding import Stream, generator
-from al_bench.loop.rounds_of import Committed, active_learning
+from al_bench.core.strategy import Needs, QueryContext, Strategy
+from al_bench.loop.rounds_of import ActiveLearning, active_learning
 from al_bench.strategies.albl import Albl
 from al_bench.strategies.badge import Badge
 from al_bench.strategies.joint import Joint
@@ -23,7 +26,8 @@ POOL_SIZE = len(DATASET.train)
 
 def run(strategy: Strategy, dataset=DATASET, **arguments: object) -> list[RoundRecord]:
     settings: dict[str, object] = {"seed": 0, "num_initial": 20, "batch_size": 30} | arguments
-    return list(active_learning(dataset, small_learner(dataset), strategy, **settings))  # type: ignore[arg-type]
+    loop = ActiveLearning(dataset, small_learner(dataset), strategy, **settings)  # type: ignore[arg-type]
+    return list(loop.rounds())
 
 
 def results(records: list[RoundRecord]) -> list[tuple[object, ...]]:
@@ -108,7 +112,7 @@ def test_the_context_holds_what_is_declared_and_in_the_declared_order():
     assert context.num_unlabelled == POOL_SIZE - 50 == len(context.unlabelled.logits_NC)
     assert torch.equal(context.labelled_targets, DATASET.train.targets[labelled])
     trained = small_learner(DATASET).fit(
-        DATASET.train.take(torch.from_numpy(labelled)), recorder.objective, seed=0, round=1
+        DATASET.train.take(torch.from_numpy(labelled)), recorder.trained_with.objective, seed=0, round=1
     )
     rest = np.setdiff1d(np.arange(POOL_SIZE), labelled)
     for outputs, indices in ((context.unlabelled, rest), (context.labelled, labelled)):

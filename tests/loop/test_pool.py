@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from al_bench.core.interfaces import Examples
+from al_bench.core.data import Examples
 from al_bench.loop.pool import Pool
 
 

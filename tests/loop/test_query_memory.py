@@ -12,7 +12,7 @@ NUM_UNLABELLED, NUM_CLASSES, NUM_DIMENSIONS = 200_000, 10, 64
 MEASURED = f"""
 import resource, sys
 import numpy as np, torch
-from al_bench.core.interfaces import Outputs, QueryContext
+from al_bench.core.strategy import Outputs, QueryContext
 from tests.contracts.test_strategies import strategy
 
 torch.set_num_threads(1)

@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from al_bench.core.data import Dataset
 from al_bench.core.errors import TrainingError
-from al_bench.core.interfaces import Dataset, cross_entropy
+from al_bench.core.network import cross_entropy
 from al_bench.core.seeding import Stream, torch_seeded
 from al_bench.job import pretraining as pretraining_module
 from al_bench.job.loading import Loaded
@@ -23,7 +24,7 @@ from al_bench.models.rbm import RBM, Pretraining, trained_on
 from al_bench.strategies.random import Random
 from al_bench.strategies.uncertainty import Entropy
 from al_bench.training.learner import Learner
-from al_bench.training.options import Training
+from al_bench.training.options import TrainingOptions
 from tests.conftest import blobs
 
 SHORT = Pretraining(num_epochs=3, minibatch_size=32)
@@ -249,7 +250,7 @@ def learner(seen: list[Tensor] | None = None, pretraining: Pretraining | None = 
             super().pretrain(inputs)
 
     build = partial(Watched, {"inputs": 5}, 4, [8, 8, 8], pretraining)
-    return Learner(build, Training(partial(torch.optim.Adam, lr=1e-2), minibatch_size=32, max_epochs=5))
+    return Learner(build, TrainingOptions(partial(torch.optim.Adam, lr=1e-2), minibatch_size=32, max_epochs=5))
 
 
 class TestOncePerSeed:

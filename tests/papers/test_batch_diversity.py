@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 import torch
 
-from al_bench.core.interfaces import Dataset
+from al_bench.core.data import Dataset
 from al_bench.loop.rounds_of import active_learning
 from al_bench.models.mlp import MLP
 from al_bench.strategies.badge import Badge
 from al_bench.strategies.random import Random
 from al_bench.training.learner import Learner
-from al_bench.training.options import Training
+from al_bench.training.options import TrainingOptions
 from tests.conftest import blobs, small_learner
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
@@ -62,7 +62,7 @@ def test_a_measured_strategy_chooses_what_it_would_have_chosen(strategy):
 
 def test_the_accuracy_is_that_of_the_network_that_chose():
     """With the hyperparameters of the paper for MNIST."""
-    training = Training(partial(torch.optim.Adam, lr=1e-3, fused=True), minibatch_size=64)
+    training = TrainingOptions(partial(torch.optim.Adam, lr=1e-3, fused=True), minibatch_size=64)
     learner = Learner(partial(MLP, DATASET.input_shape, DATASET.num_classes, 256), training)
     records = list(active_learning(DATASET, learner, Badge(), seed=2, num_initial=100, batch_size=100, budget=400))
     rows = list(batch_diversity.batches(DATASET, Badge(), 2, 400))

@@ -9,11 +9,11 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from al_bench.analysis.results import run_directories
 from al_bench.config.schema import CONF, NESTED  # noqa: F401  registers resolvers and schemas
 from al_bench.core.errors import RunDirectoryError
 from al_bench.records.archive import UNFINISHED, restore
 from al_bench.records.identity import GROUPS, identity_of
+from al_bench.records.reading import run_directories
 from al_bench.records.state import is_finished
 
 PUBLISHED = CONF.parent / "docs" / "results"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from al_bench.core.errors import ConfigError, DataError, RunDirectoryError, StrategyError
-from al_bench.core.interfaces import Batch, Metrics, RoundRecord
+from al_bench.core.rounds import Batch, Metrics, RoundRecord
 from al_bench.files.writing import append_lines, mended_lines, replace_text, whole_lines
 from al_bench.records.columns import ROUND_COLUMNS
 from al_bench.records.directory import RunDirectory

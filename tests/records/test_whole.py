@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from al_bench.analysis.results import load_results, read_rounds
+from al_bench.analysis.results import load_results
 from al_bench.analysis.runs import State, runs_in
 from al_bench.core.errors import RunDirectoryError, StrategyError, TrainingError
-from al_bench.core.interfaces import Batch, Metrics, RoundRecord
+from al_bench.core.rounds import Batch, Metrics, RoundRecord
 from al_bench.records.archive import pack
+from al_bench.records.committed import digest_of
 from al_bench.records.directory import RunDirectory
-from al_bench.records.reading import digest_of
+from al_bench.records.reading import read_rounds
 from al_bench.records.state import error_of, is_finished, starts_of
 from al_bench.strategies.albl import Albl
 from tests.records.test_records import CONFIG, IDENTITY, opened, record, without_columns

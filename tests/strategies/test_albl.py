@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from al_bench.core.interfaces import Outputs, QueryContext
+from al_bench.core.strategy import Outputs, QueryContext
 from al_bench.strategies.albl import Albl
 from al_bench.strategies.coreset import Coreset
 from al_bench.strategies.uncertainty import Confidence

@@ -7,7 +7,7 @@ from scipy.stats import chisquare
 from torch.nn import functional
 
 from al_bench.core.errors import StrategyError
-from al_bench.core.interfaces import Needs, Outputs, QueryContext
+from al_bench.core.strategy import Needs, Outputs, QueryContext
 from al_bench.strategies.badge import Badge, kmeans_plus_plus
 from al_bench.strategies.maths import sampling as drawing
 from al_bench.strategies.maths.gradients import GradientEmbedding

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from al_bench.core.interfaces import Needs, Outputs, QueryContext
+from al_bench.core.strategy import Needs, Outputs, QueryContext
 from al_bench.strategies import coreset
 from al_bench.strategies.coreset import Coreset, KCentre
 from tests.contracts.test_strategies import query

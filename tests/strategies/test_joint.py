@@ -12,9 +12,11 @@ from torch import nn
 
 from al_bench.config.parts import called, checked_part
 from al_bench.core.errors import ConfigError, TrainingError
-from al_bench.core.interfaces import Needs, Network, PoolMetrics, Strategy, UnlabelledTerm, cross_entropy
+from al_bench.core.network import Network, UnlabelledTerm, cross_entropy
+from al_bench.core.rounds import Committed, PoolMetrics
 from al_bench.core.seeding import Stream, generator, torch_seeded
-from al_bench.loop.rounds_of import Committed, active_learning
+from al_bench.core.strategy import Needs, Strategy
+from al_bench.loop.rounds_of import ActiveLearning, active_learning
 from al_bench.models.mlp import MLP
 from al_bench.models.resnet import ResNet
 from al_bench.strategies.albl import Albl
@@ -27,7 +29,7 @@ from al_bench.strategies.uncertainty import Entropy
 from al_bench.training.augmentation import crop_flip
 from al_bench.training.batch_norm import batch_norm_layers, statistics_of_first
 from al_bench.training.learner import Learner
-from al_bench.training.options import Training
+from al_bench.training.options import TrainingOptions
 from al_bench.training.unlabelled_term import Unlabelled, collapsed_class, pool_metrics
 from tests.conftest import Result, blobs, small_learner
 from tests.contracts.test_models import images
@@ -45,14 +47,16 @@ def entropies(logits: torch.Tensor) -> torch.Tensor:
 
 def learner(**options: object) -> Learner:
     settings: dict[str, object] = {"minibatch_size": 20, "max_epochs": 4, "stop_at_train_accuracy": None} | options
-    training = Training(partial(torch.optim.Adam, lr=1e-2), **settings)  # type: ignore[arg-type]
+    training = TrainingOptions(partial(torch.optim.Adam, lr=1e-2), **settings)  # type: ignore[arg-type]
     return Learner(partial(MLP, DATASET.input_shape, DATASET.num_classes, 16), training)
 
 
 def fit(joint: Strategy, made: Learner | None = None) -> Network:
-    assert joint.unlabelled_term is not None
-    unlabelled = Unlabelled(DATASET.train.inputs, ROWS, joint.unlabelled_term)
-    return (made or learner()).fit(LABELLED, joint.objective, seed=3, round=2, unlabelled=unlabelled).network
+    assert joint.trained_with.unlabelled_term is not None
+    unlabelled = Unlabelled(DATASET.train.inputs, ROWS, joint.trained_with.unlabelled_term)
+    return (
+        (made or learner()).fit(LABELLED, joint.trained_with.objective, seed=3, round=2, unlabelled=unlabelled).network
+    )
 
 
 def textbook(weight: float, size: int | str, ramp: int, num_epochs: int = 4) -> Network:
@@ -83,7 +87,7 @@ def test_the_gradient_at_the_logits_is_the_papers():
     """(lambda / n_u) p_q (sum_j p_j h_j - h_q): Ranganathan et al. (2017)."""
     weight, logits = 0.7, torch.randn(30, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     logits.requires_grad_()
-    term = Joint(Entropy(), weight).unlabelled_term
+    term = Joint(Entropy(), weight).trained_with.unlabelled_term
     (term.weight(1) * term.losses(logits).sum() / 30).backward()
     p, h = logits.detach().softmax(1), logits.detach()
     expected = weight / 30 * p * ((p * h).sum(1, keepdim=True) - h)
@@ -129,7 +133,7 @@ def test_a_step_takes_a_pool_that_is_smaller_than_its_share_once():
 
 
 def test_more_steps_than_unlabelled_examples():
-    term = Joint(Entropy(), 0.5, "all").unlabelled_term
+    term = Joint(Entropy(), 0.5, "all").trained_with.unlabelled_term
     trained = learner().fit(
         LABELLED, cross_entropy, seed=0, round=0, unlabelled=Unlabelled(DATASET.train.inputs, ROWS[:2], term)
     )
@@ -163,7 +167,7 @@ def test_weight_zero_is_entropy_bit_for_bit(size):
         for strategy in (Joint(Entropy(), 0.0, size), Entropy())
     )
     assert results(joint) == results(entropy)
-    assert Joint(Entropy(), 0.0, size).unlabelled_term is None
+    assert Joint(Entropy(), 0.0, size).trained_with.unlabelled_term is None
 
 
 class Normed(Network):
@@ -179,7 +183,7 @@ class Normed(Network):
 
 
 def test_statistics_of_batch_norm_are_those_of_the_labelled_mini_batch():
-    term = Joint(Entropy(), 0.5, 16).unlabelled_term
+    term = Joint(Entropy(), 0.5, 16).trained_with.unlabelled_term
     steps = learner()._unlabelled_steps(Unlabelled(DATASET.train.inputs, ROWS, term), 0, 0)
     with torch_seeded(0, Stream.WEIGHTS, 0):
         network = Normed()
@@ -221,12 +225,14 @@ def test_joint_training_lowers_the_entropy_of_the_pool_with_batch_norm_too():
     dataset = images()
     made = Learner(
         partial(ResNet, dataset.input_shape, dataset.num_classes, width=8),
-        Training(partial(torch.optim.Adam, lr=1e-3), minibatch_size=8, max_epochs=15, stop_at_train_accuracy=None),
+        TrainingOptions(
+            partial(torch.optim.Adam, lr=1e-3), minibatch_size=8, max_epochs=15, stop_at_train_accuracy=None
+        ),
         normalisation=dataset.normalisation,
     )
     labelled, rows, means = dataset.train.take(torch.arange(16)), torch.arange(16, len(dataset.train)), []
     for weight in (0.0, 0.3, 3.0):
-        term = Joint(Entropy(), weight, 16).unlabelled_term
+        term = Joint(Entropy(), weight, 16).trained_with.unlabelled_term
         unlabelled = Unlabelled(dataset.train.inputs, rows, term) if term else None
         trained = made.fit(labelled, cross_entropy, seed=0, round=0, unlabelled=unlabelled)
         means.append(pool_metrics(trained.outputs(dataset.train.inputs, rows, Needs.LOGITS).logits_NC).mean_entropy)
@@ -236,7 +242,7 @@ def test_joint_training_lowers_the_entropy_of_the_pool_with_batch_norm_too():
 
 def test_unlabelled_images_are_augmented_like_labelled_ones():
     dataset = images()
-    term = Joint(Entropy(), 0.5, 6).unlabelled_term
+    term = Joint(Entropy(), 0.5, 6).trained_with.unlabelled_term
     seen = []
     made = replace(learner(augmentation="crop_flip"), normalisation=dataset.normalisation)
     steps = made._unlabelled_steps(Unlabelled(dataset.train.inputs, torch.arange(20), term), 0, 0)
@@ -292,7 +298,7 @@ class TestQueryRule:
         with pytest.raises(ValueError, match="query: has a term on unlabelled examples itself"):
             Joint(Joint(Entropy()))
         inner = Joint(Entropy(), 0.3)
-        assert Joint(inner, entropy_weight=0).unlabelled_term is inner.unlabelled_term
+        assert Joint(inner, entropy_weight=0).trained_with.unlabelled_term is inner.trained_with.unlabelled_term
 
     def test_must_be_a_strategy(self):
         node = {"_target_": "al_bench.strategies.joint.Joint", "query": {"_target_": "fractions.Fraction"}}
@@ -328,9 +334,8 @@ class TestMeasuredWithoutJointTraining:
 
     def records(self, measured: str, **settings: object):
         options = {"seed": 0, "num_initial": 20, "batch_size": 30} | settings
-        return list(
-            active_learning(DATASET, small_learner(DATASET), Joint(Entropy(), 2.0, measured=measured), **options)
-        )
+        made = Joint(Entropy(), 2.0, measured=measured)
+        return list(ActiveLearning(DATASET, small_learner(DATASET), made, **options).rounds())
 
     def test_the_batches_are_those_of_joint_training(self):
         joint, labelled = self.records("joint"), self.records("labelled")

@@ -9,7 +9,7 @@ import torch
 from scipy.stats import chisquare
 
 from al_bench.core.errors import ConfigError, StrategyError
-from al_bench.core.interfaces import Outputs
+from al_bench.core.strategy import Outputs
 from al_bench.strategies import kdpp
 from al_bench.strategies.kdpp import KDPP, DualKernel, PrimalKernel, drawn_eigenvalues, drawn_rows
 from al_bench.strategies.maths.gradients import GradientEmbedding

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from al_bench.core.interfaces import Strategy
+from al_bench.core.strategy import Strategy
 from al_bench.run import main
 
 EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.truncate"}

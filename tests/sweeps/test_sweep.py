@@ -18,6 +18,7 @@ from al_bench.records.identity import Identity
 from al_bench.sweeps import estimates as dry_run
 from al_bench.sweeps.estimates import estimates
 from tests.conftest import assert_same_results, rounds_without_seconds, run_command
+from tests.support.configs import run_config
 from tests.support.forks import python
 from tests.support.made_results import write_run
 
@@ -359,7 +360,7 @@ class TestDryRun:
             files = tmp_path / "wandb" / f"offline-run-20260101_120000-{name}" / "files"
             files.mkdir(parents=True)
             (files / "media").write_bytes(b"x" * size)
-        (estimate,) = estimates([Planned({"budget": 20}, identity, tmp_path / "default")], tmp_path / "default")
+        (estimate,) = estimates([Planned(run_config(budget=20), identity, tmp_path / "default")], tmp_path / "default")
         own = sum(file.stat().st_size for file in path.iterdir())
         assert (estimate.seconds, estimate.num_bytes) == (6, 100_000 + own)
 
@@ -392,7 +393,8 @@ class TestDryRun:
         for seed, counts in ((0, (10, 20, 30, 40)), (1, (10, 20, 30, 40)), (2, (10,))):
             identity = Identity("digits", "mlp", "badge", 10, "", seed)
             write_run(folder, identity, dict.fromkeys(counts, 0.5), fit_seconds=1.0 + seed, query_seconds=0.0)
-        made = [Planned({"budget": budget}, replace(identity, seed=3), folder) for budget in (10, 25, 40, 50, None)]
+        others = replace(identity, seed=3)
+        made = [Planned(run_config(budget=budget), others, folder) for budget in (10, 25, 40, 50, None)]
         found = estimates(made, folder)
         assert [(each.seconds, each.is_least) for each in found] == [
             (2.0, False),
@@ -429,7 +431,7 @@ class TestDryRun:
         run("digits", "random", 20, 100.0)
         wanted = [("badge", 10), ("margin", 10), ("margin", 40)]
         identities = [Identity("digits", "mlp", name, size, "", 3) for name, size in wanted]
-        found = estimates([Planned({"budget": 20}, identity, tmp_path) for identity in identities], tmp_path)
+        found = estimates([Planned(run_config(budget=20), identity, tmp_path) for identity in identities], tmp_path)
         assert [estimate and estimate.seconds for estimate in found] == [10, 6, pytest.approx((10 + 2 + 200) / 3)]
-        unknown = Planned({"budget": 20}, Identity("digits", "resnet", "badge", 10, "", 0), tmp_path)
+        unknown = Planned(run_config(budget=20), Identity("digits", "resnet", "badge", 10, "", 0), tmp_path)
         assert estimates([unknown], tmp_path) == [None]

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from al_bench.core.errors import ConfigError
-from al_bench.job import one_run as experiment
+from al_bench.job import gpus
 from al_bench.sweeps import workers
 
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -21,8 +21,8 @@ PROCESSES.set_forkserver_preload(["tests.sweeps.test_workers"])
 
 def claim(folder: str, names: tuple[str, ...], connection: Connection) -> None:
     os.environ["TMPDIR"] = folder
-    workers.own_gpu(names)
-    connection.send(workers.own_gpu(names))  # the same as before
+    gpus.own_gpu(names)
+    connection.send(gpus.own_gpu(names))  # the same as before
     connection.recv()
 
 
@@ -53,10 +53,10 @@ def test_processes_have_a_gpu_each_and_share_them_evenly(tmp_path):
 def test_the_device_of_a_worker(monkeypatch, num_gpus, is_child, device):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: num_gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: num_gpus)
-    monkeypatch.setattr(experiment, "is_child", lambda: is_child)
+    monkeypatch.setattr(gpus, "is_child", lambda: is_child)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda gpu: SimpleNamespace(uuid=f"GPU-{gpu}"))
-    monkeypatch.setattr(experiment, "own_gpu", lambda names: names.index("GPU-3"))
-    assert experiment._device("auto") == device
+    monkeypatch.setattr(gpus, "own_gpu", lambda names: names.index("GPU-3"))
+    assert gpus.device_of("auto") == device
 
 
 def test_a_job_elsewhere_has_the_folder_and_the_variables_of_the_command(tmp_path, monkeypatch):
@@ -79,8 +79,8 @@ def test_a_job_elsewhere_has_the_folder_and_the_variables_of_the_command(tmp_pat
 
 
 def test_a_folder_of_another_user_is_not_used(tmp_path, monkeypatch):
-    monkeypatch.setattr(workers.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(gpus.tempfile, "gettempdir", lambda: str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / f"al_bench_gpus_{os.getuid()}").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ConfigError, match="is not yours"):
-        workers.own_gpu(("a", "b"))
+        gpus.own_gpu(("a", "b"))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from al_bench.core.interfaces import Needs, Outputs, cross_entropy
+from al_bench.core.network import cross_entropy
+from al_bench.core.strategy import Needs, Outputs
 from al_bench.models.resnet import ResNet
 from al_bench.models.vgg import VGG
 from al_bench.strategies.badge import Badge
@@ -18,7 +19,7 @@ from al_bench.strategies.maths.sampling import draw_proportional
 from al_bench.strategies.uncertainty import Entropy
 from al_bench.training.augmentation import crop_flip
 from al_bench.training.learner import Learner
-from al_bench.training.options import Training
+from al_bench.training.options import TrainingOptions
 from al_bench.training.unlabelled_term import Unlabelled
 from tests.conftest import assert_same_results, blobs, run_command, run_directory, small_learner
 from tests.contracts.test_models import images
@@ -90,7 +91,7 @@ def test_joint_fits_are_equal_to_the_bit(size):
     fits = []
     for stored in (dataset.to("cuda"), dataset.to("cuda"), dataset):
         labelled = stored.train.take(torch.arange(60, device=stored.train.targets.device))
-        term = Joint(Entropy(), 0.5, size).unlabelled_term
+        term = Joint(Entropy(), 0.5, size).trained_with.unlabelled_term
         unlabelled = Unlabelled(stored.train.inputs, rows.to(stored.train.targets.device), term)
         fits.append(learner.fit(labelled, cross_entropy, seed=0, round=0, unlabelled=unlabelled))
     for a, b, c in zip(*(each.network.parameters() for each in fits), strict=True):
@@ -112,7 +113,7 @@ def test_runs_are_equal_to_the_bit_wherever_the_data_lies(tmp_path):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_convolutional_networks_are_trained_alike_twice(network, precision):
     dataset = images()
-    training = Training(
+    training = TrainingOptions(
         partial(torch.optim.Adam, lr=1e-3, fused=True),
         minibatch_size=8,
         lr_schedule=partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=3),
@@ -141,7 +142,7 @@ def test_an_epoch_waits_for_the_device_once(storage_device):
     build = partial(ResNet, dataset.input_shape, dataset.num_classes, width=8)
 
     def num_waits(num_epochs: int) -> int:
-        training = Training(partial(torch.optim.Adam, lr=1e-3, fused=True), max_epochs=num_epochs, **options)
+        training = TrainingOptions(partial(torch.optim.Adam, lr=1e-3, fused=True), max_epochs=num_epochs, **options)
         learner = Learner(build, training, "cuda", dataset.normalisation)
         with warnings.catch_warnings(record=True, action="always") as caught:
             torch.cuda.set_sync_debug_mode("warn")

@@ -16,7 +16,8 @@ from al_bench.core.errors import DataError, ResultsError, RunDirectoryError
 from al_bench.datasets.arrays import arrays
 from al_bench.datasets.formats.fetching import Source, ensure_files
 from al_bench.datasets.openml import read_table
-from al_bench.files.writing import is_locked, open_regular, parsed_json, read_bytes, read_json, whole_lines
+from al_bench.files.locks import is_locked
+from al_bench.files.writing import open_regular, parsed_json, read_bytes, read_json, whole_lines
 from al_bench.records.directory import RunDirectory
 from al_bench.records.identity import Identity
 from al_bench.records.state import check_same_run, is_finished

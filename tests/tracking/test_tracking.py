@@ -20,9 +20,10 @@ from wandb.errors import AuthenticationError, CommError
 
 from al_bench.config.parts import called, checked_part
 from al_bench.config.schema import CONF
+from al_bench.job.observer import Safe as SafeTracker
 from al_bench.records.identity import Identity
 from al_bench.tracking import wandb_runs
-from al_bench.tracking.tracker import NullTracker, SafeTracker, WandbTracker
+from al_bench.tracking.tracker import NullTracker, WandbTracker
 from tests.conftest import assert_same_results, run_command
 from tests.support.forks import python
 from tests.support.made_results import write_run
@@ -252,18 +253,18 @@ def test_a_tracker_that_fails_is_finished_and_left_alone(caplog):
     calls = []
 
     class Failing(NullTracker):
-        def log(self, record):
-            calls.append("log")
+        def round(self, record):
+            calls.append("round")
             raise RuntimeError("connection lost")
 
         def finish(self, exit_code):
             calls.append(f"finish {exit_code}")
 
     tracker = SafeTracker(Failing())
-    tracker.log(None)
-    tracker.log(None)
+    tracker.round(None)
+    tracker.round(None)
     tracker.finish(0)
-    assert calls == ["log", "finish 1"]
+    assert calls == ["round", "finish 1"]
     assert caplog.text.count("Failing failed and is off for the rest of this run: connection lost") == 1
 
 

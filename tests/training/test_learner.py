@@ -12,15 +12,17 @@ from scipy.stats import chisquare
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 from torch.nn import functional
 
+from al_bench.core.data import Examples, Normalisation
 from al_bench.core.errors import ConfigError, TrainingError
-from al_bench.core.interfaces import Examples, Needs, Network, Normalisation, cross_entropy
+from al_bench.core.network import Network, cross_entropy
 from al_bench.core.seeding import Stream, generator, torch_seeded
+from al_bench.core.strategy import Needs
 from al_bench.core.torchvision import torchvision_module
 from al_bench.models.mlp import MLP
 from al_bench.training.augmentation import PADDING, crop_flip
 from al_bench.training.learner import Learner
 from al_bench.training.minibatches import minibatch_sizes
-from al_bench.training.options import Training
+from al_bench.training.options import TrainingOptions
 from al_bench.training.trained import FORWARD_SIZE, Preparation
 from tests.conftest import blobs, small_learner
 
@@ -110,7 +112,7 @@ def test_the_epoch_limit_is_hit_and_recorded():
 
 def test_nothing_of_a_former_fit_survives():
     """A network with buffers and an optimizer with state: a second fit equals the first."""
-    learner = Learner(Normed, Training(ADAM, 32, max_epochs=3, stop_at_train_accuracy=1.0))
+    learner = Learner(Normed, TrainingOptions(ADAM, 32, max_epochs=3, stop_at_train_accuracy=1.0))
     fit = partial(learner.fit, DATASET.train, cross_entropy, seed=0)
     first = {name: value.clone() for name, value in fit(round=0).network.state_dict().items()}
     fit(round=1)
@@ -124,7 +126,7 @@ def test_dropout_draws_from_the_seed_and_leaves_the_global_generator_alone():
         def embed(self, inputs):
             return functional.dropout(super().embed(inputs), training=self.training)
 
-    learner = Learner(partial(WithDropout, (5,), 4, 16), Training(ADAM, 32, max_epochs=3))
+    learner = Learner(partial(WithDropout, (5,), 4, 16), TrainingOptions(ADAM, 32, max_epochs=3))
     before = torch.get_rng_state()
     first = learner.fit(DATASET.train, cross_entropy, seed=0, round=0)
     assert torch.equal(before, torch.get_rng_state())
@@ -162,7 +164,7 @@ def test_a_loss_that_is_not_finite_is_an_error_that_names_the_round():
 )
 def test_an_optimizer_that_cannot_work_is_refused_before_training(optimizer, message):
     with pytest.raises(ValueError, match=message):
-        Training(optimizer)
+        TrainingOptions(optimizer)
 
 
 @pytest.mark.parametrize("size", [1, FORWARD_SIZE["cpu"], 2 * FORWARD_SIZE["cpu"] + 3])
@@ -242,7 +244,7 @@ class TestMinibatchesOfOne:
 
     def test_under_batch_norm_the_fit_equals_a_loop_over_these_sizes(self):
         examples = DATASET.train.take(torch.arange(65))
-        learner = Learner(Normed, Training(ADAM, 32, **FIXED, recompute_batch_norm=False))
+        learner = Learner(Normed, TrainingOptions(ADAM, 32, **FIXED, recompute_batch_norm=False))
         trained = learner.fit(examples, cross_entropy, seed=0, round=0)
         assert_same_weights(trained.network, bare_loop(examples, 0, 0, 3, build=Normed, sizes=[32, 33])[0])
 
@@ -253,7 +255,7 @@ class TestMinibatchesOfOne:
 
     @pytest.mark.parametrize(("num_examples", "size"), [(1, 32), (6, 1)])
     def test_where_there_is_no_other_the_running_statistics_are_used(self, num_examples, size):
-        learner = Learner(Normed, Training(ADAM, size, **FIXED))
+        learner = Learner(Normed, TrainingOptions(ADAM, size, **FIXED))
         examples = DATASET.train.take(torch.arange(num_examples))
         network = learner.fit(examples, cross_entropy, seed=0, round=0).network
         assert network.norm.running_mean.tolist() == [0.0] * 16
@@ -264,7 +266,7 @@ class TestRecomputingBatchNorm:
     def test_statistics_are_those_of_the_labelled_set_under_the_last_weights(self):
         """In two parts of 33 and 32 examples, as mini-batches have 32."""
         examples = DATASET.train.take(torch.arange(65))
-        learner = Learner(Normed, Training(ADAM, 32, **FIXED))
+        learner = Learner(Normed, TrainingOptions(ADAM, 32, **FIXED))
         network = learner.fit(examples, cross_entropy, seed=0, round=0).network
         trained, _ = bare_loop(examples, 0, 0, 3, build=Normed, sizes=[32, 33])
         assert all(map(torch.equal, network.parameters(), trained.parameters()))
@@ -280,7 +282,9 @@ class TestRecomputingBatchNorm:
                 return self.norm(functional.dropout(MLP.embed(self, inputs), training=self.training))
 
         examples = DATASET.train.take(torch.arange(40))
-        network = Learner(Dropping, Training(ADAM, 40, **FIXED)).fit(examples, cross_entropy, seed=0, round=0).network
+        network = (
+            Learner(Dropping, TrainingOptions(ADAM, 40, **FIXED)).fit(examples, cross_entropy, seed=0, round=0).network
+        )
         with torch.no_grad():
             hidden = MLP.embed(network, examples.inputs)
         assert torch.allclose(network.norm.running_mean, hidden.mean(0), atol=1e-6)
@@ -288,7 +292,7 @@ class TestRecomputingBatchNorm:
         assert network.norm.momentum == 0.1
 
     def test_augmented_images_play_no_part(self):
-        plain = Learner(NormedConvolution, Training(ADAM, 8, **FIXED, augmentation="crop_flip"))
+        plain = Learner(NormedConvolution, TrainingOptions(ADAM, 8, **FIXED, augmentation="crop_flip"))
         network = plain.fit(pictures(), cross_entropy, seed=0, round=0).network
         with torch.no_grad():
             features = [network.convolution(part / 255) for part in pictures().inputs.tensor_split(5)]
@@ -298,10 +302,10 @@ class TestRecomputingBatchNorm:
     def test_the_validation_loss_is_that_of_recomputed_statistics(self):
         """With one step per epoch, running averages would lag and another epoch would seem the best."""
         fast = partial(torch.optim.Adam, lr=0.3)
-        learner = Learner(Normed, Training(fast, 256, patience=4, max_epochs=200))
+        learner = Learner(Normed, TrainingOptions(fast, 256, patience=4, max_epochs=200))
         trained = learner.fit(DATASET.train, cross_entropy, seed=0, round=0, validation=DATASET.test)
         losses = [
-            Learner(Normed, Training(fast, 256, stop_at_train_accuracy=None, max_epochs=epochs))
+            Learner(Normed, TrainingOptions(fast, 256, stop_at_train_accuracy=None, max_epochs=epochs))
             .fit(DATASET.train, cross_entropy, seed=0, round=0)
             .evaluate(DATASET.test)
             .loss
@@ -371,7 +375,7 @@ def pictures(num_examples: int = 40) -> Examples:
 def test_channels_last_is_the_same_network_in_another_order_in_memory():
     examples = pictures()
     trained = [
-        Learner(Convolution, Training(ADAM, 8, max_epochs=2, channels_last=channels_last)).fit(
+        Learner(Convolution, TrainingOptions(ADAM, 8, max_epochs=2, channels_last=channels_last)).fit(
             examples, cross_entropy, seed=0, round=0
         )
         for channels_last in (True, False)
@@ -421,7 +425,7 @@ class TestCropFlip:
                 return super().embed(inputs)
 
         examples = pictures()
-        training = Training(ADAM, 40, max_epochs=2, augmentation="crop_flip", stop_at_train_accuracy=None)
+        training = TrainingOptions(ADAM, 40, max_epochs=2, augmentation="crop_flip", stop_at_train_accuracy=None)
         trained = Learner(Noting, training).fit(examples, cross_entropy, seed=5, round=2)
         trained.outputs(examples.inputs, torch.arange(40), Needs.LOGITS)
         rng, orders = generator(5, Stream.AUGMENT, 2), generator(5, Stream.MINIBATCH, 2)
@@ -458,7 +462,7 @@ class TestSchedule:
     )
     def test_one_that_cannot_work_is_refused_before_training(self, schedule):
         with pytest.raises(ValueError, match="lr_schedule: "):
-            Training(ADAM, lr_schedule=schedule)
+            TrainingOptions(ADAM, lr_schedule=schedule)
 
     def test_one_that_ends_too_early_is_an_error_that_names_the_epoch(self):
         schedule = partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=3)
@@ -498,7 +502,7 @@ class TestEarlyStopping:
         assert (trained.num_epochs, trained.epoch_limit_hit) == (3, True)
 
     def test_batch_norm_is_in_training_mode_again_after_every_look(self):
-        learner = Learner(Normed, Training(ADAM, 32, patience=9, max_epochs=3, recompute_batch_norm=False))
+        learner = Learner(Normed, TrainingOptions(ADAM, 32, patience=9, max_epochs=3, recompute_batch_norm=False))
         trained = learner.fit(DATASET.train, cross_entropy, seed=0, round=0, validation=DATASET.test)
         sizes = [32] * 6 + [8]
         assert_same_weights(trained.network, bare_loop(DATASET.train, 0, 0, 3, build=Normed, sizes=sizes)[0])

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch.nn import functional
 
+from al_bench.core.data import Examples, Normalisation
 from al_bench.core.errors import TrainingError
-from al_bench.core.interfaces import Examples, Normalisation, cross_entropy
+from al_bench.core.network import cross_entropy
 from al_bench.models.mlp import MLP
 from al_bench.training import learner as learning
 from al_bench.training.learner import Learner
-from al_bench.training.options import Training
+from al_bench.training.options import TrainingOptions
 from al_bench.training.steps import AutogradStep, MLPStep
 from tests.conftest import blobs
 
@@ -47,7 +48,7 @@ class _Spy:
         return self.kind(*args)
 
 
-def fit(training: Training, examples: Examples = DATASET.train, objective=cross_entropy, network=MLP, **learner):
+def fit(training: TrainingOptions, examples: Examples = DATASET.train, objective=cross_entropy, network=MLP, **learner):
     build = partial(network, tuple(examples.inputs.shape[1:]), int(examples.targets.max()) + 1, 50)
     return Learner(build, training, **learner).fit(examples, objective, seed=3, round=2)
 
@@ -68,7 +69,7 @@ def fit(training: Training, examples: Examples = DATASET.train, objective=cross_
 )
 @pytest.mark.parametrize("examples", [DATASET.train, IMAGES], ids=["vectors", "images"])
 def test_steps_written_out_are_autograds_to_the_bit(options, examples, monkeypatch):
-    training = Training(**{"optimizer": ADAM, "minibatch_size": 32, "max_epochs": 30} | options)
+    training = TrainingOptions(**{"optimizer": ADAM, "minibatch_size": 32, "max_epochs": 30} | options)
     used = used_steps(monkeypatch)
     written_out = fit(training, examples, normalisation=NORMALISATION)
     monkeypatch.setattr(learning.MLPStep, "is_for", lambda *_: False)
@@ -116,10 +117,10 @@ def test_what_is_not_written_out_is_left_to_autograd(options, monkeypatch):
     used = used_steps(monkeypatch)
     given = {name: options[name] for name in options if name in ("objective", "network")}
     options = {name: options[name] for name in options.keys() - given.keys()}
-    fit(Training(**{"optimizer": ADAM, "max_epochs": 1} | options), **given)
+    fit(TrainingOptions(**{"optimizer": ADAM, "max_epochs": 1} | options), **given)
     assert used == ["AutogradStep"]
 
 
 def test_a_loss_that_is_not_finite_ends_training():
     with pytest.raises(TrainingError, match="the training loss is (nan|inf)"):
-        fit(Training(partial(ADAM, lr=1e30), max_epochs=5))
+        fit(TrainingOptions(partial(ADAM, lr=1e30), max_epochs=5))

@@ -15,7 +15,8 @@ from al_bench.analysis.settings import marked_names, not_whole, ordered, rows_of
 from al_bench.analysis.statistics.costs import COSTS
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.ranks import Ranks
-from al_bench.files.writing import alone_in, replace_text
+from al_bench.files.locks import alone_in
+from al_bench.files.writing import replace_text
 
 
 def export(everything: Everything, folder: Path) -> list[Path]:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from al_bench.files.writing import alone_in, check_link, read_text, replace_text
+from al_bench.files.locks import alone_in
+from al_bench.files.writing import check_link, read_text, replace_text
 
 MARK = ".analysis_of"  # in a folder that a link leads to: the results whose analysis it holds
 

@@ -10,7 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from al_bench.analysis.pictures.canvas import NAMES
-from al_bench.files.writing import alone_in, read_text, replacing
+from al_bench.files.locks import alone_in
+from al_bench.files.writing import read_text, replacing
 
 MAX_TITLE, MAX_LINE = 60, 90  # characters of a line of the title, and below it
 COLOUR = "#0072B2"

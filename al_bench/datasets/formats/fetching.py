@@ -1,7 +1,6 @@
 """Fetching the files of data sets: whole or not at all, and by one process at a time."""
 
 import errno
-import fcntl
 import logging
 import os
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from al_bench.core.errors import DataError
+from al_bench.files.locks import is_free, lock
 from al_bench.files.npz import md5_of
 from al_bench.files.writing import open_regular
 
@@ -102,12 +102,10 @@ def _check_files(name: str, data_dir: Path, files: Iterable[str]) -> None:
             raise DataError(f"{name}: {(data_dir / file).absolute()} cannot be read: {error.strerror}") from error
 
 
-def _acquire(lock: int, name: str) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+def _acquire(descriptor: int, name: str) -> None:
+    if not is_free(descriptor):
         log.warning("%s: waiting for another process that is at it", name)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock(descriptor)
 
 
 def _prefix(name: str) -> str:

@@ -1,0 +1,63 @@
+"""Networks: what is trained, and what it is trained to minimise.
+
+Shapes: N examples, C classes, D dimensions of the embedding, M unlabelled examples of a step.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+Objective = Callable[[Tensor, Tensor], Tensor]
+"""(logits (N, C), targets (N,)) -> mean loss (): what training minimises."""
+
+
+class Network(nn.Module, ABC):
+    """A classifier: `embed`, then the last linear layer `head`.
+
+    One that says `is_pretrained` learns from the whole pool without labels, in `pretrain`, once per seed: what comes of
+    it is what the network of every round starts from, all but the head.
+    """
+
+    head: nn.Linear
+    is_pretrained: bool = False
+
+    @abstractmethod
+    def embed(self, inputs: Tensor) -> Tensor:
+        """Inputs (N, ...), float32 and normalised -> embedding (N, D), the input of the last layer."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Inputs (N, ...) -> logits (N, C)."""
+        logits: Tensor = self.head(self.embed(inputs))
+        return logits
+
+    def pretrain(self, inputs: Tensor) -> None:
+        """Inputs of the whole pool (N, ...), float32 and normalised -> better weights; random numbers are torch's.
+
+        Raises:
+            TrainingError: if a weight is not finite.
+        """
+        raise NotImplementedError(f"{type(self).__name__} says is_pretrained but has no pretrain")
+
+
+def cross_entropy(logits_NC: Tensor, targets: Tensor) -> Tensor:
+    """The mean cross-entropy: the objective unless a strategy brings its own."""
+    return functional.cross_entropy(logits_NC, targets)
+
+
+@dataclass(frozen=True)
+class UnlabelledTerm:
+    """What training minimises besides the objective: `weight` times the mean of `losses` over unlabelled examples.
+
+    Args:
+        losses: logits (M, C) -> the loss of each example (M,).
+        weight: epoch 1, 2, ... -> factor.
+        minibatch_size: unlabelled examples per step, or `all`: every epoch spreads all of them over its steps.
+    """
+
+    losses: Callable[[Tensor], Tensor]
+    weight: Callable[[int], float]
+    minibatch_size: int | Literal["all"]

@@ -1,0 +1,81 @@
+"""Rounds, as they are recorded and gone on from; shapes: B queried, C classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples labelled together: pool indices (B,) in labelling order and their targets (B,), int64."""
+
+    indices: NDArray[np.int64]
+    targets: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """On a test or validation set: accuracy, mean recall over the classes present, mean cross-entropy in nats."""
+
+    accuracy: float
+    balanced_accuracy: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class PoolMetrics:
+    """On the unlabelled examples: mean entropy in nats, and the mean probability of each class (C,)."""
+
+    mean_entropy: float
+    class_marginals: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class RoundRecord:
+    """One round: the batch labelled before it, and the network then trained from scratch.
+
+    `num_labelled` counts all labels, those of the `num_validation` validation examples among them; `query_seconds` is
+    the time taken to choose `batch` (0 for the initial labels), with the forward pass; `class_counts` (C,) counts the
+    classes in `batch`; `strategy_state` is the state after that choice. `num_steps` counts the mini-batches that the
+    measured network was trained on. The `_cpu_seconds` are of this process on the processor, over what the other
+    seconds span (on CUDA: of the clock, with the device's work done). `num_copies` of the examples in `batch` have the
+    same inputs as one that was labelled before, or earlier in it.
+    """
+
+    round: int
+    batch: Batch
+    num_labelled: int
+    train_accuracy: float
+    test: Metrics
+    num_epochs: int
+    epoch_limit_hit: bool
+    fit_seconds: float
+    query_seconds: float
+    class_counts: tuple[int, ...]
+    num_validation: int = 0
+    validation: Metrics | None = None
+    unlabelled: PoolMetrics | None = None
+    strategy_state: dict[str, Any] | None = None
+    num_steps: int = 0
+    fit_cpu_seconds: float = 0.0
+    query_cpu_seconds: float = 0.0
+    num_copies: int = 0
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What an earlier, interrupted call has done: the batches of its rounds, and the strategy's states after them.
+
+    `strategy_states` is empty, or has one for each round: None after a round for which it kept none.
+    """
+
+    batches: Sequence[Batch] = ()
+    strategy_states: Sequence[dict[str, Any] | None] = ()
+
+    @property
+    def num_labelled(self) -> int:
+        """Labels in all batches."""
+        return sum(len(batch.indices) for batch in self.batches)

@@ -1,0 +1,106 @@
+"""The parts of a run: checked against their constructors, then built with what is known of the data set."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+from torch import Tensor
+
+from al_bench.config.parts import called, checked_arguments, checked_part, located
+from al_bench.config.run_config import RunConfig
+from al_bench.core.data import Dataset
+from al_bench.core.errors import ConfigError, InputsError
+from al_bench.core.network import Network
+from al_bench.core.strategy import Strategy
+from al_bench.job.gpus import device_of
+from al_bench.job.loading import checked_node
+from al_bench.job.observer import Observer, Safe
+from al_bench.training.learner import Learner
+from al_bench.training.options import TrainingOptions
+
+FACTS = {"input_shape", "num_classes", "modalities"}  # of the data set, for models
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a run, checked against their constructors; nothing is loaded yet."""
+
+    dataset: Mapping[str, Any]
+    network: Callable[..., Network]
+    training: TrainingOptions
+    strategy: Strategy
+    tracker: Observer
+    device: str
+
+    @classmethod
+    def checked(cls, config: RunConfig) -> "Parts":
+        """ConfigError for anything that a part's constructor would not take."""
+        network, training = checked_model(config.model)
+        if training.patience is not None and not config.num_validation:
+            raise ConfigError(f"model.patience={training.patience}: needs validation examples; say num_validation=...")
+        strategy = called("strategy", checked_part("strategy", config.strategy))
+        if not isinstance(strategy, Strategy):
+            raise ConfigError(f"strategy._target_={config.strategy['_target_']}: no al_bench.Strategy")
+        return cls(
+            dataset=checked_node(config.dataset),
+            network=network,
+            training=training,
+            strategy=strategy,
+            tracker=Safe(called("tracker", checked_part("tracker", config.tracker))),
+            device=device_of(config.device),
+        )
+
+    def learner(self, dataset: Dataset) -> Learner:
+        """What trains the networks on this data set."""
+        return _learner(self.network, self.training, self.device, dataset)
+
+
+def checked_model(node: Any) -> tuple[Callable[..., Network], TrainingOptions]:
+    """A model's node holds the arguments of its network and of `TrainingOptions`."""
+    network = located("model", node)
+    given = {key: value for key, value in node.items() if key != "_target_"}
+    arguments = checked_arguments("model", [network, TrainingOptions], given, facts=FACTS)
+    of_training = {field.name for field in fields(TrainingOptions)} & arguments.keys()
+    try:
+        training = TrainingOptions(**{key: arguments.pop(key) for key in of_training})
+    except ValueError as error:
+        raise ConfigError(f"model.{error}") from error
+    return partial(network, **arguments), training
+
+
+def facts_of(dataset: Dataset) -> dict[str, Any]:
+    """What a model may ask to be told of the data set; inputs of one kind are one modality, `inputs`."""
+    return {
+        "input_shape": dataset.input_shape,
+        "num_classes": dataset.num_classes,
+        "modalities": dataset.modalities or {"inputs": math.prod(dataset.input_shape)},
+    }
+
+
+def tried(
+    learner: Learner, dataset: Dataset, name: str, model_nodes: Callable[[], Mapping[str, Any]]
+) -> tuple[Network, int]:
+    """As `Learner.tried`; ConfigError, with the models that can take the inputs, if this one, of a name, cannot."""
+    some_inputs = dataset.train.inputs[:2]
+    try:
+        return learner.tried(some_inputs)
+    except InputsError as error:
+        able = [name for name, node in model_nodes().items() if _takes(node, dataset, some_inputs)]
+        raise ConfigError(
+            f"{name} cannot be used for {error}; models that can: {', '.join(sorted(able)) or 'none'}"
+        ) from error
+
+
+def _learner(network: Callable[..., Network], training: TrainingOptions, device: str, dataset: Dataset) -> Learner:
+    build = partial(called, "model", network, **facts_of(dataset))
+    return Learner(build, training, device, dataset.normalisation)
+
+
+def _takes(node: Any, dataset: Dataset, inputs: Tensor) -> bool:
+    try:
+        _learner(*checked_model(node), "cpu", dataset).tried(inputs)
+    except Exception:  # whatever another model of the user's raises
+        return False
+    return True

@@ -1,0 +1,131 @@
+"""What is measured in a round: the network that chooses, the one that is measured, and the record of both."""
+
+import logging
+import math
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+
+from al_bench.core.data import Dataset, Examples
+from al_bench.core.errors import DIVERGED, TrainingError
+from al_bench.core.rounds import Batch, PoolMetrics, RoundRecord
+from al_bench.core.strategy import Outputs, Strategy, trained_with
+from al_bench.core.timing import Seconds, Stopwatch
+from al_bench.loop.heartbeat import Heartbeat
+from al_bench.loop.pool import Pool
+from al_bench.loop.querying import pool_outputs
+from al_bench.training.learner import Learner
+from al_bench.training.stopping import FewEpochs
+from al_bench.training.trained import Trained
+from al_bench.training.unlabelled_term import Unlabelled, collapsed_class, pool_metrics
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The networks of a round: the one that chooses, and the one that is measured, mostly the same.
+
+    `outputs` are those of the first for the unlabelled examples, if they are recorded; `spent`, by then, on choosing.
+    """
+
+    chooses: Trained
+    measured: Trained
+    outputs: Outputs | None
+    spent: Seconds
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """Trains and measures, round by round, with what is labelled in the pool by then."""
+
+    dataset: Dataset
+    pool: Pool
+    learner: Learner
+    strategy: Strategy
+    seed: int
+    heartbeat: Heartbeat
+
+    def fitted(self, round: int, *, is_measured: bool) -> Fitted:
+        """The networks of a round; if they are not measured any more, the one that chooses stands for both."""
+        wanted, pool = trained_with(self.strategy), self.pool
+        unlabelled = None
+        if wanted.unlabelled_term is not None and pool.num_unlabelled:
+            unlabelled = Unlabelled(pool.inputs, pool.unlabelled_indices, wanted.unlabelled_term)
+        fit = partial(
+            self.learner.fit,
+            pool.labelled(),
+            wanted.objective,
+            seed=self.seed,
+            round=round,
+            validation=self._validation,
+        )
+        with self.heartbeat.during("training", f"round {round}: training on {pool.num_trained_on:,} labels"):
+            chooses = fit(unlabelled=unlabelled)
+        stopwatch = Stopwatch(self.learner.device)
+        is_recorded = wanted.measures_pool and pool.num_unlabelled > 0
+        outputs = pool_outputs(pool, chooses, self.strategy) if is_recorded else None
+        spent, measured = stopwatch.seconds(), chooses
+        if wanted.measures_without_term and unlabelled is not None:
+            spent += Seconds(chooses.fit_seconds, chooses.fit_cpu_seconds)
+            measured = fit() if is_measured else chooses
+        return Fitted(chooses, measured, outputs, spent)
+
+    def record(self, round: int, batch: Batch, fitted: Fitted, of_query: Seconds) -> RoundRecord:
+        """What is recorded of a round whose batch took `of_query` to choose.
+
+        Raises:
+            TrainingError: if the test loss is not finite.
+        """
+        measured, pool, num_classes = fitted.measured, self.pool, self.dataset.num_classes
+        self._few_epochs.look(round, measured, pool.num_trained_on)
+        num_test = len(self.dataset.test)
+        with self.heartbeat.during("measuring", f"round {round}: measuring on {num_test:,} test examples"):
+            test = measured.evaluate(self.dataset.test)
+        if not math.isfinite(test.loss):
+            raise TrainingError(f"round {round}: the test loss is {test.loss}; {DIVERGED}")
+        validation = self._validation
+        return RoundRecord(
+            round=round,
+            batch=batch,
+            num_labelled=pool.num_labelled,
+            train_accuracy=measured.train_accuracy,
+            test=test,
+            num_epochs=measured.num_epochs,
+            epoch_limit_hit=measured.epoch_limit_hit,
+            fit_seconds=measured.fit_seconds,
+            query_seconds=of_query.wall,
+            class_counts=tuple(np.bincount(batch.targets, minlength=num_classes).tolist()),
+            num_validation=pool.num_validation,
+            validation=None if validation is None else measured.evaluate(validation),
+            unlabelled=None if fitted.outputs is None else _of_pool(fitted.outputs, pool, num_classes, round),
+            strategy_state=self.strategy.state_dict(),
+            num_steps=measured.num_steps,
+            fit_cpu_seconds=measured.fit_cpu_seconds,
+            query_cpu_seconds=of_query.cpu,
+            num_copies=pool.num_copies,
+        )
+
+    @cached_property
+    def _validation(self) -> Examples | None:
+        return self.pool.validation()
+
+    @cached_property
+    def _few_epochs(self) -> FewEpochs:
+        return FewEpochs(self.learner.training, math.prod(self.dataset.input_shape))
+
+
+def _of_pool(outputs: Outputs, pool: Pool, num_classes: int, round: int) -> PoolMetrics:
+    """What the outputs for the unlabelled examples say; a collapse to one class is warned of."""
+    metrics = pool_metrics(outputs.logits_NC)
+    labelled_counts_C = np.bincount(pool.labelled_targets.cpu().numpy(), minlength=num_classes)
+    collapsed = collapsed_class(metrics, labelled_counts_C)
+    if collapsed is not None:
+        log.warning(
+            "round %d: the network has collapsed to class %d: %.1f %% of its predicted probability on the unlabelled "
+            "examples, beside %.1f %% of the labels; a smaller entropy_weight or a ramp may help",
+            *(round, collapsed, 100 * metrics.class_marginals[collapsed]),
+            100 * labelled_counts_C[collapsed] / labelled_counts_C.sum(),
+        )
+    return metrics
