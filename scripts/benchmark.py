@@ -34,7 +34,6 @@ from rich.table import Table
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from al_bench.analysis.pictures.run_curve import load_rounds
 from al_bench.core.data import Examples, Normalisation
 from al_bench.core.network import Network, cross_entropy
 from al_bench.core.seeding import Stream, generator, torch_seeded
@@ -42,6 +41,7 @@ from al_bench.job.one_run import set_up_torch
 from al_bench.models.mlp import MLP
 from al_bench.models.resnet import ResNet
 from al_bench.models.vgg import VGG
+from al_bench.records.reading import rows_of
 from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
 
@@ -243,9 +243,9 @@ def rounds() -> Table:
         with tempfile.TemporaryDirectory() as folder:
             _, gigabytes = al_bench(*arguments, folder=folder)
             (path,) = Path(folder).rglob("rounds.csv")
-            seconds = load_rounds(path)[["fit_seconds", "query_seconds"]].sum(axis=1)
+            seconds = [row["fit_seconds"] + row["query_seconds"] for row in rows_of(path.parent)]
         first = " ".join(f"{value:.2f}" for value in seconds[:3])
-        table.add_row(name, first, f"{seconds.iloc[-1]:.2f}", f"{gigabytes:.2f} GB")
+        table.add_row(name, first, f"{seconds[-1]:.2f}", f"{gigabytes:.2f} GB")
     for name, published in REFERENCE_ROUNDS.items():
         table.add_row(f"letter, random, B=100: {name}", " ".join(f"{value:.2f}" for value in published), "", "")
     return table

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from al_bench.core.errors import ResultsError
-from al_bench.records.columns import REAL, SETTING_COLUMNS, WHOLE
+from al_bench.records.columns import NUMBERS, SETTING_COLUMNS
 from al_bench.records.committed import Columns
 from al_bench.records.layout import run_name
 from al_bench.records.reading import RoundsFile, run_directories
@@ -88,6 +88,6 @@ def _concatenated(runs: Sequence[Columns]) -> pd.DataFrame:
     names = dict.fromkeys(name for run in runs for name in run)
     columns: dict[str, list[Any]] = {}
     for name in names:
-        empty = math.nan if name in REAL or name in WHOLE else ""
+        empty = math.nan if name in NUMBERS else ""
         columns[name] = [value for run in runs for value in run.get(name, [empty] * len(run["round"]))]
     return pd.DataFrame(columns)

@@ -14,6 +14,7 @@ from al_bench.core.clock import Clock, duration
 from al_bench.core.rounds import RoundRecord
 from al_bench.job.observer import Plan
 from al_bench.records.identity import Identity
+from al_bench.records.reading import rows_of
 
 SUMMARY_ROWS = 10
 COLUMNS = ("round", "labels", "epochs", "seconds", "test accuracy", "time left")
@@ -175,13 +176,10 @@ def draw_curve(path: Path) -> Path | None:
     rounds, picture = path / "rounds.csv", path / "curve.png"
     if picture.exists() and picture.stat().st_mtime > rounds.stat().st_mtime:
         return picture
-    from al_bench.analysis.pictures.run_curve import (  # pandas and matplotlib take a second
-        draw_learning_curve,
-        load_rounds,
-    )
+    from al_bench.analysis.pictures.run_curve import draw_learning_curve  # matplotlib, a second
 
     try:
-        return draw_learning_curve(load_rounds(rounds), picture)
+        return draw_learning_curve(rows_of(path), picture)
     except Exception as error:  # a picture is not worth a failed run
         log.warning("no picture of the learning curve: %s", error)
         return None
@@ -193,18 +191,12 @@ def _line(cells: tuple[str, ...]) -> str:
 
 def _summary(path: Path) -> Table:
     """Some ten points of the learning curve, the last among them."""
-    from al_bench.analysis.pictures.run_curve import load_rounds
-
-    rounds = load_rounds(path / "rounds.csv")
+    rounds = rows_of(path)
     step = -(-len(rounds) // SUMMARY_ROWS)
     table = Table()
     for column in ("labels", "test accuracy", "balanced", "test loss"):
         table.add_column(column, justify="right")
-    for row in rounds[::-1][::step][::-1].itertuples():
-        table.add_row(
-            f"{row.num_labelled:,}",
-            f"{row.test_accuracy:.4f}",
-            f"{row.test_balanced_accuracy:.4f}",
-            f"{row.test_loss:.4f}",
-        )
+    measured = ("test_accuracy", "test_balanced_accuracy", "test_loss")
+    for row in rounds[::-1][::step][::-1]:
+        table.add_row(f"{row['num_labelled']:,}", *(f"{row[name]:.4f}" if name in row else "" for name in measured))
     return table

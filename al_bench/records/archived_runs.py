@@ -1,6 +1,5 @@
 """A run in an archive: its files, whether they are whole, and which of two copies of it goes on from the other."""
 
-import csv
 import lzma
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from al_bench.core.errors import ResultsError
+from al_bench.records.committed import texts_of
 from al_bench.records.layout import FILES, identity_of_path
 from al_bench.records.safe_archive import Limits, members_of, regular_files
 
@@ -125,9 +125,10 @@ def num_queried(files: Files) -> int:
 
 
 def rounds_of(files: Files) -> Sequence[Mapping[str, str]]:
-    """The rows of rounds.csv without seconds."""
+    """The rows of rounds.csv without seconds; none if it is no table of rounds."""
     try:
-        rows = list(csv.DictReader(files.get("rounds.csv", b"").decode(errors="replace").splitlines()))
-    except csv.Error:  # a value that no run writes
+        columns = texts_of(files.get("rounds.csv", b"").decode(errors="replace").splitlines(keepends=True))
+    except ValueError:
         return []
-    return [{name: value for name, value in row.items() if not str(name).endswith("_seconds")} for row in rows]
+    names = [name for name in columns if not name.endswith("_seconds")]
+    return [dict(zip(names, row, strict=True)) for row in zip(*(columns[name] for name in names), strict=True)]

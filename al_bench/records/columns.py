@@ -1,58 +1,118 @@
-"""The columns of rounds.csv: their types, and what their values can be."""
+"""The columns of rounds.csv: what each is, where its value comes from, and what its values can be."""
 
 import math
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 
-IDENTITY_COLUMNS = ("dataset", "model", "strategy", "batch_size", "variant", "seed")
-SETTING_COLUMNS = ("dataset", "model", "batch_size", "variant")
-TYPES: dict[str, type] = {
-    "dataset": str,
-    "model": str,
-    "strategy": str,
-    "batch_size": int,
-    "variant": str,
-    "seed": int,
-    "round": int,
-    "num_labelled": int,
-    "train_accuracy": float,
-    "test_accuracy": float,
-    "test_balanced_accuracy": float,
-    "test_loss": float,
-    "num_epochs": int,
-    "epoch_limit_hit": bool,
-    "fit_seconds": float,
-    "query_seconds": float,
-    "class_counts": str,  # numbers, with spaces between
-    "num_validation": int,
-    "validation_accuracy": float,
-    "validation_loss": float,
-    "unlabelled_entropy": float,
-    "unlabelled_class_marginals": str,
-    "num_steps": int,
-    "fit_cpu_seconds": float,
-    "query_cpu_seconds": float,
-    "num_copies": int,
-    "queries_digest": str,  # hexadecimal
-}
-ROUND_COLUMNS = tuple(TYPES)
-REQUIRED = (*IDENTITY_COLUMNS, "round", "num_labelled", "test_accuracy")  # the others were not always there
-WHOLE = tuple(name for name, kind in TYPES.items() if kind is int)
-REAL = tuple(name for name, kind in TYPES.items() if kind is float)
-MAY_BE_EMPTY = ("variant", "validation_accuracy", "validation_loss", "unlabelled_entropy", "unlabelled_class_marginals")
+from al_bench.core.rounds import RoundRecord
+
 MOST = 2**63 - 1  # of a whole number that tables hold
-RANGES: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(WHOLE, (0, MOST)),
-    **dict.fromkeys(REAL, (0, sys.float_info.max)),
-    "batch_size": (1, MOST),
-    "seed": (0, math.inf),
-    "num_labelled": (1, MOST),
-    "num_epochs": (1, MOST),
-    **dict.fromkeys((name for name in REAL if name.endswith("_accuracy")), (0, 1)),
-    "unlabelled_entropy": (-1e-6, sys.float_info.max),  # of rounding
-}
-PATTERNS = {  # and what they say
-    "epoch_limit_hit": ("True|False", "True or False"),
-    "class_counts": (r"(?=.*[1-9])\d+( \d+)*", "a number of examples for each class"),
-    "unlabelled_class_marginals": (r"[0-9.e-]+( [0-9.e-]+)*", "a probability of each class"),
-    "queries_digest": ("[0-9a-f]{16}", "16 hexadecimal digits"),
-}
+LARGEST = sys.float_info.max
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of rounds.csv.
+
+    Args:
+        name: in the header.
+        kind: of its values.
+        of: the value for a round, None where there is none; without it, the run directory knows the value.
+        low: the smallest number that it can be.
+        high: the largest number; None for the largest of its kind.
+        pattern: of a text that is no name, and what the pattern says.
+        is_required: no file is read without it; the others were not always there.
+        is_usual: a reader says that a file lacks it.
+        is_optional: it may be empty.
+    """
+
+    name: str
+    kind: type
+    of: Callable[[RoundRecord], object] | None = None
+    low: float = 0
+    high: float | None = None
+    pattern: tuple[str, str] | None = None
+    is_required: bool = False
+    is_usual: bool = False
+    is_optional: bool = False
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The smallest and the largest number that it can be."""
+        return self.low, (MOST if self.kind is int else LARGEST) if self.high is None else self.high
+
+
+IDENTITY = (
+    Column("dataset", str, is_required=True),
+    Column("model", str, is_required=True),
+    Column("strategy", str, is_required=True),
+    Column("batch_size", int, low=1, is_required=True),
+    Column("variant", str, is_required=True, is_optional=True),
+    Column("seed", int, high=math.inf, is_required=True),
+)
+COLUMNS = (
+    *IDENTITY,
+    Column("round", int, lambda record: record.round, is_required=True),
+    Column("num_labelled", int, lambda record: record.num_labelled, low=1, is_required=True),
+    Column("train_accuracy", float, lambda record: record.train_accuracy, high=1),
+    Column("test_accuracy", float, lambda record: record.test.accuracy, high=1, is_required=True),
+    Column("test_balanced_accuracy", float, lambda record: record.test.balanced_accuracy, high=1, is_usual=True),
+    Column("test_loss", float, lambda record: record.test.loss),
+    Column("num_epochs", int, lambda record: record.num_epochs, low=1),
+    Column(
+        "epoch_limit_hit",
+        bool,
+        lambda record: record.epoch_limit_hit,
+        pattern=("True|False", "True or False"),
+        is_usual=True,
+    ),
+    Column("fit_seconds", float, lambda record: round(record.fit_seconds, 6), is_usual=True),
+    Column("query_seconds", float, lambda record: round(record.query_seconds, 6), is_usual=True),
+    Column(
+        "class_counts",
+        str,
+        lambda record: _joined(record.class_counts),
+        pattern=(r"(?=.*[1-9])\d+( \d+)*", "a number of examples for each class"),
+        is_usual=True,
+    ),
+    Column("num_validation", int, lambda record: record.num_validation),
+    Column(
+        "validation_accuracy",
+        float,
+        lambda record: record.validation and record.validation.accuracy,
+        high=1,
+        is_optional=True,
+    ),
+    Column("validation_loss", float, lambda record: record.validation and record.validation.loss, is_optional=True),
+    Column(
+        "unlabelled_entropy",
+        float,
+        lambda record: record.unlabelled and record.unlabelled.mean_entropy,
+        low=-1e-6,  # of rounding
+        is_optional=True,
+    ),
+    Column(
+        "unlabelled_class_marginals",
+        str,
+        lambda record: record.unlabelled and _joined(record.unlabelled.class_marginals),
+        pattern=(r"[0-9.e-]+( [0-9.e-]+)*", "a probability of each class"),
+        is_optional=True,
+    ),
+    Column("num_steps", int, lambda record: record.num_steps),
+    Column("fit_cpu_seconds", float, lambda record: round(record.fit_cpu_seconds, 6)),
+    Column("query_cpu_seconds", float, lambda record: round(record.query_cpu_seconds, 6)),
+    Column("num_copies", int, lambda record: record.num_copies),
+    Column("queries_digest", str, pattern=("[0-9a-f]{16}", "16 hexadecimal digits")),
+)
+BY_NAME = {column.name: column for column in COLUMNS}
+ROUND_COLUMNS = tuple(BY_NAME)
+IDENTITY_COLUMNS = tuple(column.name for column in IDENTITY)
+SETTING_COLUMNS = ("dataset", "model", "batch_size", "variant")
+REQUIRED = tuple(column.name for column in COLUMNS if column.is_required)
+USUAL = tuple(column.name for column in COLUMNS if column.is_usual)
+NUMBERS = tuple(column.name for column in COLUMNS if column.kind in (int, float))
+
+
+def _joined(values: tuple[float, ...]) -> str:
+    return " ".join(map(str, values))

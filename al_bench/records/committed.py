@@ -13,7 +13,7 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
-from al_bench.records.columns import IDENTITY_COLUMNS, MAY_BE_EMPTY, PATTERNS, RANGES, REQUIRED, TYPES
+from al_bench.records.columns import BY_NAME, IDENTITY_COLUMNS, REQUIRED
 
 Columns = dict[str, list[Any]]
 """The values of rounds.csv by column; a column that is not ours is text, an empty real number NaN."""
@@ -29,16 +29,20 @@ def parsed_rounds(lines: Iterable[str]) -> Columns:
     Raises:
         ValueError: with the line, for what no run writes.
     """
+    columns = {name: _column(name, values) for name, values in texts_of(lines).items()}
+    _check_rows(columns)
+    return columns
+
+
+def texts_of(lines: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The columns of rounds.csv as written, from its whole lines; ValueError if they are no table of rounds."""
     reader = csv.reader(lines)
     try:
         header, *rows = list(reader) or [[]]
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num}: {error}") from error
     _check_shape(header, rows)
-    texts = dict(zip(header, zip(*rows, strict=True), strict=True))
-    columns = {name: _column(name, values) for name, values in texts.items()}
-    _check_rows(columns)
-    return columns
+    return dict(zip(header, zip(*rows, strict=True), strict=True))
 
 
 def checked_row(row: Mapping[str, object]) -> None:
@@ -118,7 +122,7 @@ def _column(name: str, texts: Sequence[str]) -> list[Any]:
     if _problem(name, texts):
         line, text = next((line, text) for line, text in enumerate(texts, 2) if _problem(name, [text]))
         raise ValueError(f"line {line}: {name}={_shown(text)} {_problem(name, [text])}")
-    kind = TYPES.get(name, str)
+    kind = BY_NAME[name].kind if name in BY_NAME else str
     if kind is float:
         return [float(text) if text else math.nan for text in texts]
     return list(map(int, texts)) if kind is int else list(texts)
@@ -126,21 +130,24 @@ def _column(name: str, texts: Sequence[str]) -> list[Any]:
 
 def _problem(name: str, texts: Sequence[str]) -> str:
     """What is wrong with a value among these of a column; empty if nothing is."""
-    given = list(filter(None, texts)) if name in MAY_BE_EMPTY else texts
-    if name in PATTERNS and not all(map(re.compile(PATTERNS[name][0]).fullmatch, given)):
-        return f"is not {PATTERNS[name][1]}"
-    if TYPES.get(name, str) not in (int, float) or not given:
+    column = BY_NAME.get(name)
+    if column is None:
+        return ""
+    given = list(filter(None, texts)) if column.is_optional else texts
+    if column.pattern is not None and not all(map(re.compile(column.pattern[0]).fullmatch, given)):
+        return f"is not {column.pattern[1]}"
+    if column.kind not in (int, float) or not given:
         return ""
     try:
-        numbers: list[float] = list(map(TYPES[name], given))
+        numbers: list[float] = list(map(column.kind, given))
     except ValueError:
         return "is no number"
-    if TYPES[name] is int and list(map(str, numbers)) != list(given):
+    if column.kind is int and list(map(str, numbers)) != list(given):
         return "is not written as a whole number"
-    low, high = RANGES[name]
+    low, high = column.range
     if any(map(math.isnan, numbers)) or not low <= min(numbers) <= max(numbers) <= high:
         return f"is not between {low:g} and {high:g}"
-    return "" if TYPES[name] is int or set("".join(given)) <= IN_REAL else "is not written as a number"
+    return "" if column.kind is int or set("".join(given)) <= IN_REAL else "is not written as a number"
 
 
 def _check_rows(columns: Columns) -> None:

@@ -5,16 +5,31 @@ import os
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from al_bench.core.errors import RunDirectoryError
-from al_bench.files.writing import read_bytes, read_text
+from al_bench.files.writing import read_bytes, read_text, whole_lines
+from al_bench.records.columns import USUAL
 from al_bench.records.committed import Columns, parsed_rounds
 from al_bench.records.layout import identity_of_path
 from al_bench.records.queries import check_queries, parsed_queries
 from al_bench.records.state import done_of, is_finished
 
-USUAL = ("test_balanced_accuracy", "epoch_limit_hit", "fit_seconds", "query_seconds", "class_counts")
 MARKS = {".lock", "rounds.csv", "environment.json", "error.json", "done.json"}
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """The committed rounds of a run directory, with the columns that have a value; none before the first.
+
+    Raises:
+        OSError: if rounds.csv cannot be read.
+        ValueError: with the line, for what no run writes.
+    """
+    if len(lines := whole_lines(path / "rounds.csv")) < 2:
+        return []
+    columns = parsed_rounds(lines)
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return [{name: value for name, value in row.items() if value not in ("", None) and value == value} for row in rows]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from al_bench.core.rounds import RoundRecord
 from al_bench.files.writing import append_lines
+from al_bench.records.columns import COLUMNS
 from al_bench.records.identity import Identity
 
 
@@ -31,33 +32,8 @@ class Table:
 
 def round_row(identity: Identity, record: RoundRecord) -> dict[str, object]:
     """A row of rounds.csv but for `queries_digest`; only the seconds differ between two runs of one configuration."""
-    row: dict[str, object] = {
-        **identity.as_dict(),
-        "round": record.round,
-        "num_labelled": record.num_labelled,
-        "train_accuracy": record.train_accuracy,
-        "test_accuracy": record.test.accuracy,
-        "test_balanced_accuracy": record.test.balanced_accuracy,
-        "test_loss": record.test.loss,
-        "num_epochs": record.num_epochs,
-        "epoch_limit_hit": record.epoch_limit_hit,
-        "fit_seconds": round(record.fit_seconds, 6),
-        "query_seconds": round(record.query_seconds, 6),
-        "class_counts": " ".join(map(str, record.class_counts)),
-        "num_validation": record.num_validation,
-        "num_steps": record.num_steps,
-        "fit_cpu_seconds": round(record.fit_cpu_seconds, 6),
-        "query_cpu_seconds": round(record.query_cpu_seconds, 6),
-        "num_copies": record.num_copies,
-    }
-    if record.validation is not None:
-        row |= {"validation_accuracy": record.validation.accuracy, "validation_loss": record.validation.loss}
-    if record.unlabelled is not None:
-        row |= {
-            "unlabelled_entropy": record.unlabelled.mean_entropy,
-            "unlabelled_class_marginals": " ".join(map(str, record.unlabelled.class_marginals)),
-        }
-    return row
+    values = {column.name: column.of(record) for column in COLUMNS if column.of is not None}
+    return {**identity.as_dict(), **{name: value for name, value in values.items() if value is not None}}
 
 
 def query_rows(record: RoundRecord) -> list[dict[str, int]]:

@@ -1,12 +1,11 @@
 """How the job of a run ended: what a job returns to whoever launched it."""
 
-import csv
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from al_bench.core.errors import ConfigError, TrainingError
-from al_bench.files.writing import whole_lines
+from al_bench.records.reading import rows_of
 
 
 class Status(Enum):
@@ -45,8 +44,8 @@ def validation_accuracy(path: Path, budget: int | None = None) -> float:
     Raises:
         ConfigError: if there are no validation examples.
     """
-    rounds = csv.DictReader(whole_lines(path / "rounds.csv"))
-    *_, last = (row for row in rounds if budget is None or int(row["num_labelled"]) <= budget)
-    if not last["validation_accuracy"]:
+    *_, last = (row for row in rows_of(path) if budget is None or row["num_labelled"] <= budget)
+    if "validation_accuracy" not in last:
         raise ConfigError("num_validation=0: hyperparameters are chosen on validation examples; num_validation=200")
-    return float(last["validation_accuracy"])
+    accuracy: float = last["validation_accuracy"]
+    return accuracy

@@ -4,21 +4,21 @@ The directory stays the system of record. A wandb run can be made from it again 
 whatever is logged twice is one run there.
 """
 
-import csv
 import re
 import secrets
 import shutil
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from al_bench.files.locks import alone_in
-from al_bench.files.writing import read_text, replace_text, whole_lines
-from al_bench.records.columns import IDENTITY_COLUMNS, REAL, WHOLE
+from al_bench.files.writing import read_text, replace_text
+from al_bench.records.columns import COLUMNS, IDENTITY_COLUMNS
 from al_bench.records.identity import Identity
+from al_bench.records.reading import rows_of
 
 Mode = Literal["online", "offline"]
 ID_FILE = "wandb_id"
@@ -57,8 +57,8 @@ def begun(identity: Identity, config: Mapping[str, Any], path: Path, folder: Pat
             replace_text(path / ID_FILE, f"{run.id}\n")
     run.define_metric("num_labelled")
     run.define_metric("*", step_metric="num_labelled")
-    for row in rounds_of(path):
-        if int(row["round"]) >= run.step:
+    for row in rows_of(path):
+        if row["round"] >= run.step:
             log_round(run, row)
     return run
 
@@ -84,19 +84,14 @@ def log_round(run: Any, row: Mapping[str, object]) -> None:
 
     known = {name: str(value) for name, value in row.items() if value not in ("", None)}
     measured = known.keys() - {*IDENTITY_COLUMNS, "round"}
-    values: dict[str, Any] = {name: int(known[name]) for name in WHOLE if name in measured}
-    values |= {name: float(known[name]) for name in REAL if name in measured}
+    numbers = [column for column in COLUMNS if column.kind in (int, float) and column.name in measured]
+    values: dict[str, Any] = {column.name: column.kind(known[column.name]) for column in numbers}
     if "epoch_limit_hit" in known:
         values["epoch_limit_hit"] = int(known["epoch_limit_hit"] == "True")
     if "class_counts" in known:
         counts = np.array(known["class_counts"].split(), dtype=int)
         values["queried_classes"] = wandb.Histogram(np_histogram=(counts, np.arange(len(counts) + 1)))
     run.log(values, step=int(str(row["round"])))
-
-
-def rounds_of(path: Path) -> Iterator[dict[str, str]]:
-    """The committed rounds of a run directory."""
-    yield from csv.DictReader(whole_lines(path / "rounds.csv"))
 
 
 def known_id(path: Path) -> str:

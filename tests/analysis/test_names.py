@@ -19,10 +19,11 @@ from al_bench.analysis.names import file_name, for_plotly, isolated
 from al_bench.analysis.page import report
 from al_bench.analysis.page.export import _drawings
 from al_bench.analysis.pictures import figures, overviews
-from al_bench.analysis.pictures.run_curve import draw_learning_curve, load_rounds
+from al_bench.analysis.pictures.run_curve import draw_learning_curve
 from al_bench.analysis.settings import PAPER_ORDER
 from al_bench.analysis.statistics.penalty import PenaltyMatrix
 from al_bench.records.identity import Identity
+from al_bench.records.reading import rows_of
 from tests.support.made_results import SETTINGS, call_otherwise, noisy, write_run, write_sweep
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -135,7 +136,8 @@ def test_plotly_sees_neither_tags_nor_templates_nor_mathematics():
 
 def test_the_picture_of_one_run_takes_any_name(tmp_path):
     path = write_run(tmp_path, Identity("digits", "mlp", "s", 10, "", 0), {10: 0.5, 20: 0.6})
-    rounds = load_rounds(path / "rounds.csv").assign(strategy=r"$\frac{$" + "l" * 80, dataset="_a$b$", model="x^$y$_")
+    names = {"strategy": r"$\frac{$" + "l" * 80, "dataset": "_a$b$", "model": "x^$y$_"}
+    rounds = [row | names for row in rows_of(path)]
     assert draw_learning_curve(rounds, tmp_path / "curve.png").stat().st_size > 10_000
 
 

@@ -430,5 +430,7 @@ def test_the_last_of_two_values_of_a_key_counts():
 
 
 def test_the_value_is_that_of_the_budget_though_the_run_went_on(tmp_path):
-    (tmp_path / "rounds.csv").write_text("num_labelled,validation_accuracy\n20,0.5\n40,0.75\n60,1.0\n")
+    header = "dataset,model,strategy,batch_size,variant,seed,round,num_labelled,test_accuracy,validation_accuracy"
+    rows = [f"digits,mlp,badge,20,,0,{round},{20 + 20 * round},0.1,{0.5 + 0.25 * round}" for round in range(3)]
+    (tmp_path / "rounds.csv").write_text("".join(f"{line}\n" for line in (header, *rows)))
     assert [validation_accuracy(tmp_path, budget) for budget in (20, 50, None)] == [0.5, 0.75, 1.0]

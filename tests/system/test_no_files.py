@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from al_bench.analysis.pictures.run_curve import load_rounds
 from al_bench.analysis.results import load_results
 from al_bench.core.errors import DataError, ResultsError, RunDirectoryError
 from al_bench.datasets.arrays import arrays
@@ -20,6 +19,7 @@ from al_bench.files.locks import is_locked
 from al_bench.files.writing import open_regular, parsed_json, read_bytes, read_json, whole_lines
 from al_bench.records.directory import RunDirectory
 from al_bench.records.identity import Identity
+from al_bench.records.reading import rows_of
 from al_bench.records.state import check_same_run, is_finished
 from al_bench.records.stored_config import MAX_NODES, read_config
 from tests.records.test_records import CONFIG, opened, record
@@ -128,7 +128,7 @@ class TestNoFile:
         with pytest.raises(ResultsError, match=f"rounds.csv is {kind}, not a file" if kind != "a folder" else "no res"):
             load_results(tmp_path / "results")
         with pytest.raises(OSError, match=kind):
-            load_rounds(path / "rounds.csv")
+            rows_of(path)
 
 
 def test_what_the_name_leads_to_is_looked_at_once_more_when_it_is_open(tmp_path, monkeypatch):

@@ -1,17 +1,16 @@
 """The learning curve of one run, as a picture."""
 
-from io import StringIO
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
 import matplotlib as mpl
-import pandas as pd
 from matplotlib.figure import Figure
 
 from al_bench.analysis.pictures.canvas import NAMES
 from al_bench.files.locks import alone_in
-from al_bench.files.writing import read_text, replacing
+from al_bench.files.writing import replacing
 
 MAX_TITLE, MAX_LINE = 60, 90  # characters of a line of the title, and below it
 COLOUR = "#0072B2"
@@ -25,21 +24,15 @@ STYLE: Any = NAMES | {  # its type lists every setting of matplotlib
 }
 
 
-def load_rounds(path: Path) -> pd.DataFrame:
-    """A rounds.csv as a table, labels and `variant` as text."""
-    texts = ("dataset", "model", "strategy", "variant", "class_counts")
-    return pd.read_csv(StringIO(read_text(path)), dtype=dict.fromkeys(texts, "str"), keep_default_na=False)
-
-
-def draw_learning_curve(rounds: pd.DataFrame, path: Path) -> Path:
-    """The curve of one run as a picture; returns `path`."""
-    run, final = rounds.iloc[0], rounds.iloc[-1]
+def draw_learning_curve(rounds: Sequence[Mapping[str, Any]], path: Path) -> Path:
+    """The curve of one run as a picture, of its rows as `al_bench.records.reading.rows_of` has them; returns `path`."""
+    run, final = rounds[0], rounds[-1]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 5), layout="constrained")
         axes = figure.subplots()
         axes.plot(
-            rounds["num_labelled"],
-            rounds["test_accuracy"],
+            [row["num_labelled"] for row in rounds],
+            [row["test_accuracy"] for row in rounds],
             color=COLOUR,
             linewidth=2.5,
             marker="o",
@@ -60,7 +53,7 @@ def draw_learning_curve(rounds: pd.DataFrame, path: Path) -> Path:
         axes.set_ylabel("test accuracy")
         title = "\n".join(wrap(f"{run['strategy']} on {run['dataset']}", MAX_TITLE))
         axes.set_title(f"{title}\n", loc="left", weight="bold")
-        details = [run["model"], f"batch size {run['batch_size']:,}", run["variant"], f"seed {run['seed']}"]
+        details = [run["model"], f"batch size {run['batch_size']:,}", run.get("variant"), f"seed {run['seed']}"]
         details_line = ", ".join(filter(None, details))
         if len(details_line) > MAX_LINE:
             details_line = f"{details_line[:MAX_LINE]} ..."
