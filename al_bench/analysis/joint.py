@@ -8,9 +8,10 @@ import pandas as pd
 
 from al_bench.analysis.claims import Claim
 from al_bench.analysis.results import SETTING
-from al_bench.analysis.settings import BASELINE, rows_of, setting_name
+from al_bench.analysis.settings import BASELINE, rows_of
 from al_bench.analysis.statistics.areas import areas
 from al_bench.analysis.statistics.intervals import bca_interval
+from al_bench.records.layout import setting_title
 
 JOINT, ENTROPY = "joint", "entropy"
 BASELINES = (BASELINE, "confidence", "margin", ENTROPY)
@@ -46,7 +47,7 @@ def gains(rounds: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFram
                 continue
             gain_S = (by_seed[strategy] - by_seed[than]).dropna().to_numpy()
             (low,), (high,) = bca_interval(gain_S[None])
-            name = setting_name(dict(zip(SETTING, values, strict=True)))
+            name = setting_title(dict(zip(SETTING, values, strict=True)))
             rows.append([*values, name, strategy, than, len(gain_S), gain_S.mean(), low, high])
     return pd.DataFrame(rows, columns=[*SETTING, "setting", *GAIN_COLUMNS])
 

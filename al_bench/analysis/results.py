@@ -12,7 +12,7 @@ import pandas as pd
 from al_bench.core.errors import ResultsError
 from al_bench.records.columns import NUMBERS, SETTING_COLUMNS
 from al_bench.records.committed import Columns
-from al_bench.records.layout import run_name
+from al_bench.records.layout import run_title
 from al_bench.records.reading import RoundsFile, run_directories
 
 SETTING = [*SETTING_COLUMNS]
@@ -59,7 +59,7 @@ def combined(files: Sequence[RoundsFile], folder: Path) -> Results:
     for path, run in runs.items():
         identity = tuple(run[column][0] for column in IDENTITY)
         if identity in sources:
-            name = run_name(dict(zip(IDENTITY, identity, strict=True)))
+            name = run_title(dict(zip(IDENTITY, identity, strict=True)))
             raise ResultsError(
                 f"{sources[identity].parent} and {path.parent} are the same run ({name}); name a folder that holds one "
                 "of them"

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from al_bench.analysis.results import IDENTITY, SETTING
-from al_bench.analysis.settings import setting_name, with_seeds
+from al_bench.analysis.settings import with_seeds
 from al_bench.core.errors import ResultsError
 from al_bench.files.locks import is_locked
-from al_bench.records.layout import identity_of_path, run_name
+from al_bench.records.layout import identity_of_path, run_title, setting_title
 from al_bench.records.reading import RoundsFile, run_directories
 from al_bench.records.state import error_of, is_finished, starts_of
 
@@ -54,12 +54,12 @@ class Run:
     @property
     def setting(self) -> str:
         """For people: `digits · mlp · b100`; the path of a folder that cannot be told."""
-        return setting_name(self.identity) if self.identity else str(self.path)
+        return setting_title(self.identity) if self.identity else str(self.path)
 
     @property
     def name(self) -> str:
         """For people: `digits · mlp · badge · b100 · seed 0`."""
-        return run_name(self.identity) if self.identity else str(self.path)
+        return run_title(self.identity) if self.identity else str(self.path)
 
 
 def runs_in(folder: Path) -> list[Run]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from al_bench.analysis.names import isolated
 from al_bench.analysis.results import SETTING
+from al_bench.records.layout import setting_title
 
 Floats = NDArray[np.float64]
 BASELINE = "random"
@@ -39,7 +40,7 @@ class Curves:
     @property
     def name(self) -> str:
         """For people: `mnist · mlp · b100`."""
-        return setting_name(self.setting)
+        return setting_title(self.setting)
 
     @property
     def partial(self) -> frozenset[str]:
@@ -121,15 +122,9 @@ def ordered(strategies: Sequence[str]) -> list[str]:
     return sorted(strategies, key=lambda name: (known.get(name, len(known)), name))
 
 
-def setting_name(setting: Mapping[str, object]) -> str:
-    """For people: `mnist · mlp · b100`."""
-    parts = (setting["dataset"], setting["model"], f"b{setting['batch_size']}", setting["variant"])
-    return " · ".join(str(part) for part in parts if part != "")
-
-
 def setting_names(table: pd.DataFrame) -> list[str]:
-    """`setting_name` of each row."""
-    return [setting_name(dict(zip(SETTING, values, strict=True))) for values in table[SETTING].itertuples(index=False)]
+    """`setting_title` of each row."""
+    return [setting_title(dict(zip(SETTING, values, strict=True))) for values in table[SETTING].itertuples(index=False)]
 
 
 def marked_names(table: pd.DataFrame, column: str = "is_partial") -> list[str]:

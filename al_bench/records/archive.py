@@ -25,7 +25,7 @@ from al_bench.records.archived_runs import (
     problem_of,
     read,
 )
-from al_bench.records.layout import identity_of_path
+from al_bench.records.layout import identity_of_path, setting_parts
 from al_bench.records.reading import run_directories
 from al_bench.records.safe_archive import USUAL, Limits
 from al_bench.records.state import is_finished, says_finished
@@ -220,8 +220,7 @@ def _put(runs: Mapping[str, Files], folder: Path) -> None:
 def _archive_of(path: Path) -> str:
     """The name of the archive of a run's setting."""
     identity = identity_of_path(path)
-    parts = (identity["dataset"], identity["model"], f"b{identity['batch_size']}", identity["variant"])
-    stem = "_".join(str(part) for part in ("runs", *parts) if part)
+    stem = "_".join(["runs", *setting_parts(identity)])
     if len(stem.encode()) > MAX_STEM:
         stem = f"{stem[: MAX_STEM // 2]}~{hashlib.sha256(stem.encode()).hexdigest()[:12]}"
     return f"{stem}{SUFFIX}"

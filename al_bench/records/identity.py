@@ -14,6 +14,8 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
+from al_bench.records.layout import path_of, run_title
+
 GROUPS = ("dataset", "model", "strategy")
 VARIANT_KEYS = (
     "num_initial",
@@ -41,20 +43,16 @@ class Identity:
     @property
     def path(self) -> Path:
         """The run directory, below the folder of the experiment."""
-        return Path(*self._setting(), f"s{self.seed}")
+        return path_of(self.as_dict())
 
     @property
     def title(self) -> str:
         """For people: `digits · mlp · badge · b100 · seed 0`."""
-        return " · ".join([*self._setting(), f"seed {self.seed}"])
+        return run_title(self.as_dict())
 
     def as_dict(self) -> dict[str, str | int]:
         """The columns that identify a row of a table."""
         return asdict(self)
-
-    def _setting(self) -> list[str]:
-        parts = (self.dataset, self.model, self.strategy, f"b{self.batch_size}", self.variant)
-        return [part for part in parts if part]
 
 
 def identity_of(

@@ -57,7 +57,30 @@ def identity_of_path(path: Path) -> dict[str, object]:
     return identity | {"strategy": strategy, "seed": int(last[1:])}
 
 
-def run_name(identity: Mapping[str, object]) -> str:
+def path_of(identity: Mapping[str, object]) -> Path:
+    """Of the run directory, below the folder of the experiment; `identity_of_path` is the way back."""
+    return Path(*_run_parts(identity), f"s{identity['seed']}")
+
+
+def run_title(identity: Mapping[str, object]) -> str:
     """For people: `digits · mlp · badge · b100 · seed 0`."""
-    parts = (*(identity[key] for key in ("dataset", "model", "strategy")), f"b{identity['batch_size']}")
-    return " · ".join(map(str, filter(None, (*parts, identity["variant"], f"seed {identity['seed']}"))))
+    return " · ".join([*_run_parts(identity), f"seed {identity['seed']}"])
+
+
+def setting_title(setting: Mapping[str, object]) -> str:
+    """For people: `digits · mlp · b100`."""
+    return " · ".join(setting_parts(setting))
+
+
+def setting_parts(setting: Mapping[str, object]) -> list[str]:
+    """What a setting is called after."""
+    return _parts(setting, ("dataset", "model"))
+
+
+def _run_parts(identity: Mapping[str, object]) -> list[str]:
+    return _parts(identity, ("dataset", "model", "strategy"))
+
+
+def _parts(labels: Mapping[str, object], names: tuple[str, ...]) -> list[str]:
+    parts = (*(labels[name] for name in names), f"b{labels['batch_size']}", labels["variant"])
+    return [str(part) for part in parts if part != ""]

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from al_bench.analysis.results import IDENTITY, SETTING, load_results
-from al_bench.analysis.settings import setting_name
 from al_bench.config.planning import Planned
 from al_bench.core.clock import duration
 from al_bench.core.errors import ResultsError
 from al_bench.records.identity import Identity
+from al_bench.records.layout import setting_title
 from al_bench.records.state import done_of
 from al_bench.tracking.wandb_runs import known_id, offline_folders
 
@@ -93,7 +93,7 @@ def show(to_do: Sequence[Planned], finished: Sequence[Planned], folder: Path, co
         table.add_column(name, justify="right" if name in ("time", "disk") else "left")
     rows: dict[tuple[str, str], tuple[list[int], list[int], list[Estimate | None]]] = {}
     for position, run in enumerate((*to_do, *finished)):
-        key = setting_name(run.identity.as_dict()), run.identity.strategy
+        key = setting_title(run.identity.as_dict()), run.identity.strategy
         done, others, costs_of_others = rows.setdefault(key, ([], [], []))
         if position < len(to_do):
             others.append(run.identity.seed)

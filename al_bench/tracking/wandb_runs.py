@@ -18,6 +18,7 @@ from al_bench.files.locks import alone_in
 from al_bench.files.writing import read_text, replace_text
 from al_bench.records.columns import COLUMNS, IDENTITY_COLUMNS
 from al_bench.records.identity import Identity
+from al_bench.records.layout import setting_parts, setting_title
 from al_bench.records.reading import rows_of
 
 Mode = Literal["online", "offline"]
@@ -38,7 +39,7 @@ def begun(identity: Identity, config: Mapping[str, Any], path: Path, folder: Pat
     if mode == "offline":
         for earlier in offline_folders(folder, run_id):
             shutil.rmtree(earlier, ignore_errors=True)
-    setting = _names(identity.as_dict())
+    setting = setting_parts(identity.as_dict())
     run = wandb.init(
         project=project,
         mode=mode,
@@ -65,17 +66,12 @@ def begun(identity: Identity, config: Mapping[str, Any], path: Path, folder: Pat
 
 def group_of(setting: Mapping[str, object]) -> str:
     """The group of all runs of a setting."""
-    return plain(" · ".join(_names(setting)))[:MAX_NAME]
+    return plain(setting_title(setting))[:MAX_NAME]
 
 
 def plain(name: str) -> str:
     """Without symbols, such as `=`: wandb's views take them for emojis, and their filters double them."""
     return "".join(" " if unicodedata.category(letter).startswith("S") else letter for letter in name)
-
-
-def _names(setting: Mapping[str, object]) -> list[str]:
-    parts = (setting["dataset"], setting["model"], f"b{setting['batch_size']}", setting["variant"])
-    return [str(part) for part in parts if part]
 
 
 def log_round(run: Any, row: Mapping[str, object]) -> None:

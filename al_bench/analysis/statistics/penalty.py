@@ -13,8 +13,9 @@ import pandas as pd
 
 from al_bench.analysis.budgets import Compared, Definition, Missing, compared_settings
 from al_bench.analysis.names import file_name
-from al_bench.analysis.settings import Floats, grouped, ordered, setting_name
+from al_bench.analysis.settings import Floats, grouped, ordered
 from al_bench.analysis.statistics.paired import LEVEL, paired_tests
+from al_bench.records.layout import setting_title
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class SettingWins:
     @property
     def name(self) -> str:
         """For people: `mnist · mlp · b100`."""
-        return setting_name(self.setting)
+        return setting_title(self.setting)
 
 
 def penalty_matrices(

@@ -10,9 +10,10 @@ import pandas as pd
 from scipy import stats
 
 from al_bench.analysis.results import SETTING, listed
-from al_bench.analysis.settings import ordered, setting_name
+from al_bench.analysis.settings import ordered
 from al_bench.analysis.statistics.paired import LEVEL
 from al_bench.core.errors import ResultsError
+from al_bench.records.layout import setting_title
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def ranked(mean_areas: pd.DataFrame) -> Ranks:
     table = mean_areas.pivot(index=SETTING, columns="strategy", values="area")
     table = table[ordered(table.columns.tolist())]
     num_seeds = mean_areas.pivot_table(index=SETTING, columns="strategy", values="num_seeds").loc[table.index]
-    names = [setting_name(dict(zip(SETTING, values, strict=True))) for values in table.index]
+    names = [setting_title(dict(zip(SETTING, values, strict=True))) for values in table.index]
     is_whole = table.notna().all(axis=1) & num_seeds.eq(num_seeds.max(axis=1), axis=0).all(axis=1)
     if "is_partial" in mean_areas:
         is_whole &= ~mean_areas.groupby(SETTING)["is_partial"].any().loc[table.index]
