@@ -1,3 +1,70 @@
-"""A benchmark of deep active learning strategies."""
+"""A benchmark of deep active learning strategies.
+
+What a strategy, a data set, a model or a notebook needs is imported from here; PyTorch is loaded when it is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from al_bench.moved import find_old_modules
+
+if TYPE_CHECKING:
+    from al_bench.core.data import Dataset, Examples, Normalisation
+    from al_bench.core.errors import UserError
+    from al_bench.core.network import Network, UnlabelledTerm
+    from al_bench.core.rounds import Batch, RoundRecord
+    from al_bench.core.seeding import Stream, generator
+    from al_bench.core.strategy import Needs, Outputs, QueryContext, Strategy, TrainedWith
+    from al_bench.datasets.from_arrays import drawn_dataset
+    from al_bench.loop.rounds_of import active_learning
+    from al_bench.training.learner import Learner
+    from al_bench.training.options import TrainingOptions
 
 __version__ = "0.1.0"
+
+WHERE = {
+    "core.data": ("Dataset", "Examples", "Normalisation"),
+    "core.errors": ("UserError",),
+    "core.network": ("Network", "UnlabelledTerm"),
+    "core.rounds": ("Batch", "RoundRecord"),
+    "core.seeding": ("Stream", "generator"),
+    "core.strategy": ("Needs", "Outputs", "QueryContext", "Strategy", "TrainedWith"),
+    "datasets.from_arrays": ("drawn_dataset",),
+    "loop.rounds_of": ("active_learning",),
+    "training.learner": ("Learner",),
+    "training.options": ("TrainingOptions",),
+}
+MODULE_OF = {name: f"{__name__}.{module}" for module, names in WHERE.items() for name in names}
+__all__ = [
+    "Batch",
+    "Dataset",
+    "Examples",
+    "Learner",
+    "Needs",
+    "Network",
+    "Normalisation",
+    "Outputs",
+    "QueryContext",
+    "RoundRecord",
+    "Strategy",
+    "Stream",
+    "TrainedWith",
+    "TrainingOptions",
+    "UnlabelledTerm",
+    "UserError",
+    "active_learning",
+    "drawn_dataset",
+    "generator",
+]
+
+find_old_modules()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -6,8 +6,8 @@ from al_bench.core.data import Dataset
 from al_bench.core.errors import DataError
 from al_bench.core.ranges import Fraction
 from al_bench.datasets.formats.npz import Name, read_stored
+from al_bench.datasets.from_arrays import drawn_dataset, examples, standardised
 from al_bench.datasets.scales import warn_of_lost_values, warn_of_scales
-from al_bench.datasets.split import drawn_dataset, examples, standardised
 
 LAYOUT = (
     "`inputs` (N, ...) and `targets` (N,), with `test_inputs` and `test_targets` if the test set is not to be drawn"

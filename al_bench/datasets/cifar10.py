@@ -8,7 +8,7 @@ import numpy as np
 from al_bench.core.data import Dataset, Normalisation
 from al_bench.core.torchvision import torchvision_module
 from al_bench.datasets.formats.fetching import Source, ensure_files
-from al_bench.datasets.split import examples
+from al_bench.datasets.from_arrays import examples
 
 NORMALISATION = Normalisation(mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616))
 

@@ -6,7 +6,7 @@ from sklearn.model_selection import train_test_split
 
 from al_bench.core.data import Dataset
 from al_bench.core.ranges import Fraction
-from al_bench.datasets.split import examples
+from al_bench.datasets.from_arrays import examples
 
 
 def digits(rng: np.random.Generator, test_fraction: Fraction = 0.2) -> Dataset:

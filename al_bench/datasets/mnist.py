@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from al_bench.core.data import Dataset, Examples, Normalisation
 from al_bench.core.torchvision import torchvision_module
 from al_bench.datasets.formats.fetching import Source, ensure_files, is_whole
-from al_bench.datasets.split import examples
+from al_bench.datasets.from_arrays import examples
 from al_bench.files.writing import read_bytes
 
 UNPACKED_MNIST = {

@@ -12,8 +12,8 @@ from al_bench.core.data import Dataset
 from al_bench.core.errors import DataError, nearest
 from al_bench.core.ranges import Fraction
 from al_bench.datasets.formats.npz import Name, input_names, read_stored
+from al_bench.datasets.from_arrays import as_floats, drawn_dataset, examples, standardised
 from al_bench.datasets.scales import warn_of_lost_values
-from al_bench.datasets.split import as_floats, drawn_dataset, examples, standardised
 
 LAYOUT = (
     "`targets` (N,) and for each modality an array (N, ...) under its name, with `test_targets` and `test_<name>` for "

@@ -10,9 +10,9 @@ from pydantic import AfterValidator
 from al_bench.core.data import Dataset
 from al_bench.core.errors import DataError
 from al_bench.core.ranges import Fraction
+from al_bench.datasets.from_arrays import drawn_dataset
 from al_bench.datasets.modalities import distinct, side_by_side
 from al_bench.datasets.openml import classes_and_inputs, read_table
-from al_bench.datasets.split import drawn_dataset
 
 View = Literal["factors", "fourier", "karhunen", "morphological", "pixel", "zernike"]
 IDS: dict[View, int] = dict(zip(get_args(View), (12, 14, 16, 18, 20, 22), strict=True))  # on OpenML

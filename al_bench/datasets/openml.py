@@ -16,8 +16,9 @@ from al_bench.core.ranges import Fraction, PositiveInt
 from al_bench.datasets.formats.arff import read_arff
 from al_bench.datasets.formats.arff_header import NUMBER
 from al_bench.datasets.formats.fetching import exclusive
+from al_bench.datasets.from_arrays import drawn_dataset
 from al_bench.datasets.scales import warn_of_lost_values
-from al_bench.datasets.split import TooRareError, drawn_dataset
+from al_bench.datasets.split import TooRareError
 from al_bench.files.npz import UNREADABLE, md5_of, read_kept, read_npz, remove_partial, write_kept
 
 FORMAT = 2  # of the kept tables: those of format 1 may lack classes that pandas 3.1 took for one

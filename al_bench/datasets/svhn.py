@@ -5,7 +5,7 @@ from pathlib import Path
 from al_bench.core.data import Dataset, Normalisation
 from al_bench.core.torchvision import torchvision_module
 from al_bench.datasets.formats.fetching import Source, ensure_files
-from al_bench.datasets.split import examples
+from al_bench.datasets.from_arrays import examples
 
 NORMALISATION = Normalisation(mean=(0.4377, 0.4438, 0.4728), std=(0.1980, 0.2010, 0.1970))
 PARTS = ("train", "test")  # without the 531,131 easier images of `extra`, as in the papers

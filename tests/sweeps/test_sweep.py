@@ -115,7 +115,7 @@ READERS = """
 from pathlib import Path
 import numpy as np
 from al_bench.datasets.digits import digits
-from al_bench.datasets.split import drawn_dataset
+from al_bench.datasets.from_arrays import drawn_dataset
 
 def read(name):
     with Path(name).open("a") as file:
