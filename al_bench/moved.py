@@ -62,9 +62,11 @@ def _warned(old: str, name: str, new: ModuleType) -> Any:
     return _active_learning if name == "active_learning" else getattr(new, own)
 
 
-def _active_learning(dataset: Any, learner: Any, strategy: Any, **options: Any) -> "Iterator[Any]":
+def _active_learning(dataset: Any, learner: Any, strategy: Any, **options: Any) -> Iterator[Any]:
     """As it was, with `committed` and `heartbeat` among its options."""
-    return import_module("al_bench.loop.rounds_of").ActiveLearning(dataset, learner, strategy, **options).rounds()
+    loop = import_module("al_bench.loop.rounds_of").ActiveLearning(dataset, learner, strategy, **options)
+    rounds: Iterator[Any] = loop.rounds()
+    return rounds
 
 
 class _Finder(MetaPathFinder, Loader):

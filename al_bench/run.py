@@ -16,10 +16,11 @@ from omegaconf import DictConfig
 
 from al_bench.cli.display import console, display_for, draw_curve, log_to_stdout
 from al_bench.config.arguments import in_order
+from al_bench.config.composing import check_hydra_overrides, model_nodes, task_overrides
 from al_bench.config.explain import explained, unexplained
 from al_bench.config.overrides import said_once
 from al_bench.config.planning import Planned, planned
-from al_bench.config.schema import CONF, check_hydra_overrides, model_nodes, task_overrides
+from al_bench.config.schema import CONF
 from al_bench.core.errors import BusyError, UserError, described, shortened
 from al_bench.job.gpus import is_child
 from al_bench.sweeps.outcome import Outcome, Status

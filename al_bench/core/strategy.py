@@ -45,6 +45,18 @@ class Outputs:
         """The input of the last linear layer."""
         return self._declared(self.embedding, "EMBEDDING")
 
+    def restricted(self, needs: Needs) -> "Outputs":
+        """Those of the outputs that are declared in `needs`."""
+        return Outputs(
+            logits=self.logits if Needs.LOGITS in needs else None,
+            embedding=self.embedding if Needs.EMBEDDING in needs else None,
+        )
+
+    def take(self, rows: Tensor) -> "Outputs":
+        """The outputs for these rows (R,), in this order."""
+        logits, embedding = (None if each is None else each[rows] for each in (self.logits, self.embedding))
+        return Outputs(logits, embedding)
+
     @staticmethod
     def _declared(value: Tensor | None, need: str) -> Tensor:
         if value is None:
@@ -68,6 +80,10 @@ class QueryContext:
     num_unlabelled: int
     num_classes: int
     round: int
+
+    def restricted(self, rows: Tensor) -> "QueryContext":
+        """What a strategy would see if these rows (R,) of the unlabelled examples were all there are, in this order."""
+        return replace(self, unlabelled=self.unlabelled.take(rows), num_unlabelled=len(rows))
 
 
 @dataclass(frozen=True)

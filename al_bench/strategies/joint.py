@@ -6,6 +6,7 @@
 The network is made certain of what it can be certain of; the examples of largest entropy that remain are queried.
 """
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -67,8 +68,9 @@ class Joint(Strategy):
         )
 
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
-        """See `Strategy.query`."""
-        return self._rule.query(context, batch_size, rng)
+        """See `Strategy.query`; the rule is shown what it declares alone."""
+        unlabelled, labelled = (each.restricted(self._rule.needs) for each in (context.unlabelled, context.labelled))
+        return self._rule.query(replace(context, unlabelled=unlabelled, labelled=labelled), batch_size, rng)
 
     def state_dict(self) -> dict[str, Any] | None:
         """See `Strategy.state_dict`."""

@@ -24,9 +24,10 @@ from al_bench.training.augmentation import crop_flip
 from al_bench.training.batch_norm import batch_norm_layers, recompute_statistics, to_training_mode
 from al_bench.training.minibatches import Minibatches, minibatch_sizes
 from al_bench.training.options import TrainingOptions
+from al_bench.training.outputs import Preparation, outputs_of
 from al_bench.training.steps import AutogradStep, MLPStep, Step
 from al_bench.training.stopping import StoppingRule, TrainAccuracy, ValidationLoss
-from al_bench.training.trained import Preparation, Trained, loss_of, outputs_of
+from al_bench.training.trained import Trained, loss_of
 from al_bench.training.unlabelled_term import PART_SIZE, Term, Unlabelled, UnlabelledSteps
 
 Weights = Mapping[str, Tensor]

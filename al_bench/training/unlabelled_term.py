@@ -14,7 +14,7 @@ from al_bench.core.devices import to_device
 from al_bench.core.network import Network, UnlabelledTerm
 from al_bench.core.rounds import PoolMetrics
 from al_bench.training.batch_norm import batch_norm_layers, statistics_of_first
-from al_bench.training.trained import Preparation
+from al_bench.training.outputs import Preparation
 
 Term = Callable[[Tensor], Tensor]
 """labelled inputs of a step -> its weighted term (), after the gradient of that was added to the parameters'."""

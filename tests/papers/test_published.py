@@ -9,7 +9,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from al_bench.config.schema import CONF, NESTED  # noqa: F401  registers resolvers and schemas
+from al_bench.config.schema import CONF
 from al_bench.core.errors import RunDirectoryError
 from al_bench.records.archive import UNFINISHED, restore
 from al_bench.records.identity import GROUPS, identity_of

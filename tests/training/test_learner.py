@@ -23,7 +23,7 @@ from al_bench.training.augmentation import PADDING, crop_flip
 from al_bench.training.learner import Learner
 from al_bench.training.minibatches import minibatch_sizes
 from al_bench.training.options import TrainingOptions
-from al_bench.training.trained import FORWARD_SIZE, Preparation
+from al_bench.training.outputs import FORWARD_SIZE, Preparation
 from tests.conftest import blobs, small_learner
 
 DATASET = blobs()

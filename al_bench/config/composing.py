@@ -1,0 +1,87 @@
+"""What Hydra composes: the identity of a job, what choices alone give, and the models that there are."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import is_dataclass
+from functools import cache
+from typing import Any, get_type_hints
+
+from hydra import compose
+from hydra.conf import HydraConf
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from al_bench.core.errors import ConfigError, nearest
+from al_bench.records.identity import GROUPS, Identity, identity_of
+
+NESTED = re.compile(rf"[\w/]+@({'|'.join(GROUPS)})\..+")  # the key of a choice inside a part: strategy@strategy.query
+
+
+def identity_of_job(config: Mapping[str, Any], hydra: HydraConf) -> tuple[Identity, Mapping[str, Any]]:
+    """The identity of the configuration of a Hydra job, whose own node is `hydra`, and what its choices alone give."""
+    choices: dict[str, str] = {}
+    for group in GROUPS:
+        choice = hydra.runtime.choices.get(group)
+        if not isinstance(choice, str):
+            given = [override for override in hydra.overrides.task if override.startswith(f"{group}=")]
+            raise ConfigError(f"{' '.join(given) or group}: must be the name of one option; see `al-bench --help`")
+        choices[group] = choice
+    name = str(hydra.job.config_name)
+    nested = {key: option for key, option in hydra.runtime.choices.items() if NESTED.fullmatch(key)}
+    usual = _composed(name, tuple(choices.items())).hydra.runtime.choices
+    changed = {key: option for key, option in nested.items() if option != usual.get(key)}
+    default = _default_config(name, (*choices.items(), *changed.items()))
+    inner = {key.partition("@")[2]: option for key, option in changed.items()}
+    return identity_of(config, default, choices, inner), default
+
+
+def task_overrides() -> list[str]:
+    """What the command line, or the sweep, has set for the Hydra job that runs now."""
+    overrides: list[str] = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # type: ignore[assignment]
+    return overrides
+
+
+def check_hydra_overrides() -> None:
+    """ConfigError for a key added with `+` to a part of Hydra's own configuration that has a schema."""
+    overrides: list[str] = OmegaConf.to_container(HydraConfig.get().overrides.hydra, resolve=False)  # type: ignore[assignment]
+    for override in overrides:
+        if not override.startswith("+hydra.") and not override.startswith("++hydra."):
+            continue
+        schema: Any = HydraConf
+        for name in override.lstrip("+").partition("=")[0].split(".")[1:]:
+            if not is_dataclass(schema):
+                break
+            hints = get_type_hints(schema)
+            if name not in hints:
+                raise ConfigError(f"{override.lstrip('+')}: there is no such key; {nearest(name, hints)}")
+            schema = hints[name]
+
+
+def model_nodes() -> dict[str, Any]:
+    """The nodes of all options of the group `model`, with the other choices of the Hydra job that runs now."""
+    hydra = HydraConfig.get()
+    chosen = [f"dataset={hydra.runtime.choices['dataset']}"]
+    options = GlobalHydra.instance().config_loader().get_group_options("model")
+    nodes = {}
+    for option in options:
+        with suppress(Exception):  # one that cannot be composed is none to choose
+            composed = compose(hydra.job.config_name, [*chosen, f"model={option}"])
+            nodes[option] = OmegaConf.to_container(composed.model, resolve=True)
+    return nodes
+
+
+@cache
+def _composed(config_name: str, choices: tuple[tuple[str, str], ...]) -> DictConfig:
+    """What these choices alone give, with Hydra's own node."""
+    return compose(config_name, [f"{group}={option}" for group, option in choices], return_hydra_config=True)
+
+
+@cache
+def _default_config(config_name: str, choices: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    """The same without Hydra's own node; keys without a value stay `???`."""
+    composed = _composed(config_name, choices)
+    own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    plain: dict[str, Any] = OmegaConf.to_container(own, resolve=True)  # type: ignore[assignment]
+    return plain

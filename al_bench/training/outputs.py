@@ -1,0 +1,69 @@
+"""What a network says of examples, in one pass: each output that a strategy can declare has its producer here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from al_bench.core.data import Normalisation
+from al_bench.core.devices import to_device
+from al_bench.core.network import Network
+from al_bench.core.strategy import Needs, Outputs
+
+FORWARD_SIZE = {"cpu": 64, "cuda": 1024}  # examples per forward pass; on the CPU as many as fit its caches
+
+Producer = Callable[[Network, Tensor], Tensor]
+"""(network, its embedding (N, D)) -> the output for each example (N, ...)."""
+
+PRODUCERS: Mapping[Needs, tuple[str, Producer]] = {  # and the field of `Outputs`
+    Needs.EMBEDDING: ("embedding", lambda _, embedding_ND: embedding_ND),
+    Needs.LOGITS: ("logits", lambda network, embedding_ND: network.head(embedding_ND)),
+}
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Stored inputs to what the network takes: float32, normalised, on its device.
+
+    uint8 inputs x become x * scale + shift; float32 inputs are taken as they are. `channels_last` is the order in
+    memory of images (N, C, H, W).
+    """
+
+    device: str
+    scale: Tensor
+    shift: Tensor
+    channels_last: bool = False
+
+    @classmethod
+    def to_device(
+        cls, device: str, normalisation: Normalisation | None, *, channels_last: bool = False
+    ) -> "Preparation":
+        """Scaling to 0 .. 1, then (x - mean) / std, as one multiplication and one addition."""
+        mean, std = torch.zeros(()), torch.ones(())
+        if normalisation is not None:
+            mean, std = (torch.tensor(c).reshape(-1, 1, 1) for c in (normalisation.mean, normalisation.std))
+        return cls(device, (1 / (255 * std)).to(device), (-mean / std).to(device), channels_last)
+
+    def inputs(self, inputs: Tensor) -> Tensor:
+        """Inputs (N, ...) as stored -> (N, ...), float32."""
+        inputs = to_device(inputs, self.device)
+        if self.channels_last and inputs.dim() == 4:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        if inputs.dtype == torch.uint8:
+            return inputs.to(torch.float32).mul_(self.scale).add_(self.shift)
+        return inputs
+
+
+@torch.no_grad()
+def outputs_of(network: Network, prepare: Preparation, inputs: Tensor, rows: Tensor, needs: Needs) -> Outputs:
+    """See `Trained.outputs`; the network is in evaluation mode. Computed in float32, however it was trained."""
+    wanted = dict(made for need, made in PRODUCERS.items() if need in needs)
+    if not wanted:
+        return Outputs()
+    chunks: dict[str, list[Tensor]] = {name: [] for name in wanted}
+    for chunk in rows.split(FORWARD_SIZE[torch.device(prepare.device).type]):
+        embedding_ND = network.embed(prepare.inputs(inputs.index_select(0, chunk)))
+        for name, producer in wanted.items():
+            chunks[name].append(producer(network, embedding_ND))
+    return Outputs(**{name: torch.cat(parts) for name, parts in chunks.items() if parts})
