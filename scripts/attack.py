@@ -28,9 +28,9 @@ def main() -> None:
     if arguments.attack == "malformed":
         case: int | None = arguments.case
         numbers = range(arguments.num) if case is None else range(case, case + 1)
-        found: int = importlib.import_module("attack_malformed").malformed(numbers, arguments.seed)
+        found: int = importlib.import_module("attacks.malformed").malformed(numbers, arguments.seed)
     else:
-        found = importlib.import_module("attack_kills").kills(arguments.num, arguments.seed)
+        found = importlib.import_module("attacks.kills").kills(arguments.num, arguments.seed)
     sys.exit(1 if found else 0)
 
 

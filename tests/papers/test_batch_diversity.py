@@ -20,7 +20,7 @@ from al_bench.training.options import TrainingOptions
 from tests.conftest import blobs, small_learner
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-import batch_diversity
+from papers import batch_diversity
 
 DATASET = blobs(600)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from papers.claims import claims_table
+from papers.joint_claims import BASELINES, COMPARED, chosen, claims, collapse, gains, in_points, is_multi_modal
 
-from al_bench.analysis.claims import claims_table
-from al_bench.analysis.joint import BASELINES, COMPARED, chosen, claims, collapse, gains, in_points, is_multi_modal
 from al_bench.analysis.pictures import figures
 from al_bench.analysis.statistics.curves import learning_curves
 from al_bench.core.errors import ResultsError
@@ -196,7 +196,7 @@ def test_panels_share_a_legend_and_have_their_own_curves(tmp_path, monkeypatch):
 
 def test_curves_beside_each_other_are_of_the_same_seeds(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    from joint import ablated, of_common_seeds
+    from papers.joint import ablated, of_common_seeds
 
     table = rounds(LIFTS | {"joint,ramp_epochs=10": 0.0}, settings=("digits", "multiple_features"))
     is_short = (table["strategy"] == "joint,ramp_epochs=10") & (table["seed"] >= 2) & (table["dataset"] == "digits")

@@ -11,10 +11,10 @@ from al_bench.config.schema import CONF, RootConfig
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 sys.path.append(str(SCRIPTS))
 
-from attack_commands import Ended, run  # noqa: E402
-from attack_files import RUN_FILES, damage  # noqa: E402
-from attack_grammar import command_line, keys  # noqa: E402
-from attack_malformed import Case, _contents, _faults  # noqa: E402
+from attacks.commands import Ended, run  # noqa: E402
+from attacks.files import RUN_FILES, damage  # noqa: E402
+from attacks.grammar import command_line, keys  # noqa: E402
+from attacks.malformed import Case, _contents, _faults  # noqa: E402
 
 ROUNDS = "round,num_labelled\n0,10\n1,20\n"
 RUN = "outputs/kept/s0"

@@ -13,7 +13,7 @@ from tests.support.made_results import write_run
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 
-import attack_kills
+from attacks import kills as attack_kills
 
 from al_bench.files.writing import append_lines
 

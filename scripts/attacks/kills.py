@@ -24,13 +24,12 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
-from attack_configurations import CONFIGURATIONS, Configuration
-
 import al_bench.analysis.pictures.run_curve
 import al_bench.datasets.digits
 import al_bench.job.one_run  # all are imported once, before the processes that use them are forked
 from al_bench.records.archive import pack, restore
 from al_bench.run import main
+from attacks.configurations import CONFIGURATIONS, Configuration
 
 PACKAGE = str(Path(al_bench.__file__).parent)
 WRITERS = ("files.py", "records.py", "tables.py", "locks.py", "archive.py", "pretraining.py", "openml.py", "status.py")
@@ -45,10 +44,10 @@ Trace = Callable[[FrameType, str, Any], Any]
 
 def kills(num: int, seed: int) -> int:
     """Strike `num` kills at all configurations; returns the number of differences, and prints a table."""
-    here = str(Path(__file__).parent)
+    here = str(Path(__file__).parents[1])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))  # of the preloading
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["attack_kills"])
+    processes.set_forkserver_preload(["attacks.kills"])
     with TemporaryDirectory(prefix="attack-") as scratch, ThreadPoolExecutor(AT_ONCE) as threads:
         attacks = [
             Attack(configuration, Path(scratch, str(number)), Random(f"{seed} {number}"), processes)

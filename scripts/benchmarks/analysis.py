@@ -36,7 +36,7 @@ def analysis() -> Table:
         folder = Path(name)
         for (dataset, model, batch_size), strategy, seed in product(SETTINGS, STRATEGIES, range(NUM_SEEDS)):
             _write_run(folder, Identity(dataset, model, strategy, batch_size, "", seed))
-        scripts = Path(__file__).parent
+        scripts = Path(__file__).parents[1]
         for arguments in (
             ["penalty_matrix.py"],
             ["report.py"],

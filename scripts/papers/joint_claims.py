@@ -6,12 +6,12 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from al_bench.analysis.claims import Claim
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import BASELINE, rows_of
 from al_bench.analysis.statistics.areas import areas
 from al_bench.analysis.statistics.intervals import bca_interval
 from al_bench.records.layout import setting_title
+from papers.claims import Claim
 
 JOINT, ENTROPY = "joint", "entropy"
 BASELINES = (BASELINE, "confidence", "margin", ENTROPY)

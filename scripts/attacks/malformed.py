@@ -10,11 +10,12 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
-from attack_commands import MAX_WAIT, Ended, run
-from attack_files import RUN_FILES, damage
-from attack_grammar import TINY, command_line, keys
 from rich.console import Console
 from rich.table import Table
+
+from attacks.commands import MAX_WAIT, Ended, run
+from attacks.files import RUN_FILES, damage
+from attacks.grammar import TINY, command_line, keys
 
 MAX_SECONDS = 20.0  # of a processor, or of waiting for nothing
 FAULTS = ("trace", "killed", "slow", "lost")

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import sem, spearmanr
 
-from al_bench.analysis.claims import Claim
 from al_bench.analysis.settings import PAPER_ORDER, Floats, setting_names
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, SettingWins
+from papers.claims import Claim
 
 NUM_SETTINGS = 33  # of the paper
 FIGURE_4 = pd.DataFrame(  # read off the figure; every printed column mean is the sum of the column / 7

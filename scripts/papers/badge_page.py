@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 import pandas as pd
-from pages import provenance, rendered, steps_table
 
-from al_bench.analysis.badge import claims, penalties_by_setting
-from al_bench.analysis.batches import batches_table
-from al_bench.analysis.claims import claims_table
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.names import file_name
 from al_bench.analysis.runs import State
 from al_bench.analysis.settings import PAPER_ORDER, rows_of
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, setting_wins
+from papers.badge_claims import claims, penalties_by_setting
+from papers.batches import batches_table
+from papers.claims import claims_table
+from papers.pages import provenance, rendered, steps_table
 
 
 def page(

@@ -64,7 +64,7 @@ def _in_child(command: Sequence[str], folder: Path, output: Path, as_process: bo
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     nowhere = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
     os.environ.update({"HOME": str(folder), **nowhere})
-    scripts = Path(__file__).parent
+    scripts = Path(__file__).parents[1]
     is_script = command[0].isidentifier() and (scripts / f"{command[0]}.py").exists()
     if as_process:
         start = [str(scripts / f"{command[0]}.py"), *command[1:]] if is_script else ["-m", "al_bench.run", *command]

@@ -1,0 +1,1 @@
+"""Attacks on the runner: what is malformed, and kills."""

@@ -1,0 +1,1 @@
+"""The pages of the papers that are implemented, and what these papers say."""
