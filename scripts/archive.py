@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from al_bench.core.errors import UserError
-from al_bench.records.archive import pack, restore
-from al_bench.records.safe_archive import USUAL
+from al_bench.records.archive.moving import pack, restore
+from al_bench.records.archive.safety import USUAL
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""How fast al_bench is here, as tables: see `benchmarks.training`."""
+"""How fast al_bench is here, as tables: see `benchmarks.tables`."""
 
-from benchmarks.training import main
+from benchmarks.tables import main
 
 if __name__ == "__main__":
     main()

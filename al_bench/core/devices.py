@@ -1,4 +1,10 @@
-"""Moving tensors between the host and a device."""
+"""Devices: moving tensors to them, and how long they work.
+
+Seconds are of the clock, and of the processor, to which other work on the machine adds little.
+"""
+
+import time
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,3 +18,34 @@ def to_device(tensor: Tensor, device: str | torch.device) -> Tensor:
     if tensor.device.type == "cpu" and torch.device(device).type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """A time that was taken: by the clock, and of this process's threads on the processor."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    def __add__(self, other: "Seconds") -> "Seconds":
+        return Seconds(self.wall + other.wall, self.cpu + other.cpu)
+
+
+class Stopwatch:
+    """Started when it is made. On CUDA both times are the clock's, of work that the device has done."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._start = self._now()
+
+    def seconds(self) -> Seconds:
+        """Since the start."""
+        now = self._now()
+        return Seconds(now.wall - self._start.wall, now.cpu - self._start.cpu)
+
+    def _now(self) -> Seconds:
+        if not self._device.startswith("cuda"):
+            return Seconds(time.perf_counter(), time.process_time())
+        torch.cuda.synchronize(self._device)
+        wall = time.perf_counter()
+        return Seconds(wall, wall)

@@ -40,10 +40,7 @@ def openml(
     max_pool_size: PositiveInt | None = 50_000,
     num_rows: PositiveInt | None = None,
 ) -> Dataset:
-    """Inputs (N, D), unscaled unless asked for, nominal columns as integer codes.
-
-    The rows are shuffled; the last `test_fraction` are the test set, the first `max_pool_size` of the others the
-    pool; that is drawn again until every class is in the pool.
+    """Inputs (N, D), unscaled unless asked for, nominal columns as integer codes; the split is that of `drawn_split`.
 
     Args:
         id: of the data set on OpenML.

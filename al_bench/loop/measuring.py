@@ -8,10 +8,10 @@ from functools import cached_property, partial
 import numpy as np
 
 from al_bench.core.data import Dataset, Examples
+from al_bench.core.devices import Seconds, Stopwatch
 from al_bench.core.errors import DIVERGED, TrainingError
 from al_bench.core.rounds import Batch, PoolMetrics, RoundRecord
 from al_bench.core.strategy import Outputs, Strategy, trained_with
-from al_bench.core.timing import Seconds, Stopwatch
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.pool import Pool
 from al_bench.loop.querying import pool_outputs

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_bench.core.data import Dataset
+from al_bench.core.devices import Seconds, Stopwatch
 from al_bench.core.errors import ConfigError, DataError, StrategyError, described
 from al_bench.core.ranges import check_budget
 from al_bench.core.rounds import Batch, Committed, RoundRecord
 from al_bench.core.seeding import Stream, generator
 from al_bench.core.strategy import Strategy
-from al_bench.core.timing import Seconds, Stopwatch
 from al_bench.datasets.checks import check_dataset
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.measuring import Fitted, Measuring

@@ -14,11 +14,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from al_bench.core.data import Examples, Normalisation
+from al_bench.core.devices import Stopwatch
 from al_bench.core.errors import DIVERGED, ConfigError, InputsError, TrainingError
 from al_bench.core.network import Network, Objective
 from al_bench.core.seeding import Stream, generator, torch_seeded
 from al_bench.core.strategy import Needs
-from al_bench.core.timing import Stopwatch
 from al_bench.models.mlp import MLP
 from al_bench.training.augmentation import crop_flip
 from al_bench.training.batch_norm import batch_norm_layers, recompute_statistics, to_training_mode

@@ -27,7 +27,7 @@ from typing import Any
 import al_bench.analysis.pictures.run_curve
 import al_bench.datasets.digits
 import al_bench.job.one_run  # all are imported once, before the processes that use them are forked
-from al_bench.records.archive import pack, restore
+from al_bench.records.archive.moving import pack, restore
 from al_bench.run import main
 from attacks.configurations import CONFIGURATIONS, Configuration
 

@@ -1,31 +1,14 @@
-"""How fast al_bench is here, as tables: training against a bare PyTorch loop, queries, rounds, start-up,
-sweeps, analysis.
+"""Training against a bare PyTorch loop, and against what the device's arithmetic allows."""
 
-    python scripts/benchmark.py [TABLE ...] [--device cuda]
-
-Timings are medians; what is compared alternates within one run. Rounds of letter need <data_dir>/openml/6.arff, those
-of MNIST <data_dir>/MNIST (the environment variable AL_BENCH_DATA, else `data`), and are left out without them.
-"""
-
-import argparse
-import logging
-import os
-import platform
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Literal
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
@@ -33,36 +16,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from al_bench.core.data import Examples, Normalisation
 from al_bench.core.network import Network, cross_entropy
 from al_bench.core.seeding import Stream, generator, torch_seeded
-from al_bench.job.one_run import set_up_torch
 from al_bench.models.mlp import MLP
 from al_bench.models.resnet import ResNet
 from al_bench.models.vgg import VGG
-from al_bench.records.reading import rows_of
 from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
-from benchmarks.analysis import analysis
-from benchmarks.profile import late_rounds
-from benchmarks.strategies import strategies
-from benchmarks.sweeps import sweeps
 
-TABLES = ("steps", "late_rounds", "training", "strategies", "rounds", "startup", "sweeps", "analysis")
 REPEATS = 15
 EPOCHS = 100
 ADAM = partial(torch.optim.Adam, lr=1e-3, fused=True)
-DATA_DIR = Path(os.environ.get("AL_BENCH_DATA", "data"))
-# Seconds of the first three rounds of letter, batch size 100, width 256, learning rate 1e-3, on two CPU cores, by the
-# code that Ash et al. (2020) published: as it is, and with the same steps but without its data-loader workers.
-REFERENCE_ROUNDS = {"published code": (7.9, 12.4, 23.6), "its steps alone": (0.12, 0.33, 0.86)}
-
-# A process inherits its parent's peak memory: a small one in between measures the command alone.
-MEASURED = """
-import resource, subprocess, sys, time
-start = time.perf_counter()
-subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
-
-console = Console(width=100)
 
 
 def random_examples(num_examples: int, shape: tuple[int, ...], num_classes: int, is_image: bool) -> Examples:
@@ -205,93 +167,3 @@ def peak_operations(dtype: torch.dtype, device: str) -> float:
         (a @ b)[0, 0].item()
         seconds.append(time.perf_counter() - start)
     return float(2 * size**3 / min(seconds))
-
-
-def al_bench(*arguments: str, folder: str) -> tuple[float, float]:
-    """Wall seconds and peak memory in GB of a command in a process of its own."""
-    completed = subprocess.run(
-        [sys.executable, "-c", MEASURED, sys.executable, "-m", "al_bench.run", *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "AL_BENCH_DATA": str(DATA_DIR.absolute())},
-        text=True,
-        check=True,
-    )
-    seconds, maxrss = completed.stdout.split()
-    return float(seconds), int(maxrss) * (1 if platform.system() == "Darwin" else 1024) / 1e9  # there bytes, here KiB
-
-
-def rounds() -> Table:
-    """Seconds per round of real runs: training, and querying for the next round."""
-    table = Table(title="Seconds per round (training + query), 1 thread")
-    for column in ("run", "first rounds", "last round", "peak memory"):
-        table.add_column(column, justify="right" if column != "run" else "left")
-    letter = ("dataset=openml_6", "model.width=256", "model.optimizer.lr=1e-3", "budget=300")
-    runs: list[tuple[str, Path, tuple[str, ...]]] = [
-        (f"letter, {name}, B=100", DATA_DIR / "openml" / "6.arff", (*letter, f"strategy={name}"))
-        for name in ("random", "badge")
-    ]
-    mnist = ("dataset=mnist", "strategy=margin", "batch_size=b1000", "budget=10100")
-    runs += [
-        ("MNIST, margin, B=1000, 10,100 labels", DATA_DIR / "MNIST", mnist),
-        ("digits, badge, B=100, 1,437 labels", Path(), ()),
-    ]
-    for name, needed, arguments in runs:
-        if not needed.exists():
-            table.add_row(name, f"no {needed}", "", "")
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            _, gigabytes = al_bench(*arguments, folder=folder)
-            (path,) = Path(folder).rglob("rounds.csv")
-            seconds = [row["fit_seconds"] + row["query_seconds"] for row in rows_of(path.parent)]
-        first = " ".join(f"{value:.2f}" for value in seconds[:3])
-        table.add_row(name, first, f"{seconds[-1]:.2f}", f"{gigabytes:.2f} GB")
-    for name, published in REFERENCE_ROUNDS.items():
-        table.add_row(f"letter, random, B=100: {name}", " ".join(f"{value:.2f}" for value in published), "", "")
-    return table
-
-
-def startup() -> Table:
-    """Seconds until an answer."""
-    table = Table(title="Start-up, median of 5")
-    for column in ("command", "seconds", "peak memory"):
-        table.add_column(column, justify="right" if column != "command" else "left")
-    smallest = ("budget=100", "model.max_epochs=1")
-    with tempfile.TemporaryDirectory() as folder:
-        al_bench(*smallest, "name=done", folder=folder)
-        commands: dict[str, Callable[[int], Iterable[str]]] = {
-            "al-bench --help": lambda _: ("--help",),
-            "al-bench --cfg job": lambda _: ("--cfg", "job"),
-            "a finished run, skipped": lambda _: (*smallest, "name=done"),
-            "a run of one round and one epoch": lambda repeat: (*smallest, f"name=new{repeat}"),
-        }
-        for name, arguments in commands.items():
-            measured = [al_bench(*arguments(repeat), folder=folder) for repeat in range(5)]
-            seconds, gigabytes = (median(values) for values in zip(*measured, strict=True))
-            table.add_row(name, f"{seconds:.2f}", f"{gigabytes:.2f} GB")
-    return table
-
-
-def main() -> None:
-    """Print the tables that are asked for, all by default."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="*", choices=[*TABLES, []], help="which tables (all by default)")
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="of `training` and `strategies` (cpu)")
-    arguments = parser.parse_args()
-    tables: dict[str, Callable[[], Table]] = {
-        "steps": steps,
-        "late_rounds": late_rounds,
-        "training": partial(training, arguments.device),
-        "strategies": partial(strategies, DATA_DIR, arguments.device),
-        "rounds": rounds,
-        "startup": startup,
-        "sweeps": sweeps,
-        "analysis": analysis,
-    }
-    set_up_torch(1, arguments.device)
-    logging.getLogger("al_bench").setLevel(logging.ERROR)
-    console.print(
-        f"{datetime.now(UTC):%Y-%m-%d}, {platform.processor() or platform.machine()}, torch {torch.__version__}"
-    )
-    for name in arguments.tables or TABLES:
-        console.print(tables[name]())

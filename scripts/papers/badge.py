@@ -31,7 +31,7 @@ from al_bench.analysis.statistics.penalty import PenaltyMatrix
 from al_bench.core.errors import ResultsError, UserError
 from al_bench.files.locks import alone_in
 from al_bench.files.writing import replace_text
-from al_bench.records.archive import restore
+from al_bench.records.archive.moving import restore
 from papers.badge_claims import paper_matrix
 from papers.badge_page import page
 from papers.batches import draw_batches

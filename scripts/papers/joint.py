@@ -28,7 +28,7 @@ from al_bench.analysis.statistics.training_steps import with_steps
 from al_bench.core.errors import ResultsError, UserError
 from al_bench.files.locks import alone_in
 from al_bench.files.writing import replace_text
-from al_bench.records.archive import restore
+from al_bench.records.archive.moving import restore
 from papers.claims import claims_table
 from papers.joint_claims import (
     BASELINES,

@@ -18,7 +18,7 @@ from al_bench.analysis import batches as batches_module
 from al_bench.analysis.results import load_results
 from al_bench.analysis.settings import PAPER_ORDER
 from al_bench.analysis.statistics.penalty import SettingWins, penalty_matrices, setting_wins
-from al_bench.records.archive import pack, restore
+from al_bench.records.archive.moving import pack, restore
 from tests.support.forks import python
 from tests.support.made_results import noisy, write_sweep
 

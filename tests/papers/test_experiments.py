@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from al_bench.analysis.budgets import compared_settings
 from al_bench.analysis.results import load_results
 from al_bench.config.schema import CONF
-from al_bench.records.archive import restore
+from al_bench.records.archive.moving import restore
 
 # Ash et al. (2020): data set, model, width, learning rate, mini-batch (of the published code), labels in the end
 PAIRS = [

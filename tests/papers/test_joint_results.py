@@ -14,7 +14,7 @@ from papers.joint_claims import BASELINES, COMPARED, chosen, claims, collapse, g
 from al_bench.analysis.pictures import figures
 from al_bench.analysis.statistics.curves import learning_curves
 from al_bench.core.errors import ResultsError
-from al_bench.records.archive import pack
+from al_bench.records.archive.moving import pack
 from al_bench.records.identity import Identity
 from tests.support.forks import python
 from tests.support.made_results import write_run

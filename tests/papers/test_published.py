@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from al_bench.config.schema import CONF
 from al_bench.core.errors import RunDirectoryError
-from al_bench.records.archive import UNFINISHED, restore
+from al_bench.records.archive.moving import UNFINISHED, restore
 from al_bench.records.identity import GROUPS, identity_of
 from al_bench.records.reading import run_directories
 from al_bench.records.state import is_finished

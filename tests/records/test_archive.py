@@ -12,7 +12,7 @@ import pytest
 
 from al_bench.core.errors import ResultsError
 from al_bench.files.writing import whole_lines
-from al_bench.records.archive import Moved, _archive_of, pack, restore
+from al_bench.records.archive.moving import Moved, _archive_of, pack, restore
 from al_bench.records.committed import digest_of
 from tests.conftest import assert_same_results, run_command
 from tests.support.forks import python
@@ -243,7 +243,8 @@ def test_a_kill_at_any_time_leaves_whole_runs_and_a_whole_archive(command, resul
     pack(results, archive)
     whole = archive.read_bytes()
     script = (
-        "import os, pathlib, sys\nfrom al_bench.records.archive import pack, restore\nleft = [int(sys.argv[4])]\n"
+        "import os, pathlib, sys\n"
+        "from al_bench.records.archive.moving import pack, restore\nleft = [int(sys.argv[4])]\n"
         "def hook(event, arguments):\n"
         "    if event in ('os.rename', 'os.mkdir') or event == 'open' and 'w' in str(arguments[1]):\n"
         "        left[0] -= 1\n"
@@ -276,7 +277,9 @@ def test_a_kill_at_any_time_leaves_whole_runs_and_a_whole_archive(command, resul
 def test_packing_waits_for_another(results, tmp_path):
     """Two at once, of different runs: the archive has all."""
     parts = [run_of(results, strategy, seed) for strategy in ("random", "margin") for seed in (0, 1)]
-    script = "import sys, pathlib; from al_bench.records.archive import pack; pack(*map(pathlib.Path, sys.argv[1:]))"
+    script = (
+        "import sys, pathlib; from al_bench.records.archive.moving import pack; pack(*map(pathlib.Path, sys.argv[1:]))"
+    )
     archive = tmp_path / "runs.tar.xz"
     packing = [subprocess.Popen([sys.executable, "-c", script, part, archive]) for part in parts]
     assert [each.wait() for each in packing] == [0] * 4

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from al_bench.core.errors import ResultsError
-from al_bench.records.archive import pack, restore
+from al_bench.records.archive.moving import pack, restore
+from al_bench.records.archive.safety import MAX_HEADER, Limits, members_of
 from al_bench.records.identity import Identity
-from al_bench.records.safe_archive import MAX_HEADER, Limits, members_of
 from tests.support.forks import python
 from tests.support.made_results import write_run
 

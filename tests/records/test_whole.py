@@ -17,7 +17,7 @@ from al_bench.analysis.results import load_results
 from al_bench.analysis.runs import State, runs_in
 from al_bench.core.errors import RunDirectoryError, StrategyError, TrainingError
 from al_bench.core.rounds import Batch, Metrics, RoundRecord
-from al_bench.records.archive import pack
+from al_bench.records.archive.moving import pack
 from al_bench.records.committed import digest_of
 from al_bench.records.directory import RunDirectory
 from al_bench.records.reading import read_rounds

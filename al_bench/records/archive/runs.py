@@ -8,9 +8,9 @@ from itertools import zip_longest
 from pathlib import Path
 
 from al_bench.core.errors import ResultsError
+from al_bench.records.archive.safety import Limits, members_of, regular_files
 from al_bench.records.committed import texts_of
 from al_bench.records.layout import FILES, identity_of_path
-from al_bench.records.safe_archive import Limits, members_of, regular_files
 
 Files = Mapping[str, bytes]
 """Of a run directory, by name."""

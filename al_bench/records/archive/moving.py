@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from al_bench.core.errors import ResultsError
 from al_bench.files.locks import alone_in
 from al_bench.files.writing import replace_bytes
-from al_bench.records.archived_runs import (
+from al_bench.records.archive.runs import (
     DONE,
     Files,
     archived,
@@ -25,9 +25,9 @@ from al_bench.records.archived_runs import (
     problem_of,
     read,
 )
+from al_bench.records.archive.safety import USUAL, Limits
 from al_bench.records.layout import identity_of_path, setting_parts
 from al_bench.records.reading import run_directories
-from al_bench.records.safe_archive import USUAL, Limits
 from al_bench.records.state import is_finished, says_finished
 
 SUFFIX = ".tar.xz"
@@ -126,9 +126,8 @@ def pack(folder: Path, target: Path, *, with_unfinished: bool = False, limits: L
             if not name or file is None or (file.problem and (is_done or file.columns is None)):
                 left.append(f"{path}: {file.problem if name and file else 'no rounds.csv at the path of a run'}")
                 continue
-            if name in seen:
-                raise ResultsError(f"{path} and {seen[name]} are the same run")
-            seen[name] = path
+            if (other := seen.setdefault(name, path)) is not path:
+                raise ResultsError(f"{path} and {other} are the same run")
             files, problem, left_out = _to_pack(path, is_done, is_damaged)
             left += left_out
             if problem:

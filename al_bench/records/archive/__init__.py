@@ -1,0 +1,1 @@
+"""Runs in compressed files, and out of them again."""
