@@ -63,9 +63,9 @@ def _num_workers(device: str) -> int:
     """One per GPU; one per core (-1, to joblib) where there is none, or none is wanted."""
     if device == "cpu":
         return -1
-    import torch
+    from al_bench.core.devices import num_gpus  # torch, which `--help` does not wait for
 
-    return torch.cuda.device_count() or -1
+    return num_gpus() or -1
 
 
 ConfigStore.instance().store(name="schema", node=RootConfig)

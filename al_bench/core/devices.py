@@ -10,6 +10,11 @@ import torch
 from torch import Tensor
 
 
+def num_gpus() -> int:
+    """The CUDA devices that PyTorch sees."""
+    return torch.cuda.device_count()
+
+
 def to_device(tensor: Tensor, device: str | torch.device) -> Tensor:
     """The tensor on a device; the host does not wait for the work that is queued there.
 

@@ -8,10 +8,12 @@ from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 
-from al_bench.files.writing import open_own, open_regular
+from al_bench.files.writing import open_own, open_regular, read_text
 
 APPENDED = ("rounds.csv", "queries.csv", "strategy_state.jsonl", "run.log")
-REPLACED = ("config.yaml", "environment.json", "done.json", "error.json", "curve.png", "wandb_id")
+WANDB_ID = "wandb_id"
+REPLACED = ("config.yaml", "environment.json", "done.json", "error.json", "curve.png", WANDB_ID)
+POSSIBLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as wandb takes it, and no pattern in it
 FILES = (*APPENDED, *REPLACED)
 
 
@@ -84,3 +86,19 @@ def _run_parts(identity: Mapping[str, object]) -> list[str]:
 def _parts(labels: Mapping[str, object], names: tuple[str, ...]) -> list[str]:
     parts = (*(labels[name] for name in names), f"b{labels['batch_size']}", labels["variant"])
     return [str(part) for part in parts if part != ""]
+
+
+def wandb_id(path: Path) -> str:
+    """The id of its wandb run that a run directory keeps; empty if there is none, or what is there cannot be one."""
+    try:
+        known = read_text(path / WANDB_ID).strip()
+    except (OSError, ValueError):
+        return ""
+    return known if POSSIBLE_ID.fullmatch(known) else ""
+
+
+def offline_folders(folder: Path, run_id: str) -> list[Path]:
+    """Those below `<folder>/wandb` of the run of this id: a folder's name is its time and the whole id."""
+    name = re.compile(rf"offline-run-\d{{8}}_\d{{6}}-{re.escape(run_id)}")
+    found = [path for path in (folder / "wandb").glob("offline-run-*") if name.fullmatch(path.name)]
+    return [path for path in found if path.is_dir() and not path.is_symlink()]

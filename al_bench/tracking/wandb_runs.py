@@ -4,7 +4,6 @@ The directory stays the system of record. A wandb run can be made from it again 
 whatever is logged twice is one run there.
 """
 
-import re
 import secrets
 import shutil
 import unicodedata
@@ -15,16 +14,14 @@ from typing import Any, Literal
 import numpy as np
 
 from al_bench.files.locks import alone_in
-from al_bench.files.writing import read_text, replace_text
+from al_bench.files.writing import replace_text
 from al_bench.records.columns import COLUMNS, IDENTITY_COLUMNS
 from al_bench.records.identity import Identity
-from al_bench.records.layout import setting_parts, setting_title
+from al_bench.records.layout import WANDB_ID, offline_folders, setting_parts, setting_title, wandb_id
 from al_bench.records.reading import rows_of
 
 Mode = Literal["online", "offline"]
-ID_FILE = "wandb_id"
 MAX_NAME, MAX_TAG = 128, 64  # of wandb
-ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as wandb takes it, and no pattern in it
 INIT_TIMEOUT = 30  # seconds to wait for wandb's server
 
 
@@ -55,7 +52,7 @@ def begun(identity: Identity, config: Mapping[str, Any], path: Path, folder: Pat
     )
     if run.id != run_id:  # an agent of a wandb sweep has drawn it
         with alone_in(path):
-            replace_text(path / ID_FILE, f"{run.id}\n")
+            replace_text(path / WANDB_ID, f"{run.id}\n")
     run.define_metric("num_labelled")
     run.define_metric("*", step_metric="num_labelled")
     for row in rows_of(path):
@@ -90,26 +87,10 @@ def log_round(run: Any, row: Mapping[str, object]) -> None:
     run.log(values, step=int(str(row["round"])))
 
 
-def known_id(path: Path) -> str:
-    """The id that is kept in a run directory; empty if there is none, or what is there cannot be one."""
-    try:
-        known = read_text(path / ID_FILE).strip()
-    except (OSError, ValueError):
-        return ""
-    return known if ID.fullmatch(known) else ""
-
-
-def offline_folders(folder: Path, run_id: str) -> list[Path]:
-    """Those below `<folder>/wandb` of the run of this id: a folder's name is its time and the whole id."""
-    name = re.compile(rf"offline-run-\d{{8}}_\d{{6}}-{re.escape(run_id)}")
-    found = [path for path in (folder / "wandb").glob("offline-run-*") if name.fullmatch(path.name)]
-    return [path for path in found if path.is_dir() and not path.is_symlink()]
-
-
 def _id(path: Path) -> str:
     """Drawn once, and kept in the run directory."""
     with alone_in(path):
-        if not (run_id := known_id(path)):
+        if not (run_id := wandb_id(path)):
             run_id = secrets.token_hex(4)
-            replace_text(path / ID_FILE, f"{run_id}\n")
+            replace_text(path / WANDB_ID, f"{run_id}\n")
     return run_id

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
+from al_bench.analysis.run_costs import COSTS, costs
 from al_bench.analysis.runs import Run
 from al_bench.analysis.settings import group_name, setting_names
-from al_bench.sweeps.estimates import COSTS, costs
 
 
 def rendered(template: str, **values: object) -> str:

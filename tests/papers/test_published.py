@@ -9,6 +9,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from al_bench.analysis.run_costs import PUBLISHED as COSTS
 from al_bench.config.schema import CONF
 from al_bench.core.errors import RunDirectoryError
 from al_bench.records.archive.moving import UNFINISHED, restore
@@ -75,3 +76,15 @@ def test_published_runs_are_finished_runs_of_todays_configurations(tmp_path, nam
                 is_finished(path, newer | {"model": newer["model"] | {"dropout": 0.5}}, usual)
     assert finished == sum(1 for _ in run_directories(tmp_path))
     assert finished >= NUM_RUNS[name]
+
+
+def test_dry_runs_estimate_from_the_costs_of_all_published_runs():
+    """`python scripts/published_costs.py` writes the package's file anew."""
+    tables = [path.read_text().splitlines() for path in sorted(PUBLISHED.glob("*/cost.csv"))]
+    assert len(tables) >= 2
+    assert COSTS.read_text().splitlines() == [*tables[0][:1], *(line for table in tables for line in table[1:])]
+
+
+def test_a_sweep_finds_the_published_runs_finished(cli, tmp_path):
+    restore(PUBLISHED / "badge", tmp_path / "outputs" / "badge_small")
+    assert "140 runs, 105 of them finished" in cli("experiment=badge/small", "dry_run=true").out

@@ -12,13 +12,11 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.plugins import Plugins
 
-from al_bench.config.planning import Planned
+from al_bench.analysis import run_costs
+from al_bench.analysis.run_costs import estimates
 from al_bench.config.schema import CONF
 from al_bench.records.identity import Identity
-from al_bench.sweeps import estimates as dry_run
-from al_bench.sweeps.estimates import estimates
 from tests.conftest import assert_same_results, rounds_without_seconds, run_command
-from tests.support.configs import run_config
 from tests.support.forks import python
 from tests.support.made_results import write_run
 
@@ -360,13 +358,12 @@ class TestDryRun:
             files = tmp_path / "wandb" / f"offline-run-20260101_120000-{name}" / "files"
             files.mkdir(parents=True)
             (files / "media").write_bytes(b"x" * size)
-        (estimate,) = estimates([Planned(run_config(budget=20), identity, tmp_path / "default")], tmp_path / "default")
+        (estimate,) = estimates([(identity, 20)], tmp_path / "default")
         own = sum(file.stat().st_size for file in path.iterdir())
         assert (estimate.seconds, estimate.num_bytes) == (6, 100_000 + own)
 
     def test_where_nothing_was_measured_the_published_cost_counts(self, cli, tmp_path, monkeypatch):
-        published = tmp_path / "results" / "paper" / "cost.csv"
-        published.parent.mkdir(parents=True)
+        published = tmp_path / "published.csv"
         published.write_text(
             "dataset,model,batch_size,variant,strategy,seed,num_labelled,pool_size,seconds,num_bytes,device\n"
             'digits,"mlp,max_epochs=3,width=8",20,num_initial=20,margin,0,20,1437,1000,500000,Some CPU\n'
@@ -374,7 +371,7 @@ class TestDryRun:
             'digits,"mlp,max_epochs=3,width=8",20,num_initial=20,margin,0,80,1437,9000,9000000,Some CPU\n'
             "digits,mlp,20,,random,0,60,1437,9,1000000,Other CPU\n"
         )
-        monkeypatch.setattr(dry_run, "PUBLISHED", tmp_path / "results")
+        monkeypatch.setattr(run_costs, "PUBLISHED", published)
         told = cli(*self.SWEEP, "dry_run=true").out
         assert re.search(r"margin +0-2 +~3\.0 h +6\.0 MB", told)
         assert re.search(r"random +0-2 +\? +\?", told)
@@ -393,8 +390,7 @@ class TestDryRun:
         for seed, counts in ((0, (10, 20, 30, 40)), (1, (10, 20, 30, 40)), (2, (10,))):
             identity = Identity("digits", "mlp", "badge", 10, "", seed)
             write_run(folder, identity, dict.fromkeys(counts, 0.5), fit_seconds=1.0 + seed, query_seconds=0.0)
-        others = replace(identity, seed=3)
-        made = [Planned(run_config(budget=budget), others, folder) for budget in (10, 25, 40, 50, None)]
+        made = [(replace(identity, seed=3), budget) for budget in (10, 25, 40, 50, None)]
         found = estimates(made, folder)
         assert [(each.seconds, each.is_least) for each in found] == [
             (2.0, False),
@@ -431,7 +427,7 @@ class TestDryRun:
         run("digits", "random", 20, 100.0)
         wanted = [("badge", 10), ("margin", 10), ("margin", 40)]
         identities = [Identity("digits", "mlp", name, size, "", 3) for name, size in wanted]
-        found = estimates([Planned(run_config(budget=20), identity, tmp_path) for identity in identities], tmp_path)
+        found = estimates([(identity, 20) for identity in identities], tmp_path)
         assert [estimate and estimate.seconds for estimate in found] == [10, 6, pytest.approx((10 + 2 + 200) / 3)]
-        unknown = Planned(run_config(budget=20), Identity("digits", "resnet", "badge", 10, "", 0), tmp_path)
+        unknown = (Identity("digits", "resnet", "badge", 10, "", 0), 20)
         assert estimates([unknown], tmp_path) == [None]
