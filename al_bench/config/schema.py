@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from al_bench.config.parts import checked_value, is_plain
 from al_bench.config.run_config import RunConfig
+from al_bench.config.yaml_files import parse_once
 from al_bench.core.errors import ConfigError, nearest
 from al_bench.core.ranges import NonNegativeInt, NumThreads, PositiveFloat, PositiveInt, Seed, check_budget
 from al_bench.records.identity import GROUPS, canonical, flattened
@@ -69,6 +70,7 @@ def _num_workers(device: str) -> int:
 
 
 ConfigStore.instance().store(name="schema", node=RootConfig)
+parse_once()
 
 
 def _budget(of_random: int | None, of_others: int, *, _root_: DictConfig) -> int | None:
