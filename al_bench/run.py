@@ -4,50 +4,83 @@ import faulthandler
 import logging
 import os
 import sys
-from contextlib import chdir, suppress
+from contextlib import chdir, redirect_stderr, suppress
+from io import StringIO
 from pathlib import Path
 from traceback import walk_tb
+from typing import TYPE_CHECKING
 
-import hydra
-from hydra.conf import HydraConf
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig
-
-from al_bench.cli.display import console, display_for, draw_curve, log_to_stdout
-from al_bench.config.arguments import in_order
-from al_bench.config.composing import check_hydra_overrides, model_nodes, task_overrides
-from al_bench.config.explain import explained, unexplained
-from al_bench.config.overrides import said_once
-from al_bench.config.planning import Planned, planned
-from al_bench.config.schema import CONF
-from al_bench.core.errors import BusyError, UserError, described, shortened
-from al_bench.job.gpus import is_child
+from al_bench.cli import completion
+from al_bench.cli.commands import COMMANDS, no_run
+from al_bench.core.errors import BusyError, ConfigError, UserError, described, shortened
 from al_bench.sweeps.outcome import Outcome, Status
-from al_bench.sweeps.workers import end_with_parent
+
+if TYPE_CHECKING:  # Hydra takes half a second, which a command that is no run need not wait
+    from hydra.conf import HydraConf
+    from omegaconf import DictConfig
+
+    from al_bench.config.planning import Planned
 
 log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Run what the command line says; exit with 0 if all of it ended well.
+    """Do what the command line says: a command of another name, or runs; exit with 0 if all of it ended well.
 
     What a user can mend is one message without a stack trace (error.json in the run directory has the trace).
     """
-    sys.path.append(str(Path.cwd()))  # a user's own parts; a console script does not look there by itself
-    logging.raiseExceptions = False  # a log line that a full disk or a closed pipe does not take is no error
-    wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, not to Hydra's printer
     _show_crashes()
+    words = completion.asked_for(sys.argv[1:], os.environ)
     try:
-        sys.argv[1:] = said_once(in_order(sys.argv[1:]))
-        hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
+        if words is not None:
+            _complete(words)
+        elif sys.argv[1:] and sys.argv[1] in COMMANDS:
+            COMMANDS[sys.argv[1]].main(sys.argv[2:])
+        else:
+            _run()
     except KeyboardInterrupt:
         sys.stderr.write("\nal-bench: interrupted; the same command goes on where it stopped\n")
         sys.exit(130)
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _complete(words: list[str]) -> None:
+    """What the last word may become, line by line; a shell that asks is told of no mistake in those before."""
+    for word in completion.completed(words):
+        sys.stdout.write(f"{word}\n")
+    if completion.is_of_a_command(words):
+        return
+    try:
+        with redirect_stderr(StringIO()):
+            _run()
+    except SystemExit as end:
+        sys.exit(1 if end.code else 0)
+
+
+def _run() -> None:
+    """The run, or the sweep, that the command line says."""
+    import hydra
+
+    from al_bench.config.arguments import in_order, without_value
+    from al_bench.config.explain import explained, unexplained
+    from al_bench.config.overrides import said_once
+    from al_bench.config.schema import CONF
+
+    sys.path.append(str(Path.cwd()))  # a user's own parts; a console script does not look there by itself
+    logging.raiseExceptions = False  # a log line that a full disk or a closed pipe does not take is no error
+    wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, not to Hydra's printer
+    typed = sys.argv[1:]
+    try:
+        sys.argv[1:] = in_order(typed)
+        for word in without_value(sys.argv[1:]):
+            raise ConfigError(no_run(word, typed[0]))
+        sys.argv[1:] = said_once(sys.argv[1:])
+        hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
+    except BrokenPipeError:
+        raise
     except Exception as error:
         message = explained(error, sys.argv[1:])
         if wants_trace or (message is None and _is_of_a_run(error)):
@@ -55,8 +88,16 @@ def main() -> None:
         sys.exit(f"al-bench: {unexplained(error, sys.argv[1:]) if message is None else message}")
 
 
-def job(cfg: DictConfig) -> Outcome:
+def job(cfg: "DictConfig") -> Outcome:
     """One run. A single one exits with 1 on an error; in a sweep nothing is raised, so a failure stops nothing."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from al_bench.cli.display import log_to_stdout
+    from al_bench.config.composing import check_hydra_overrides
+    from al_bench.config.planning import planned
+    from al_bench.sweeps.workers import end_with_parent
+
     hydra_config = HydraConfig.get()
     is_sweep = hydra_config.mode == RunMode.MULTIRUN
     _show_crashes()  # in a worker, too
@@ -78,7 +119,10 @@ def job(cfg: DictConfig) -> Outcome:
         return _job_of_sweep(cfg, hydra_config)
 
 
-def _job_of_sweep(cfg: DictConfig, hydra_config: HydraConf) -> Outcome:
+def _job_of_sweep(cfg: "DictConfig", hydra_config: "HydraConf") -> Outcome:
+    from al_bench.config.composing import check_hydra_overrides, task_overrides
+    from al_bench.config.planning import planned
+
     name = " ".join(task_overrides())
     try:
         check_hydra_overrides()
@@ -90,6 +134,8 @@ def _job_of_sweep(cfg: DictConfig, hydra_config: HydraConf) -> Outcome:
     except UserError as error:
         return Outcome(name, Status.FAILED, str(error))
     except KeyboardInterrupt as error:
+        from al_bench.job.gpus import is_child
+
         if not is_child():  # in a worker, Ctrl-C is for the command to see to
             raise
         return Outcome(name, Status.FAILED, described(error))
@@ -110,8 +156,11 @@ def _is_of_a_run(error: Exception) -> bool:
     return any(frame.f_code is job.__code__ for frame, _ in walk_tb(error.__traceback__))
 
 
-def _done(run: Planned, is_sweep: bool) -> Outcome:
+def _done(run: "Planned", is_sweep: bool) -> Outcome:
     """Run, unless that is done or not wanted."""
+    from al_bench.cli.display import console, display_for, draw_curve
+    from al_bench.config.composing import model_nodes
+
     display = display_for(is_sweep)
     identity, path = run.identity, run.path
     if run.config.dry_run:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from al_bench.cli.commands import COMMANDS
 from al_bench.core.data import Dataset, Examples
 from al_bench.models.mlp import MLP
 from al_bench.training.learner import Learner
@@ -83,7 +84,8 @@ def cli(
 
 
 def untracked(arguments: Sequence[str]) -> list[str]:
-    return [*arguments, *([] if any("tracker" in argument for argument in arguments) else ["tracker=none"])]
+    is_run = not arguments or arguments[0] not in COMMANDS
+    return [*arguments, *(["tracker=none"] if is_run and not any("tracker" in each for each in arguments) else [])]
 
 
 def forget_handlers() -> None:

@@ -13,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, RangeSweep
 from omegaconf import OmegaConf
 
+from al_bench import __version__
 from al_bench.config.schema import CONF
 from al_bench.core.errors import ConfigError, message_of, nearest
 
@@ -29,12 +30,15 @@ class _Token(str):
 def in_order(arguments: Sequence[str]) -> list[str]:
     """Options first, then the overrides, in whatever order they were typed: Hydra's parser wants them so.
 
-    Exits with 2, and a line on how to call it, if an option lacks its value.
+    Exits with 2, and a line on how to call it, if an option lacks its value; with 0 after `--version`.
 
     Raises:
         ConfigError: for an option that there is not.
     """
     parser = get_args_parser()
+    for action in parser._actions:
+        if "--version" in action.option_strings:
+            action.version = f"al-bench {__version__}"  # type: ignore[attr-defined]  # Hydra would say its own
     tokens = [_Token(argument) for argument in arguments]
     known, unknown = parser.parse_known_intermixed_args(tokens)
     if unknown:
@@ -45,6 +49,12 @@ def in_order(arguments: Sequence[str]) -> list[str]:
         )
     overrides = {id(override) for override in known.overrides}
     return [*(token for token in tokens if id(token) not in overrides), *known.overrides]
+
+
+def without_value(ordered: Sequence[str]) -> list[str]:
+    """Those of the arguments, options first, that are neither an option, nor key=value, nor ~key."""
+    overrides: list[str] = get_args_parser().parse_args(ordered).overrides
+    return [each for each in overrides if each and "=" not in each and each[0] != "~"]
 
 
 def check_sweeps(overrides: Sequence[Override]) -> None:

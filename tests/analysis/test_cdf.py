@@ -35,6 +35,7 @@ def share_at_most(folder: Path, strategy: str, ratio: float, definition: str) ->
     return weight / total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("definition", ["paper", "reference"])
 def test_the_distribution_is_that_of_a_second_implementation(tmp_path, definition):
     write_sweep(tmp_path, noisy)

@@ -81,6 +81,7 @@ class TestBca:
         assert low_N[0] < mean < high_N[0]
         assert high_N[0] - mean > 2 * (mean - low_N[0])
 
+    @pytest.mark.slow
     def test_how_often_they_hold_the_mean(self):
         """2,000 intervals of 20 normal values: about 93 % hold it; by chance not 4 standard errors (2.3 %) off."""
         low_N, high_N = bca_interval(np.random.default_rng(1).standard_normal((2000, 20)))

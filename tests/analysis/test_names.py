@@ -6,11 +6,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
@@ -20,8 +17,6 @@ from al_bench.analysis.page import report
 from al_bench.analysis.page.export import _drawings
 from al_bench.analysis.pictures import figures, overviews
 from al_bench.analysis.pictures.run_curve import draw_learning_curve
-from al_bench.analysis.settings import PAPER_ORDER
-from al_bench.analysis.statistics.penalty import PenaltyMatrix
 from al_bench.records.identity import Identity
 from al_bench.records.reading import rows_of
 from tests.support.made_results import SETTINGS, call_otherwise, noisy, write_run, write_sweep
@@ -66,6 +61,7 @@ def page(found: Everything) -> str:
     return report.report(found, ["report"])
 
 
+@pytest.mark.slow
 def test_every_name_is_in_every_legend_of_the_figures(found, tmp_path, monkeypatch):
     drawn: dict[str, Figure] = {}
     for module in (figures, overviews):
@@ -84,6 +80,7 @@ def test_every_name_is_in_every_legend_of_the_figures(found, tmp_path, monkeypat
     assert len(drawn) == 6
 
 
+@pytest.mark.slow
 def test_every_name_is_in_every_figure_of_the_page(found, page):
     plots = [json.loads(text) for text in re.findall(r'<script type="application/json" id="\S+">(.*?)</script>', page)]
     assert len(plots) > 5
@@ -141,34 +138,7 @@ def test_the_picture_of_one_run_takes_any_name(tmp_path):
     assert draw_learning_curve(rounds, tmp_path / "curve.png").stat().st_size > 10_000
 
 
-def matrix(names: Sequence[str]) -> PenaltyMatrix:
-    """Entries up to 33.00."""
-    values = 33 * np.random.default_rng(0).random((len(names), len(names)))
-    return PenaltyMatrix(pd.DataFrame(values, index=[*names], columns=[*names]), {}, ("a setting",) * 33, ())
-
-
-@pytest.mark.parametrize(
-    "names",
-    [PAPER_ORDER, NAMES, [f"joint,entropy_weight={number}" for number in range(20)], ["l" * 80, "random"]],
-    ids=["paper", "any", "twenty", "long"],
-)
-def test_every_number_and_every_name_is_whole_in_a_terminal_of_80_columns(names, capsys, monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    monkeypatch.setenv("COLUMNS", "80")
-    from penalty_matrix import show
-
-    show(penalty := matrix(names))
-    said = capsys.readouterr().out
-    for value in (*penalty.matrix.to_numpy().flat, *penalty.penalties):
-        assert f" {value:.2f} " in said
-    for name in names:
-        assert name in said
-    assert "…" not in said
-    assert max(len(line) for line in said.splitlines() if not set(names) & set(line.split(" ", 1))) <= 80
-    if names == PAPER_ORDER:
-        assert said.count("mean") == 2, "one table, and the sentence above it"
-
-
+@pytest.mark.slow
 def test_a_folder_that_is_no_utf_8_and_a_terminal_that_knows_no_dots(tmp_path):
     written(tmp_path, ("badge",), num_settings=1)
     (tmp_path / os.fsdecode(b"d\xff") / "mlp" / "badge" / "b10" / "s0").mkdir(parents=True)

@@ -47,6 +47,7 @@ def test_missing_seeds_are_left_out_pair_by_pair():
     assert np.isnan(tests.smallest_KK[0, 2])
 
 
+@pytest.mark.slow
 def test_holm_is_that_of_statsmodels():
     error_KS = np.random.default_rng(3).normal(size=(7, 5)) + np.linspace(0, 4, 7)[:, None]
     tests = paired_tests(error_KS)

@@ -79,6 +79,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("definition", ["paper", "reference"])
 def test_the_matrix_is_that_of_a_second_implementation(sweep, definition):
     ours = penalty_matrices(load_results(sweep).rounds, definition)[0]
@@ -220,6 +221,7 @@ def rising(lead: float) -> dict[int, float]:
     return {100 + 100 * step: 0.5 + 0.05 * step + lead for step in range(9)}
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_left_out_if_asked_for_and_named(tmp_path):
     better = {f"badge_{seed}": rising(0.02 + 0.001 * seed) for seed in range(4)}
     small(tmp_path, seeds=range(4), strategies=("badge", "margin", "random"), **better | {"badge_1": {}})
@@ -265,6 +267,7 @@ def test_strategies_may_have_any_name(tmp_path):
     assert table.iloc[:, 0].tolist() == ["random", "mean", "strategy", "mean"]
 
 
+@pytest.mark.slow
 def test_the_figure_shows_the_matrix_and_says_how_it_was_made(tmp_path, monkeypatch):
     drawn, said = [], []
     mesh, text = Axes.pcolormesh, Figure.text
@@ -284,6 +287,7 @@ def run_script(*arguments: object) -> subprocess.CompletedProcess[str]:
     return python(SCRIPT, *arguments)
 
 
+@pytest.mark.slow
 def test_the_script_writes_every_matrix_as_table_and_figure(tmp_path):
     write_sweep(tmp_path, noisy, settings=SETTINGS[1:3], num_seeds=3)
     finished = run_script(tmp_path)
@@ -305,6 +309,7 @@ def test_the_script_writes_every_matrix_as_table_and_figure(tmp_path):
     assert (tmp_path / "other" / "penalty_overall.csv").exists()
 
 
+@pytest.mark.slow
 def test_the_script_says_what_is_wrong_without_a_stack_trace(tmp_path):
     assert "there is no such folder" in run_script(tmp_path / "nowhere").stderr
     small(tmp_path, badge_1={})
@@ -325,6 +330,7 @@ def test_a_folder_that_cannot_be_written_is_named_without_a_stack_trace(tmp_path
     assert "Traceback" not in finished.stderr
 
 
+@pytest.mark.slow
 def test_the_analysis_imports_neither_torch_nor_hydra():
     root = SCRIPT.parents[1]
     files = [path.relative_to(root).with_suffix("") for path in (root / "al_bench" / "analysis").rglob("*.py")]

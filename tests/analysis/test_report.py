@@ -53,6 +53,7 @@ def html(sweep: Path) -> str:
 
 
 class TestTheText:
+    @pytest.mark.slow
     def test_it_says_what_was_run(self, html):
         text = plain(html)
         for expected in (
@@ -66,6 +67,7 @@ class TestTheText:
             assert expected in text
         assert "To keep in mind" not in text
 
+    @pytest.mark.slow
     def test_the_matrix_is_the_one_that_the_other_script_writes(self, html, sweep):
         found = everything(sweep)
         assert isinstance(found.comparison, Comparison)
@@ -83,6 +85,7 @@ class TestTheText:
         assert re.search(r"badge has the best mean rank, 1\.\d\d over 6 settings \(Friedman p = \S+\)", text)
         assert re.search(r"With 5 seeds, two strategies typically had to differ by 0\.\d\d points", text)
 
+    @pytest.mark.slow
     def test_the_differences_from_random_have_their_significance(self, html, sweep):
         found = everything(sweep)
         assert isinstance(found.comparison, Comparison)
@@ -100,6 +103,7 @@ class TestTheText:
         text = plain(report(everything(tmp_path), COMMAND))
         assert re.search(r"badge (\+1\.00\S* ){5}zeta (-2\.00\S* ){5}", text)
 
+    @pytest.mark.slow
     def test_the_best_of_a_row_is_bold(self, html, sweep):
         means = everything(sweep).mean_areas
         best = means.loc[means.groupby(["dataset", "model", "batch_size"])["area"].idxmax(), "area"]
@@ -137,6 +141,7 @@ class TestIncompleteResults:
     def made(self, folder: Path, **options: bool) -> str:
         return plain(report(everything(folder, **options), COMMAND))
 
+    @pytest.mark.slow
     def test_missing_runs_are_named_and_not_compared_unless_asked_for(self, tmp_path):
         write_sweep(tmp_path, noisy, settings=SETTINGS[:2], num_seeds=3)
         shutil.rmtree(tmp_path / Identity("mnist", "mlp", "margin", 100, "", 1).path)
@@ -204,6 +209,7 @@ class TestIncompleteResults:
         assert "nan" not in plain(made)
         assert "NaN" not in re.sub(r"<script>.*?</script>", "", made, flags=re.DOTALL)
 
+    @pytest.mark.slow
     def test_what_bands_are_is_said(self, tmp_path):
         write_sweep(tmp_path, noisy, settings=SETTINGS[1:2], num_seeds=4)
         assert "Over the seeds: mean ± standard error" in plain(report(everything(tmp_path), COMMAND))
@@ -221,6 +227,7 @@ class TestIncompleteResults:
         with pytest.raises(ResultsError, match="there are no runs in it"):
             everything(tmp_path)
 
+    @pytest.mark.slow
     def test_results_of_rounds_alone(self, tmp_path):
         """Somebody sends the rounds.csv files, without their columns of times and classes."""
         write_sweep(tmp_path, noisy, settings=SETTINGS[:2], num_seeds=2)
@@ -246,6 +253,7 @@ class TestIncompleteResults:
 
 
 class TestTheScripts:
+    @pytest.mark.slow
     def test_a_report_with_all_figures_and_numbers(self, tmp_path):
         write_sweep(tmp_path, noisy, settings=SETTINGS[1:3], num_seeds=3)
         finished = run_script(tmp_path, "--figures", tmp_path / "paper", "--interval", "bootstrap", "--holm")
@@ -278,6 +286,7 @@ class TestTheScripts:
         for name in tables:
             assert len(pd.read_csv(tmp_path / "paper" / f"{name}.csv")) > 0
 
+    @pytest.mark.slow
     def test_names_that_no_file_could_have(self, tmp_path):
         write_sweep(tmp_path, noisy, settings=SETTINGS[1:2], num_seeds=2, strategies=("badge", "random"))
         for path in tmp_path.glob("*/*/*/b*/s*"):
@@ -289,6 +298,7 @@ class TestTheScripts:
         assert all("not by the name of its folder" in line for line in finished.stderr.splitlines())
         assert any((tmp_path / "paper").glob("penalty_model_a-b-x-*.png"))
 
+    @pytest.mark.slow
     def test_what_is_wrong_is_said_without_a_stack_trace(self, tmp_path):
         finished = run_script(tmp_path / "nowhere")
         assert (finished.returncode, finished.stderr) == (
@@ -338,12 +348,14 @@ def opened(browser: Browser, html: str, tmp_path_factory: pytest.TempPathFactory
 
 
 class TestInABrowser:
+    @pytest.mark.one_of_its_kind
     def test_it_opens_without_an_error_and_asks_for_nothing(self, opened):
         opened.page.locator(".plot").first.scroll_into_view_if_needed()
         opened.page.locator(".js-plotly-plot").first.wait_for()
         assert opened.said == []
         assert [url for url in opened.asked if not url.startswith(("file:", "data:", "blob:"))] == []
 
+    @pytest.mark.slow
     def test_every_figure_is_drawn_when_it_comes_into_sight(self, opened):
         page = opened.page
         page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
@@ -396,6 +408,7 @@ class TestInABrowser:
         page.set_viewport_size({"width": 420, "height": 800})
         page.wait_for_function("document.documentElement.scrollWidth <= 420")  # figures follow in a while
 
+    @pytest.mark.slow
     def test_twenty_strategies_of_any_name_are_readable_500_pixels_wide_and_on_paper(self, browser, tmp_path):
         names = (*NAMES, *(f"joint,entropy_weight={number},ramp_epochs=25" for number in range(4)))
         written(tmp_path, names)

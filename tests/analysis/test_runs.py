@@ -13,6 +13,7 @@ import pytest
 
 from al_bench.analysis.everything import everything
 from al_bench.analysis.runs import Run, State, described, misplaced, runs_in, runs_table
+from al_bench.cli.commands import COMMANDS
 from al_bench.core.errors import ResultsError, RunDirectoryError
 from al_bench.records.directory import RunDirectory
 from al_bench.records.identity import Identity
@@ -270,15 +271,10 @@ def test_a_run_that_is_left_out_is_not_called_missing(tmp_path, change, told, mo
     assert "digits · mlp · b100 · badge · seed 1: " in refusal
     assert told in refusal
     assert "there is no such run" not in refusal
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    monkeypatch.setattr("sys.argv", ["penalty_matrix.py", str(tmp_path)])
-    import penalty_matrix
-
     with pytest.raises(SystemExit) as refused:
-        penalty_matrix.main()
+        COMMANDS["penalty-matrix"].main([str(tmp_path)])
     assert told in str(refused.value)
     assert "there is no such run" not in str(refused.value)
-    monkeypatch.setattr("sys.argv", ["penalty_matrix.py", str(tmp_path), "--partial"])
-    monkeypatch.setattr(penalty_matrix, "drawn", lambda _: [])
-    penalty_matrix.main()
+    monkeypatch.setattr("al_bench.analysis.pictures.drawing.drawn", lambda _: [])
+    COMMANDS["penalty-matrix"].main([str(tmp_path), "--partial"])
     assert told in capsys.readouterr().err

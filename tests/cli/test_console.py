@@ -44,6 +44,7 @@ def in_a_terminal(folder: Path, *arguments: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", received.decode())
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_what_runs_a_line_per_round_and_the_curve(tmp_path):
     shown = in_a_terminal(tmp_path, *QUICK)
     for fact in (
@@ -67,6 +68,7 @@ def test_a_terminal_shows_what_runs_a_line_per_round_and_the_curve(tmp_path):
     assert "curve.png" in again
 
 
+@pytest.mark.slow
 def test_brackets_in_names_are_shown_as_they_are(tmp_path):
     shown = in_a_terminal(tmp_path, *QUICK, "output_dir='out[bold]'")
     assert "directory  out[bold]/default" in shown
@@ -111,6 +113,7 @@ def test_lines_of_rounds_fit_80_columns(caplog, monkeypatch, strategy, seed, num
     assert f"s{seed} {strategy}"[:8] in told or seed == 10**9
 
 
+@pytest.mark.slow
 def test_the_picture_is_a_picture_and_drawn_again_when_it_is_missing_or_old(cli, tmp_path):
     cli(*QUICK)
     (picture,) = tmp_path.rglob("curve.png")

@@ -139,6 +139,7 @@ def test_a_yaml_file_of_the_users_that_is_none_of_ours_is_one_message(cli, tmp_p
     assert not (tmp_path / "pwned").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sweep", [[], ["-m"]], ids=["run", "sweep"])
 def test_the_users_home_is_found_where_no_shell_writes_it_out(cli, tmp_path, monkeypatch, sweep):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -160,8 +161,8 @@ def test_an_error_within_a_run_keeps_its_trace(cli, tmp_path):
         cli("strategy._target_=faulty_part.Faulty", "~strategy.first", *QUICK[:-1], "budget=200")
 
 
-CRASHES = """import ctypes, al_bench.run as run
-run.hydra.main = lambda **_: lambda job: lambda: ctypes.string_at(0)
+CRASHES = """import ctypes, hydra, al_bench.run as run
+hydra.main = lambda **_: lambda job: lambda: ctypes.string_at(0)
 run.main()"""
 
 
@@ -172,6 +173,7 @@ def test_a_crash_says_where_it_was(tmp_path):
     assert "string_at" in crashed.stderr
 
 
+@pytest.mark.slow
 def test_without_a_standard_error_nothing_is_said_and_nothing_fails(tmp_path, monkeypatch):
     class NoDescriptor:
         def fileno(self) -> int:
@@ -187,6 +189,7 @@ def test_without_a_standard_error_nothing_is_said_and_nothing_fails(tmp_path, mo
     assert Path(tmp_path / "help").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "problem"),
     [("- a\n", "holds a list where"), ("7\n", "holds a "), ("", "is empty"), ("{}\n", "is empty")],

@@ -77,6 +77,7 @@ def test_a_choice_with_a_plus_is_refused_by_the_command(cli):
         )
 
 
+@pytest.mark.slow
 def test_plan_labels_and_folders_show_the_later(cli, tmp_path):
     sweep = ("-m", "strategy=random", "seed=0", "++seed=1,2", *QUICK)
     assert " 1-2 " in cli(*sweep, "dry_run=true").out
@@ -85,6 +86,7 @@ def test_plan_labels_and_folders_show_the_later(cli, tmp_path):
     assert "2 runs: 0 finished, 2 skipped" in cli(*sweep).out
 
 
+@pytest.mark.slow
 def test_a_forced_key_narrows_an_experiment(cli, tmp_path):
     sweep = ("experiment=strategies", "++strategy.first=largest", "strategy=badge", "++seed=7", *QUICK)
     dry = cli(*sweep, "dry_run=true")
@@ -94,6 +96,7 @@ def test_a_forced_key_narrows_an_experiment(cli, tmp_path):
     assert seeds_of(tmp_path) == ["s7"]
 
 
+@pytest.mark.slow
 def test_mappings_are_merged_in_single_runs_and_in_sweeps(cli, tmp_path):
     said = ("model={max_epochs: 9}", "model=mlp", "model={width: 4}", "model={max_epochs: 2}")
     for name, mode in (("single", ()), ("sweep", ("-m",))):
@@ -106,6 +109,7 @@ def test_mappings_are_merged_in_single_runs_and_in_sweeps(cli, tmp_path):
     assert (single["width"], single["max_epochs"]) == (4, 2)
 
 
+@pytest.mark.slow
 def test_a_run_that_several_combinations_mean_is_one(cli):
     told = cli("-m", "model.width=8,4", "model={width: 2}", "seed=0,0,1", *QUICK[1:], "dry_run=true").out
     assert "2 runs, 0 of them finished" in told
@@ -123,6 +127,7 @@ def test_runs_of_one_folder_that_differ_are_not_one(tmp_path):
 OWN = "# @package _global_\nbudget: 40\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("brings", "part"),
     [
@@ -146,6 +151,7 @@ def test_a_choice_that_brings_a_sweep_or_a_launcher_is_not_swept_over(cli, tmp_p
     assert cli(*sweep, "setting=mine", "dry_run=true").code == 0
 
 
+@pytest.mark.slow
 def test_experiments_that_are_sweeps_are_not_swept_over(cli, tmp_path):
     for sweep in ("joint/uni_modal,joint/multi_modal", "strategies,tune"):
         result = cli("-m", f"experiment={sweep}", *QUICK)
@@ -165,6 +171,7 @@ def test_an_experiment_does_not_sweep_over_experiments(cli, tmp_path):
     assert not (tmp_path / "outputs").exists()
 
 
+@pytest.mark.slow
 def test_a_file_that_sweeps_without_saying_so_is_warned_of_in_a_single_run(cli, tmp_path):
     (tmp_path / "conf" / "setting").mkdir(parents=True)
     (tmp_path / "conf" / "setting" / "mine.yaml").write_text(f"{OWN}hydra: {{sweeper: {{params: {{seed: '0,1'}}}}}}\n")

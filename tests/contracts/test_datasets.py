@@ -67,6 +67,7 @@ def configured(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return lambda seed: called("dataset", part, data_dir=folder, rng=rng(seed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_data_set_keeps_the_contract(option, tmp_path, monkeypatch):
     build = configured(option, tmp_path, monkeypatch)

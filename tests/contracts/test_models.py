@@ -83,6 +83,7 @@ class TestEveryModel:
         first, second = (network.state_dict() for network in networks)
         assert all(torch.equal(first[name], second[name]) for name in first)
 
+    @pytest.mark.slow
     def test_it_learns(self, option, dataset):
         overrides = ["model.minibatch_size=4", "model.max_epochs=8", "model.stop_at_train_accuracy=null"]
         if option in FLATTENING:
@@ -285,6 +286,7 @@ def save_images(folder, shape: tuple[int, ...]) -> str:
     return f"dataset.path={folder / 'images.npz'}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -309,6 +311,7 @@ def test_the_command_line_names_the_models_that_can(cli, tmp_path, arguments, me
     assert not list(tmp_path.rglob("rounds.csv"))
 
 
+@pytest.mark.slow
 def test_a_broken_model_beside_the_one_that_is_asked_for_is_not_suggested(cli, tmp_path, monkeypatch):
     (tmp_path / "conf" / "model").mkdir(parents=True)
     (tmp_path / "conf" / "model" / "asserting.yaml").write_text("_target_: own_models.Asserting\noptimizer: null\n")
@@ -320,6 +323,7 @@ def test_a_broken_model_beside_the_one_that_is_asked_for_is_not_suggested(cli, t
     assert result.err.endswith("images (channels, height, width) are needed; models that can: dbn, fusion, mlp\n")
 
 
+@pytest.mark.slow
 def test_a_run_on_images(cli, tmp_path):
     options = ("precision=bfloat16", "augmentation=crop_flip", "gradient_clamp=0.1", "width=8", "max_epochs=2")
     schedule = "model.lr_schedule={_target_:torch.optim.lr_scheduler.CosineAnnealingLR,_partial_:true,T_max:2}"

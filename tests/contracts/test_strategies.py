@@ -123,6 +123,7 @@ class TestEveryStrategy:
         assert torch.equal(before, torch.get_rng_state())
         assert np.array_equal(numpy_before, np.random.get_state()[1])  # noqa: NPY002
 
+    @pytest.mark.slow
     def test_permuting_the_pool_permutes_the_answer(self, option):
         """Of those that draw, the distribution of the first choice; chi-squared, false alarms: 1 in 1,000."""
         needs = strategy(option).needs
@@ -195,6 +196,7 @@ def test_entropy_of_certain_predictions_is_zero_and_not_nan():
     assert scores.tolist() == pytest.approx([0.0, math.log(3)])
 
 
+@pytest.mark.slow
 def test_random_is_uniform_without_replacement():
     """Chi-squared test over all pairs out of six; false alarms: 1 in 1,000."""
     counts = np.zeros((6, 6))

@@ -33,6 +33,7 @@ def test_any_other_error_is_passed_on(monkeypatch):
         torchvision_module("datasets")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.version.cuda is not None, reason="this PyTorch has CUDA, so there is nothing to mend")
 def test_the_mending_is_needed_here():
     completed = subprocess.run(

@@ -231,6 +231,7 @@ class TestScales:
         assert caplog.text == ""
 
 
+@pytest.mark.slow
 def test_a_name_stands_for_the_path_in_folders_and_the_path_is_not_compared(cli, tmp_path):
     made = np.random.default_rng(0)
     for name in ("a", "b"):

@@ -165,6 +165,7 @@ def test_a_run_counts_copies_before_it_leaves_any_out_and_carries_the_choice_in_
     assert ("model.stop_at_train_accuracy=0.99" in said) is (choice != "pool")
 
 
+@pytest.mark.slow
 def test_the_key_is_one_of_every_data_set_a_users_own_too(cli, tmp_path):
     (tmp_path / "own.py").write_text(
         "import torch\n"

@@ -173,6 +173,7 @@ def test_what_a_killed_process_left_is_removed(option, of, site, tmp_path):
     assert (tmp_path / f".{name}-mine").is_dir()
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_download_once(option, of, site, tmp_path):
     site.is_slow = True
     processes = [
@@ -205,6 +206,7 @@ def test_what_torchvision_has_unpacked_or_kept_beside_the_archives_is_not_looked
 
 
 class TestRealFiles:
+    @pytest.mark.slow
     def test_mnist(self):
         dataset = mnist(real_data("MNIST"))
         assert dataset.train.inputs.shape == (60_000, 1, 28, 28)
@@ -221,6 +223,7 @@ class TestRealFiles:
         assert torch.equal(unpacked.train.inputs, packed.train.inputs)
         assert torch.equal(unpacked.test.targets, packed.test.targets)
 
+    @pytest.mark.slow
     def test_cifar10(self):
         dataset = cifar10(real_data("cifar-10-batches-py"))
         assert dataset.train.inputs.shape == (50_000, 3, 32, 32)

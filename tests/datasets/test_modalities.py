@@ -248,6 +248,7 @@ class TestModalities:
         with pytest.raises(DataError, match="for more than one kind of inputs say dataset=modalities"):
             arrays(str(tmp_path / "a.npz"), rng())
 
+    @pytest.mark.slow
     def test_a_run(self, cli, tmp_path):
         np.savez(tmp_path / "m.npz", **two_modalities(300))
         result = cli(

@@ -418,6 +418,7 @@ def test_letter_is_read_as_it_stands_in_the_file():
         assert dataset.train.targets[position] == ord(row[-1]) - ord("A")
 
 
+@pytest.mark.slow
 def test_a_million_rows_take_little_memory_and_are_read_once(tmp_path):
     """1,000,000 rows of 10 numbers: below 2 GB with all that is imported, and the second start parses no text."""
     made = np.random.default_rng(0)

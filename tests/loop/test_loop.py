@@ -233,6 +233,7 @@ class TestValidation:
         assert record.validation == trained.evaluate(reserved)
         assert record.test == trained.evaluate(DATASET.test)
 
+    @pytest.mark.slow
     def test_it_is_the_same_for_all_strategies(self):
         bought = [
             {index for record in self.validated(strategy) for index in record.batch.indices.tolist()}
@@ -275,6 +276,7 @@ class TestValidation:
             run(Random(), **arguments)
 
 
+@pytest.mark.slow
 def test_the_steps_of_training_are_counted_and_copies_too():
     records = run(Margin(), budget=110)
     sizes = [20, 50, 80, 110]

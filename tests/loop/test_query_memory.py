@@ -31,6 +31,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * (1 if sys.
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "num_copies"),
     [("random", 1), ("entropy", 1), ("badge", 2), ("coreset", 1), ("albl", 1), ("kmeans", 3), ("kdpp", 5)],

@@ -89,6 +89,7 @@ def test_conditionals_are_those_of_the_energy(is_real):
         assert torch.allclose(of.visible(hidden[1:2].float())[0].double(), weights @ rows, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_real", [False, True])
 def test_the_exact_log_likelihood_is_normalised(is_real):
     """Of the reference: the probabilities of all v sum to 1."""
@@ -219,6 +220,7 @@ class TestTheNetwork:
             assert torch.allclose(ours.weight, theirs.weight, atol=1e-4)
             assert torch.allclose(ours.bias, theirs.bias, atol=1e-4)
 
+    @pytest.mark.slow
     def test_the_embedding_does_not_depend_on_the_scale_of_a_modality(self):
         inputs, embeddings = inputs_of(blobs()), []
         for factor in (1.0, 1024.0):  # a power of two changes no other bit
@@ -360,12 +362,14 @@ class TestOncePerExperiment:
         monkeypatch.setattr(DBN, "pretrain", lambda self, inputs: (calls.append(len(inputs)), original(self, inputs)))
         return calls
 
+    @pytest.mark.slow
     def test_the_runs_of_a_sweep_share_it(self, cli, tmp_path, count):
         result = cli("-m", *RUN, "strategy=random,entropy,joint", "seed=0,1")
         assert result.code == 0, result.err
         assert count == [1437, 1437]
         assert len(pretrained_files(tmp_path)) == 2
 
+    @pytest.mark.slow
     def test_results_are_the_same_from_a_file_and_without_one(self, cli, tmp_path, count):
         texts = []
         for damage in (None, None, b"no zip", "removed"):
@@ -385,6 +389,7 @@ class TestOncePerExperiment:
         assert len(set(texts)) == 1
         assert len(count) == 3
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "change",
         [
@@ -400,6 +405,7 @@ class TestOncePerExperiment:
             assert cli(*RUN, *overrides, "strategy=random").code == 0
         assert len(pretrained_files(tmp_path)) == 2
 
+    @pytest.mark.slow
     def test_the_seed_is_part_of_it_though_the_data_are_the_same(self, cli, tmp_path):
         data = blobs()
         arrays = {"inputs": data.train.inputs, "targets": data.train.targets}
@@ -457,6 +463,7 @@ class TestOncePerExperiment:
         assert kept(tmp_path / "a.npz", weights, False, lambda: weights) == weights
         assert "is not kept" in caplog.text
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("change", ["model.optimizer.lr=0.01", "model.max_epochs=3", "batch_size=b100"])
     def test_what_does_not_change_it_shares_it(self, cli, tmp_path, change):
         for overrides in ((), (change,)):

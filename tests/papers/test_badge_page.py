@@ -171,6 +171,7 @@ def test_a_single_slow_choice_of_batches_decides_nothing():
     assert holds(AS_IN_THE_PAPER, samplers=pd.DataFrame(rows))["kdpp"] is True
 
 
+@pytest.mark.slow
 def test_penalties_of_settings_are_the_column_means_of_their_matrices(tmp_path):
     write_sweep(tmp_path, noisy)
     rounds = load_results(tmp_path).rounds
@@ -185,6 +186,7 @@ def test_penalties_of_settings_are_the_column_means_of_their_matrices(tmp_path):
     assert math.isclose(table.loc["mean", "rank correlation"], expected)
 
 
+@pytest.mark.slow
 def test_the_page_of_made_runs(tmp_path):
     """One setting lacks a run, and one has more seeds than the others."""
     runs, folder = tmp_path / "runs", tmp_path / "page"
@@ -218,6 +220,7 @@ def test_the_page_of_made_runs(tmp_path):
     assert len(pd.read_csv(folder / "penalty_overall.csv")) == 8
 
 
+@pytest.mark.slow
 def test_the_published_page_is_that_of_the_archive(tmp_path):
     """One setting of the real runs: its curves and penalties are made again, number by number."""
     everything, folder = tmp_path / "everything", tmp_path / "page"
@@ -246,6 +249,7 @@ def test_the_published_page_is_that_of_the_archive(tmp_path):
     assert (PUBLISHED / name).exists()
 
 
+@pytest.mark.slow
 def test_the_whole_published_page_is_made_of_the_archive(tmp_path):
     folder = tmp_path / "page"
     shutil.copytree(
@@ -262,6 +266,7 @@ def test_the_whole_published_page_is_made_of_the_archive(tmp_path):
     assert {path.name for path in folder.glob("*.png")} == {path.name for path in PUBLISHED.glob("*.png")}
 
 
+@pytest.mark.slow
 def test_what_is_published_of_hours_and_limits_is_what_the_runs_took(tmp_path):
     restore(PUBLISHED, tmp_path, with_unfinished=False)
     rounds = pd.concat([pd.read_csv(path) for path in tmp_path.rglob("rounds.csv")])
@@ -296,6 +301,7 @@ def test_a_choice_that_stalled_is_not_what_choices_cost(tmp_path, monkeypatch):
     assert np.asarray(line.get_ydata()).tolist() == [2.0, 2.0]
 
 
+@pytest.mark.slow
 def test_an_archive_that_says_nothing(tmp_path):
     refused = script("badge.py", tmp_path)
     assert refused.returncode == 1
@@ -338,6 +344,7 @@ def test_the_readme_quotes_the_runs_of_resnet_and_vgg(tmp_path):
     assert f"{60 * hours:.0f} minutes of one core" in readme
 
 
+@pytest.mark.slow
 def test_what_training_cost_is_published_in_steps(tmp_path):
     """Epochs times mini-batches of the labels that are trained on, by each run's own config.yaml; of no machine."""
     restore(PUBLISHED, tmp_path, with_unfinished=False)

@@ -60,6 +60,7 @@ def test_a_measured_strategy_chooses_what_it_would_have_chosen(strategy):
     assert measured.seconds > 0
 
 
+@pytest.mark.slow
 def test_the_accuracy_is_that_of_the_network_that_chose():
     """With the hyperparameters of the paper for MNIST."""
     training = TrainingOptions(partial(torch.optim.Adam, lr=1e-3, fused=True), minibatch_size=64)
@@ -71,6 +72,7 @@ def test_the_accuracy_is_that_of_the_network_that_chose():
     assert len({row["seconds"] for row in rows}) == 3
 
 
+@pytest.mark.slow
 def test_a_row_per_batch_and_what_is_there_is_not_computed_again(tmp_path, monkeypatch, capsys):
     calls = []
 

@@ -62,6 +62,7 @@ def test_there_are_eleven_settings(folder):
     assert names == {f"{dataset}_{model}" for dataset, model, *_ in PAIRS}
 
 
+@pytest.mark.slow
 def test_the_grid_of_the_paper_and_a_part_of_it(cli):
     """33 settings, 7 strategies, 5 seeds: of one batch size a third."""
     axes = yaml.safe_load((CONF / "experiment" / "badge" / "paper.yaml").read_text())["hydra"]["sweeper"]["params"]
@@ -76,6 +77,7 @@ def test_the_grid_of_the_paper_and_a_part_of_it(cli):
     assert "svhn · vgg · b1000" in told
 
 
+@pytest.mark.slow
 def test_the_grid_of_the_published_code(cli):
     assert f"{11 * 3 * 7 * 5} runs, 0 of them finished" in cli("experiment=badge/reference", "dry_run=true").out
     told = cli("experiment=badge/reference", "batch_size=b100", "seed=3", "strategy=badge", "dry_run=true").out
@@ -99,6 +101,7 @@ def test_small_settings_let_random_go_on_and_the_others_stop_where_they_are_comp
     assert (badge.dataset, badge.model, badge.num_initial) == (paper.dataset, paper.model, paper.num_initial)
 
 
+@pytest.mark.slow
 def test_small_settings_stop_where_the_published_runs_of_random_say(tmp_path):
     """As the runs of the archive compare them."""
     restore(CONF.parent / "docs" / "results" / "badge", tmp_path, with_unfinished=False)
@@ -110,6 +113,7 @@ def test_small_settings_stop_where_the_published_runs_of_random_say(tmp_path):
             assert compose("config", [f"setting={setting}", "strategy=badge"]).budget == each.budgets[-1]
 
 
+@pytest.mark.slow
 def test_an_afternoon_on_a_cpu(cli):
     """No product: each setting has its batch size. Another budget is the command line's to choose."""
     told = cli("experiment=badge/small", "dry_run=true").out
@@ -135,6 +139,7 @@ def test_an_option_in_a_folder_is_found(cli, typed, meant):
     assert told.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "num_runs"),
     [

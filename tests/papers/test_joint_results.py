@@ -244,6 +244,7 @@ def script(*arguments: object) -> subprocess.CompletedProcess[str]:
     return python(ROOT / "scripts" / "joint.py", *arguments)
 
 
+@pytest.mark.slow
 def test_the_page_and_every_figure_come_from_the_archives(tmp_path):
     made_archives(tmp_path)
     done = script(tmp_path, "--out", tmp_path / "page")
@@ -281,6 +282,7 @@ def test_archives_that_are_not_there_are_one_message(tmp_path):
 PUBLISHED = ROOT / "docs" / "results" / "joint"
 
 
+@pytest.mark.slow
 def test_the_published_page_is_that_of_the_published_runs(tmp_path):
     done = script(PUBLISHED, "--out", tmp_path)
     assert done.returncode == 0, done.stderr

@@ -52,6 +52,7 @@ def todays(stored: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
     return lacking | stored | inner
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NUM_RUNS)
 def test_published_runs_are_finished_runs_of_todays_configurations(tmp_path, name):
     for archive in sorted((PUBLISHED / name).glob("*.tar.xz")):

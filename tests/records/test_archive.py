@@ -44,6 +44,7 @@ def results(made, cli, tmp_path):
     return Path(shutil.copytree(made, tmp_path / "outputs" / "default"))
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_from_what_was_restored(results, cli, tmp_path):
     archive, undisturbed = tmp_path / "docs" / "runs.tar.xz", tmp_path / "undisturbed"
     assert pack(results, archive).num_added == 4
@@ -59,6 +60,7 @@ def test_a_sweep_goes_on_from_what_was_restored(results, cli, tmp_path):
             assert_same_results(run_of(results, strategy, seed), run_of(tmp_path / "outputs" / "anew", strategy, seed))
 
 
+@pytest.mark.slow
 def test_packing_adds_to_the_archive_and_repeats_to_the_byte(results, cli, tmp_path):
     archive = tmp_path / "runs.tar.xz"
     pack(results, archive)
@@ -114,6 +116,7 @@ def test_damaged_runs_are_left_and_mended_by_whole_ones(results, tmp_path, file,
     assert (run_of(tmp_path / "out", "margin", 1) / file).read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_states_of_a_strategy_are_those_of_its_rounds(cli, tmp_path):
     assert cli("dataset=digits", "strategy=albl", "batch_size.size=20", "budget=140").code == 0
     (states,) = tmp_path.rglob("strategy_state.jsonl")
@@ -125,6 +128,7 @@ def test_states_of_a_strategy_are_those_of_its_rounds(cli, tmp_path):
             pack(tmp_path / "outputs", tmp_path / "none.tar.xz")
 
 
+@pytest.mark.slow
 def test_the_longer_of_two_runs_is_kept(results, cli, tmp_path):
     archive, short = tmp_path / "runs.tar.xz", tmp_path / "short"
     shutil.copytree(results, short)
@@ -234,6 +238,7 @@ def test_any_damage_is_noticed_and_nothing_is_lost(results, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["pack", "restore"])
 def test_a_kill_at_any_time_leaves_whole_runs_and_a_whole_archive(command, results, tmp_path):
     """Killed before each of the steps that change the disk; the command again ends as if undisturbed."""
@@ -274,6 +279,7 @@ def test_a_kill_at_any_time_leaves_whole_runs_and_a_whole_archive(command, resul
     assert killed == 0
 
 
+@pytest.mark.slow
 def test_packing_waits_for_another(results, tmp_path):
     """Two at once, of different runs: the archive has all."""
     parts = [run_of(results, strategy, seed) for strategy in ("random", "margin") for seed in (0, 1)]
@@ -346,6 +352,7 @@ def two_settings(results, cli):
     return results
 
 
+@pytest.mark.slow
 def test_a_folder_has_an_archive_for_each_setting_and_only_what_changes_is_written(two_settings, cli, tmp_path):
     archives = tmp_path / "docs"
     assert pack(two_settings, archives) == Moved(6, 6, ())
@@ -360,6 +367,7 @@ def test_a_folder_has_an_archive_for_each_setting_and_only_what_changes_is_writt
     assert contents(tmp_path / "all") == contents(two_settings)
 
 
+@pytest.mark.slow
 def test_a_run_stays_in_the_archive_of_the_folder_that_has_it(two_settings, tmp_path):
     archives = tmp_path / "docs"
     pack(two_settings / "digits" / "mlp" / "margin", archives / "runs.tar.xz")
@@ -384,6 +392,7 @@ def interrupted(path: Path, num_rounds: int) -> None:
             (path / name).write_text("".join(lines[:kept]) + (lines[kept][:9] if name == "rounds.csv" else ""))
 
 
+@pytest.mark.slow
 def test_unfinished_runs_are_kept_go_on_and_leave_once_they_are_finished(results, cli, tmp_path):
     archives, undisturbed, run = tmp_path / "docs", tmp_path / "undisturbed", run_of(results, "margin", 1)
     assert cli(*SWEEP, "seed=0", "budget=140", "strategy=albl").code == 0
@@ -426,6 +435,7 @@ def test_the_longer_of_two_unfinished_runs_is_kept(results, tmp_path):
         assert len(whole_lines(run_of(restored, "margin", 1) / "rounds.csv")) == 1 + num_rounds
 
 
+@pytest.mark.slow
 def test_a_finished_run_that_goes_on_is_kept_beside_its_finished_part(results, cli, tmp_path):
     archives, run = tmp_path / "docs", run_of(results, "margin", 1)
     pack(results, archives)

@@ -86,6 +86,7 @@ def test_every_start_is_kept_with_its_time(path):
     assert all(start["time"] for start in starts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rounds.csv", "queries.csv", "strategy_state.jsonl"])
 def test_a_file_cut_at_any_byte_opens_with_the_rounds_that_are_whole(path, name):
     """A kill between writes leaves what was appended last; a power cut may leave a part of it."""

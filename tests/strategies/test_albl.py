@@ -101,6 +101,7 @@ def test_the_least_probability_is_at_most_that_of_a_uniform_choice(horizon):
     assert albl._bandit.least_probability == min(math.sqrt(math.log(3) / (3 * horizon)), 1 / 3)
 
 
+@pytest.mark.slow
 def test_original_batches_are_drawn_from_the_mixture_without_replacement():
     """The first two of a batch of three against successive drawing; chi-squared, false alarms: 1 in 1,000."""
     of = context(Albl.needs, num_unlabelled=6)
@@ -117,6 +118,7 @@ def test_original_batches_are_drawn_from_the_mixture_without_replacement():
     assert chisquare(counts[others], expected[others]).pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_reference_arms_are_drawn_by_their_probabilities():
     """Chi-squared, false alarms: 1 in 1,000."""
     of, arms = context(Albl.needs), []
@@ -144,6 +146,7 @@ def test_the_states_of_all_rounds_bring_back_a_killed_run(variant):
         right += [True, False, True, step % 2 == 0]
 
 
+@pytest.mark.slow
 def test_weights_stay_finite_over_many_rounds():
     of, albl, right = context(Albl.needs), Albl(), [True] * 3
     for step in range(400):

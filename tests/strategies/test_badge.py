@@ -87,6 +87,7 @@ def test_the_norm_is_smallest_at_the_predicted_class():
     assert torch.equal(norms.argmin(1), logits.argmax(1))
 
 
+@pytest.mark.slow
 def test_second_centres_are_drawn_in_proportion_to_squared_distances():
     """A uniform number draws by the cumulated distances: of evenly spaced ones each row gets its share, but for one."""
     logits, embedding = outputs_of(num_unlabelled=12)
@@ -126,6 +127,7 @@ def test_zero_gradients_are_chosen_last():
     assert sum(row >= 150 for row in rows) == 150
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["uniform", "largest"])
 def test_equal_rows_are_drawn_uniformly(first):
     """150 times 10 of 30 equal rows; chi-squared, false alarms: 1 in 1,000."""

@@ -221,6 +221,7 @@ def test_normalising_by_all_is_what_the_layer_does(layer):
         assert torch.equal(network(inputs), expected), "a layer in evaluation mode stays as it is"
 
 
+@pytest.mark.slow
 def test_joint_training_lowers_the_entropy_of_the_pool_with_batch_norm_too():
     dataset = images()
     made = Learner(
@@ -337,6 +338,7 @@ class TestMeasuredWithoutJointTraining:
         made = Joint(Entropy(), 2.0, measured=measured)
         return list(ActiveLearning(DATASET, small_learner(DATASET), made, **options).rounds())
 
+    @pytest.mark.slow
     def test_the_batches_are_those_of_joint_training(self):
         joint, labelled = self.records("joint"), self.records("labelled")
         for ours, theirs in zip(labelled, joint, strict=True):
@@ -344,6 +346,7 @@ class TestMeasuredWithoutJointTraining:
             assert ours.unlabelled == theirs.unlabelled
         assert [each.test for each in joint[:-1]] != [each.test for each in labelled[:-1]]
 
+    @pytest.mark.slow
     def test_the_measured_network_is_trained_on_their_labels_alone(self):
         indices: list[int] = []
         for record in self.records("labelled"):
@@ -361,6 +364,7 @@ class TestMeasuredWithoutJointTraining:
         )
         assert [r.batch.indices.tolist() for r in joint] == [r.batch.indices.tolist() for r in labelled]
 
+    @pytest.mark.slow
     def test_validation_is_of_the_measured_network_and_the_other_is_paid_for_by_the_query(self):
         options = {"seed": 0, "num_initial": 20, "batch_size": 30, "num_validation": 20, "budget": 130}
         labelled, random = (
@@ -395,6 +399,7 @@ class TestMeasuredWithoutJointTraining:
         )
         assert ours == theirs
 
+    @pytest.mark.slow
     def test_a_run_goes_on_from_its_committed_rounds(self):
         whole = self.records("labelled")
         rest = self.records("labelled", committed=Committed([record.batch for record in whole[:3]]))
@@ -439,6 +444,7 @@ def test_a_collapse_to_one_class_is_warned_of(caplog):
 QUICK = ("strategy=joint", "model.width=16", "model.max_epochs=5", "num_initial=30", "batch_size.size=30", "budget=90")
 
 
+@pytest.mark.slow
 def test_the_command_line_chooses_the_rule_and_names_it(cli, tmp_path):
     assert cli(*QUICK).code == 0
     result: Result = cli(

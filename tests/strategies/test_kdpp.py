@@ -24,6 +24,7 @@ def gradients_of(**arguments: object) -> tuple[GradientEmbedding, torch.Tensor]:
     return GradientEmbedding.of(*outputs), autograd_gradients(*outputs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("num_unlabelled", "num_classes", "num_dimensions"),
     [(7, 3, 4), (7, 3, 2), (7, 2, 3)],

@@ -3,6 +3,8 @@
 import itertools
 import re
 
+import pytest
+
 from al_bench.sweeps.order import described_order, in_order
 
 QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=40")
@@ -73,6 +75,7 @@ def test_a_line_names_the_order():
     assert described_order(product(strategy="badge", seed="0")) == ""
 
 
+@pytest.mark.slow
 def test_runs_start_in_that_order_and_the_dry_run_ends_with_a_line_that_names_it(cli, tmp_path):
     sweep = ("-m", "strategy=badge,margin,random", "seed=1,0", *QUICK)
     dry = cli(*sweep, "dry_run=true")

@@ -67,6 +67,7 @@ def accuracies(folder: Path) -> dict[str, float]:
     }
 
 
+@pytest.mark.slow
 def test_the_best_trial_is_that_of_the_best_run_and_each_is_told(cli, tmp_path):
     result = cli(*TUNE, "hydra.sweeper.n_trials=3")
     assert result.code == 0, result.err
@@ -90,6 +91,7 @@ def _lr_of(path: str, trials: list[optuna.trial.FrozenTrial]) -> int:
     return next(t.number for t in trials if f"optimizer.lr={t.params['model.optimizer.lr']}" in path)
 
 
+@pytest.mark.slow
 def test_the_same_command_does_nothing_again_and_more_trials_go_on(cli, tmp_path):
     assert cli(*TUNE, "hydra.sweeper.n_trials=2").code == 0
     first = told(stored(tmp_path))
@@ -102,6 +104,7 @@ def test_the_same_command_does_nothing_again_and_more_trials_go_on(cli, tmp_path
     assert len(stored(tmp_path).trials) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changed",
     [
@@ -201,6 +204,7 @@ def test_what_is_wrong_is_told_before_anything_is_written(cli, tmp_path, argumen
     assert not files(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_value_of_a_trial_is_the_mean_over_the_seeds(cli, tmp_path):
     command = ("experiment=tune", *QUICK, *WIDTHS, "hydra.sweeper.n_trials=2", "model.optimizer.lr=0.01")
     assert cli(*command, "seed=0,3").code == 0
@@ -236,6 +240,7 @@ class TestFailures:
             "        return super().query(context, batch_size, rng)\n"
         )
 
+    @pytest.mark.slow
     def test_a_failed_trial_is_told_and_stops_no_other(self, cli, tmp_path):
         self.prepare(tmp_path, "b")
         result = cli(*self.COMMAND)
@@ -247,6 +252,7 @@ class TestFailures:
             assert "failed: trial 1: RuntimeError: no luck" in told_again
         assert len(stored(tmp_path).trials) == 3
 
+    @pytest.mark.slow
     def test_when_all_fail_the_way_on_is_told(self, cli, tmp_path):
         self.prepare(tmp_path, "abc")
         result = cli(*self.COMMAND)
@@ -258,6 +264,7 @@ class TestFailures:
         self.prepare(tmp_path, "")
         assert cli(*self.COMMAND).code == 0
 
+    @pytest.mark.slow
     def test_too_many_end_the_search_and_it_goes_on_behind_them(self, cli, tmp_path):
         self.prepare(tmp_path, "b")
         command = (*self.COMMAND, "hydra.sweeper.max_failure_rate=0")
@@ -272,6 +279,7 @@ class TestFailures:
 
 
 class TestStorage:
+    @pytest.mark.slow
     def test_results_of_another_search_are_not_overwritten(self, cli, tmp_path):
         command = (*TUNE, "hydra.sweeper.n_trials=1")
         assert cli(*command).code == 0
@@ -303,6 +311,7 @@ class TestStorage:
         assert message in refused.err
         assert not (tmp_path / "outputs").exists()
 
+    @pytest.mark.slow
     def test_what_is_no_database_or_no_file_is_told(self, cli, tmp_path):
         folder = tmp_path / "outputs" / "tune"
         folder.mkdir(parents=True)
@@ -317,11 +326,13 @@ class TestStorage:
         os.mkfifo(folder / "study.db")
         assert "outputs/tune/study.db is no file" in cli(*TUNE).err
 
+    @pytest.mark.slow
     def test_names_may_hold_what_means_something_in_a_url(self, cli, tmp_path):
         result = cli(*TUNE, "hydra.sweeper.n_trials=1", "name='a?b#c%20d'")
         assert result.code == 0, result.err
         assert (tmp_path / "outputs" / "a?b#c%20d" / "study.db").exists()
 
+    @pytest.mark.slow
     def test_two_commands_do_not_share_a_search(self, cli, tmp_path):
         assert cli(*TUNE, "hydra.sweeper.n_trials=1").code == 0
         with (tmp_path / "outputs" / "tune" / ".study.lock").open() as lock:
@@ -347,6 +358,7 @@ def searched(folder: Path, n_trials: int = 3, n_jobs: int = 2) -> list[tuple[Tri
     return told(optuna.load_study(study_name="made", storage=f"sqlite:///{folder}/study.db"))
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_write_to_the_study_changes_nothing(tmp_path, monkeypatch):
     """The same trials, with the same values, and none more."""
     undisturbed = searched(tmp_path / "undisturbed")

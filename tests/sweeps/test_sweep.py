@@ -28,6 +28,7 @@ def paths(folder: Path) -> dict[str, Path]:
     return {path.parent.relative_to(folder).as_posix(): path.parent for path in found}
 
 
+@pytest.mark.slow
 def test_variants_of_a_strategy_stand_side_by_side(cli, tmp_path):
     result = cli("-m", "strategy.first=uniform,largest", *QUICK)
     assert result.code == 0
@@ -36,6 +37,7 @@ def test_variants_of_a_strategy_stand_side_by_side(cli, tmp_path):
     assert strategies == ["badge", "badge,first=largest"]
 
 
+@pytest.mark.slow
 def test_strategies_of_a_sweep_are_paired(cli, tmp_path):
     assert cli("-m", "strategy=glob(*)", *QUICK).code == 0
     initial, networks = set(), {}
@@ -51,6 +53,7 @@ def test_strategies_of_a_sweep_are_paired(cli, tmp_path):
     assert joint not in networks.values()
 
 
+@pytest.mark.slow
 def test_a_failing_run_stops_nothing_and_the_same_command_tries_it_again(cli, tmp_path):
     sgd = ("model.optimizer._target_=torch.optim.SGD", "model.optimizer.lr=1e30,1e-3")
     sweep = ("-m", "seed=0,1", *sgd, *QUICK)
@@ -64,6 +67,7 @@ def test_a_failing_run_stops_nothing_and_the_same_command_tries_it_again(cli, tm
     assert "Traceback" not in again.out + again.err
 
 
+@pytest.mark.slow
 def test_whatever_a_part_raises_the_others_run(cli, tmp_path):
     (tmp_path / "faulty.py").write_text(
         "from al_bench.strategies.random import Random\n"
@@ -90,6 +94,7 @@ def test_an_unexpected_error_of_a_single_run_shows_its_trace(cli, tmp_path):
         cli("strategy._target_=broken.Broken", "~strategy.first", *QUICK)
 
 
+@pytest.mark.slow
 def test_launchers_change_nothing(tmp_path):
     pytest.importorskip(
         "hydra_plugins.hydra_joblib_launcher", reason="JOBLIB LAUNCHER MISSING: pip install al-bench[joblib]"
@@ -129,6 +134,7 @@ def drawn(rng):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("function", "times"), [("whole", 1), ("drawn", 2)])
 def test_a_data_set_is_read_once_per_process(cli, tmp_path, function, times):
     """Once for each split, if the seed draws it: a sweep goes by seed, so that strategies share it."""
@@ -138,6 +144,7 @@ def test_a_data_set_is_read_once_per_process(cli, tmp_path, function, times):
     assert (tmp_path / function).read_text() == "x" * times
 
 
+@pytest.mark.slow
 def test_a_finished_sweep_launches_nothing(cli, tmp_path, monkeypatch):
     launched = []
     instantiate = Plugins.instantiate_launcher
@@ -161,6 +168,7 @@ def test_a_finished_sweep_launches_nothing(cli, tmp_path, monkeypatch):
     assert launched == [6, 2]
 
 
+@pytest.mark.slow
 def test_skipping_does_not_hide_a_mistake_in_the_tracker(cli):
     sweep = ("-m", "strategy=random", "seed=0,1", *QUICK)
     assert cli(*sweep).code == 0
@@ -169,6 +177,7 @@ def test_skipping_does_not_hide_a_mistake_in_the_tracker(cli):
     assert "tracker.mode=onlin" in result.out
 
 
+@pytest.mark.slow
 def test_batches_of_jobs(cli, monkeypatch):
     launched = []
     instantiate = Plugins.instantiate_launcher
@@ -189,6 +198,7 @@ def test_batches_of_jobs(cli, monkeypatch):
     assert launched == [(0, 2), (2, 2), (4, 1)]
 
 
+@pytest.mark.slow
 def test_a_seed_that_is_computed(cli, tmp_path):
     assert (
         "2 runs: 2 finished"
@@ -222,6 +232,7 @@ class Odd(Random):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_odd_errors_fail_their_runs_alone(tmp_path, launcher):
     (tmp_path / "odd.py").write_text(ODD)
@@ -243,6 +254,7 @@ def test_odd_errors_fail_their_runs_alone(tmp_path, launcher):
     assert "a file called" in told
 
 
+@pytest.mark.slow
 def test_seeds_that_others_keys_depend_on_are_told_apart(cli, tmp_path):
     """The sweep is composed once for all seeds; a key that is computed from the seed must follow it."""
     sweep = ("-m", "seed=5,6", "model.width='${seed}'", *QUICK[1:])
@@ -254,6 +266,7 @@ def test_seeds_that_others_keys_depend_on_are_told_apart(cli, tmp_path):
     assert "2 runs: 0 finished, 2 skipped" in cli(*sweep).out
 
 
+@pytest.mark.slow
 def test_a_launcher_that_is_not_installed(cli, monkeypatch):
     cli("--help")  # plugins are looked for once
     name = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
@@ -295,6 +308,7 @@ def test_a_launcher_that_fails_before_a_run_is_a_message(cli, monkeypatch):
     assert result.err == "al-bench: the launcher failed before a run had begun: ConnectionError: nobody there\n"
 
 
+@pytest.mark.slow
 def test_an_experiment_is_a_sweep_that_the_command_line_narrows(cli, tmp_path):
     result = cli("experiment=strategies", "strategy=random,margin", "seed=3", *QUICK)
     assert "2 runs: 2 finished" in result.out
@@ -304,6 +318,7 @@ def test_an_experiment_is_a_sweep_that_the_command_line_narrows(cli, tmp_path):
     assert "strategies" in str(next(tmp_path.rglob("rounds.csv")))
 
 
+@pytest.mark.slow
 def test_a_file_system_without_flock_is_said_with_what_to_do(cli, monkeypatch, tmp_path):
     def flock(file: object, operation: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
@@ -318,6 +333,7 @@ def test_a_file_system_without_flock_is_said_with_what_to_do(cli, monkeypatch, t
     assert not list(tmp_path.rglob("rounds.csv"))
 
 
+@pytest.mark.slow
 def test_a_part_that_ends_the_process_fails_alone(cli, tmp_path):
     (tmp_path / "leaving.py").write_text(
         "from al_bench.strategies.random import Random\n"
@@ -335,6 +351,7 @@ def test_a_part_that_ends_the_process_fails_alone(cli, tmp_path):
 class TestDryRun:
     SWEEP = ("-m", "strategy=random,margin", "seed=range(3)", *QUICK)
 
+    @pytest.mark.slow
     def test_it_runs_nothing_and_estimates_from_what_was_measured(self, cli, tmp_path):
         unknown = cli(*self.SWEEP, "dry_run=true")
         assert unknown.code == 0
@@ -362,6 +379,7 @@ class TestDryRun:
         own = sum(file.stat().st_size for file in path.iterdir())
         assert (estimate.seconds, estimate.num_bytes) == (6, 100_000 + own)
 
+    @pytest.mark.slow
     def test_where_nothing_was_measured_the_published_cost_counts(self, cli, tmp_path, monkeypatch):
         published = tmp_path / "published.csv"
         published.write_text(
@@ -407,6 +425,7 @@ class TestDryRun:
         assert "al-bench: dry_run=true: this sweeper chooses its runs as it goes" in result.err
         assert "Traceback" not in result.err
 
+    @pytest.mark.slow
     def test_what_would_fail_is_told(self, cli):
         result = cli("-m", "budget=60,5", *QUICK[:-1], "dry_run=true")
         assert result.code == 1

@@ -34,6 +34,7 @@ def claimed(folder: Path, *names: str) -> tuple[int, BaseProcess, Connection]:
     return ours.recv(), process, ours
 
 
+@pytest.mark.slow
 def test_processes_have_a_gpu_each_and_share_them_evenly(tmp_path):
     known = [claimed(tmp_path, "a", "b") for _ in range(3)]
     assert [gpu for gpu, *_ in known] == [0, 1, 0]

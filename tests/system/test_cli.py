@@ -149,6 +149,7 @@ def test_data_that_cannot_be_learned_from_is_one_message(cli, tmp_path, arrays, 
     assert not (path / "rounds.csv").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -201,6 +202,7 @@ def test_a_network_that_the_last_step_ruined_is_an_error(cli, tmp_path):
     assert not list(tmp_path.rglob("done.json"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", ["+tracker.foo=1", "device=gpu", "storage_device=gpu", "+hydra.foo=1"])
 def test_a_finished_run_does_not_hide_a_mistake(cli, mistake):
     assert cli(*QUICK).code == 0
@@ -209,12 +211,14 @@ def test_a_finished_run_does_not_hide_a_mistake(cli, mistake):
     assert mistake.lstrip("+") in result.err
 
 
+@pytest.mark.slow
 def test_a_budget_that_is_refused_leaves_a_finished_run_finished(cli):
     assert cli(*QUICK).code == 0
     assert "the training pool has 1437 examples" in cli(*QUICK, "budget=5000").err
     assert "finished before, skipped" in cli(*QUICK).out
 
 
+@pytest.mark.slow
 def test_a_value_has_one_run_however_it_is_written(cli, tmp_path):
     assert cli("model.optimizer.lr=1e-2", *QUICK).code == 0
     again = cli("model.optimizer.lr=0.01", *QUICK)
@@ -246,6 +250,7 @@ def test_the_run_directory_is_as_documented_and_holds_nothing_else(cli, tmp_path
     assert list(tmp_path.iterdir()) == [tmp_path / "outputs"]
 
 
+@pytest.mark.slow
 def test_a_larger_budget_goes_on_and_a_smaller_one_is_skipped(cli, tmp_path):
     assert cli(*QUICK, "name=whole").code == 0
     assert cli(*QUICK, "name=parts", "budget=40").code == 0
@@ -254,6 +259,7 @@ def test_a_larger_budget_goes_on_and_a_smaller_one_is_skipped(cli, tmp_path):
     assert_same_results(run_directory(tmp_path / "outputs/whole"), run_directory(tmp_path / "outputs/parts"))
 
 
+@pytest.mark.slow
 def test_a_directory_of_another_configuration_is_refused_with_the_keys(cli, tmp_path):
     assert cli(*QUICK).code == 0
     path = run_directory(tmp_path / "outputs")
@@ -283,6 +289,7 @@ def test_data_that_changed_between_two_starts_is_refused(cli, tmp_path):
     assert "the data set is not the one that the finished rounds" in result.err
 
 
+@pytest.mark.slow
 def test_a_budget_between_two_batches_goes_on_with_a_warning(cli, tmp_path):
     assert cli(*QUICK, "budget=50").code == 0
     result = cli(*QUICK, "budget=90")
@@ -292,6 +299,7 @@ def test_a_budget_between_two_batches_goes_on_with_a_warning(cli, tmp_path):
     assert labels == [20, 40, 50, 70, 90]
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_in_one_message_and_the_run_goes_on_when_there_is_room(tmp_path):
     """The limit on the size of a file stands for the full disk; it strikes in the middle of a write."""
     command = (*QUICK, "budget=140", "tracker=none")
@@ -309,6 +317,7 @@ def test_a_full_disk_ends_in_one_message_and_the_run_goes_on_when_there_is_room(
     assert_same_results(run_directory(tmp_path / "outputs/whole"), run_directory(tmp_path / "outputs/limited"))
 
 
+@pytest.mark.slow
 def test_threads_of_the_environment_change_nothing(tmp_path):
     """With a network so wide that two threads add up in another order than one."""
     wide = ("model.width=4096", "model.minibatch_size=256", "model.max_epochs=3", "num_initial=600", "budget=700")
@@ -337,6 +346,7 @@ def test_data_dir_comes_from_the_environment(tmp_path):
 COMPLETION = {"COMP_LINE": "al-bench strategy=ba", "COMP_POINT": "20", "_HYDRA_OLD_COMP": "1"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "env", "expected"),
     [
@@ -364,6 +374,7 @@ def test_help_configuration_and_completion_import_no_torch(tmp_path, arguments, 
     assert expected in completed.stdout
 
 
+@pytest.mark.slow
 def test_no_schema_shows_up_among_the_options(cli):
     listed = cli("--help").out
     for group in ("dataset", "model", "strategy", "batch_size", "tracker"):
@@ -371,6 +382,7 @@ def test_no_schema_shows_up_among_the_options(cli):
         assert f"{group}: {options}\n" in listed
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
     command = [sys.executable, "-m", "al_bench.run", "--help"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -380,6 +392,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
     process.wait(60)
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_read_is_one_line(cli, tmp_path):
     (tmp_path / "openml" / "7.arff").mkdir(parents=True)
     result = cli("dataset=openml", "dataset.id=7", f"data_dir={tmp_path}")
@@ -387,6 +400,7 @@ def test_a_file_that_cannot_be_read_is_one_line(cli, tmp_path):
     assert result.err == f"al-bench: dataset: {tmp_path}/openml/7.arff cannot be read: 7.arff is a folder, not a file\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "completed"),
     [

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from al_bench.cli.commands import COMMANDS
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-COMMANDS = [
+CONSOLE = [
     command
     for page in PAGES
     for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL)
@@ -18,13 +20,17 @@ COMMANDS = [
 NEEDED = {"submitit_slurm": "hydra_submitit_launcher", "ray": "hydra_ray_launcher", "joblib": "hydra_joblib_launcher"}
 
 
-OURS = {shlex.join(shlex.split(command, comments=True)) for command in COMMANDS if command.startswith("al-bench ")}
+OURS = {shlex.join(shlex.split(command, comments=True)) for command in CONSOLE if command.startswith("al-bench ")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", sorted(OURS))
 def test_a_command_of_ours_is_one(cli, command):
     """Nothing is run: a sweep is planned; of a search, which Optuna does as it goes, the configuration is shown."""
     arguments = shlex.split(command)[1:]
+    if arguments and arguments[0] in COMMANDS:
+        COMMANDS[arguments[0]].parser().read(arguments[1:])
+        return
     if "--config-dir" in arguments:
         pytest.skip(f"with a folder of the reader's: {command}")
     for launcher, plugin in NEEDED.items():
@@ -41,5 +47,5 @@ def test_files_that_the_docs_name_are_there():
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
-    for script in re.findall(r"python (scripts/\w+\.py)", "\n".join(COMMANDS)):
+    for script in re.findall(r"python (scripts/\w+\.py)", "\n".join(CONSOLE)):
         assert (ROOT / script).exists(), script

@@ -59,6 +59,7 @@ def test_the_readme_shows_the_same_strategy_of_ten_lines():
     assert len(BLOCKS["norm.py"].splitlines()) == 10
 
 
+@pytest.mark.slow
 def test_a_strategy_a_data_set_and_a_model_from_outside_the_package(folder):
     done(folder, "run")
     (path,) = (folder / "outputs" / "default").rglob("rounds.csv")
@@ -68,6 +69,7 @@ def test_a_strategy_a_data_set_and_a_model_from_outside_the_package(folder):
     assert rounds["test_accuracy"].iloc[-1] > 0.6
 
 
+@pytest.mark.slow
 def test_a_sweep_against_badge_its_matrix_and_its_report(folder):
     done(folder, "sweep")
     assert len(list((folder / "outputs" / "mine").rglob("done.json"))) == 15
@@ -84,6 +86,7 @@ def test_a_sweep_against_badge_its_matrix_and_its_report(folder):
     assert "norm" in (analysis / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_several_kinds_of_inputs(folder):
     python("two_modalities.py", cwd=folder, check=True)
     done(folder, "modalities")
@@ -93,6 +96,7 @@ def test_several_kinds_of_inputs(folder):
     assert len({parts[0] for parts in runs if parts[1] == "fusion"}) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -108,6 +112,7 @@ def test_a_users_own_parts_are_checked_like_ours(folder, override, message):
     assert message in result.err
 
 
+@pytest.mark.slow
 def test_the_notebook_gives_the_numbers_of_the_command_line(folder, capsys, monkeypatch):
     done(folder, "run")
     monkeypatch.syspath_prepend(str(folder))

@@ -66,6 +66,7 @@ def assert_ended_as(undisturbed: Path, folder: Path) -> None:
     assert not (path / "error.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(NUM_PARTS))
 @pytest.mark.parametrize("strategy", [killable.COUNTING, killable.ALBL], ids=["counting", "albl"])
 def test_it_goes_on_from_whatever_a_kill_leaves(undisturbed_of, tmp_path: Path, strategy: tuple[str, ...], part: int):
@@ -87,6 +88,7 @@ def test_what_a_kill_leaves_has_every_number_of_rounds(undisturbed_of, strategy:
     assert any(path for state in states for path in state.rglob(".*.partial"))
 
 
+@pytest.mark.slow
 def test_killed_at_random_instants_again_and_again(undisturbed: Path, tmp_path: Path):
     timings = []
     for timed in ("first", "second"):  # the first waits for the process that forks the others
@@ -108,6 +110,7 @@ def test_killed_at_random_instants_again_and_again(undisturbed: Path, tmp_path: 
     assert num_kills >= NUM_ATTEMPTS / 3
 
 
+@pytest.mark.slow
 def test_a_command_killed_from_outside_goes_on_when_repeated(undisturbed: Path, tmp_path: Path):
     """The real command, killed as soon as it has committed a round."""
     command = [sys.executable, "-m", "al_bench.run", *killable.ARGUMENTS]
@@ -116,6 +119,7 @@ def test_a_command_killed_from_outside_goes_on_when_repeated(undisturbed: Path, 
     assert_ended_as(undisturbed, tmp_path)
 
 
+@pytest.mark.one_of_its_kind
 def test_ctrl_c_leaves_a_run_that_resumes(undisturbed: Path, tmp_path: Path):
     command = [sys.executable, "-m", "al_bench.run", *killable.ARGUMENTS]
     code, errors = kill_when(command, tmp_path, lambda: any(tmp_path.rglob("rounds.csv")), signal.SIGINT)
@@ -143,6 +147,7 @@ def tmp_path_of(parent: Path, name: str) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_convolutional_network_on_real_images_goes_on_where_it_was_killed(tmp_path: Path):
     with (real_data("cifar-10-batches-py") / "cifar-10-batches-py" / "data_batch_1").open("rb") as file:
         batch = pickle.load(file, encoding="bytes")

@@ -56,6 +56,7 @@ def run_path(tmp_path) -> Path:
 
 
 class TestOfARun:
+    @pytest.mark.slow
     def test_what_lies_where_a_new_file_is_written_first_is_not_followed(self, cli, made, precious):
         replaced = ("config.yaml", "environment.json", "done.json", "curve.png", "wandb_id", "error.json")
         for name in replaced:
@@ -70,6 +71,7 @@ class TestOfARun:
             assert not (made / name).is_symlink()
             assert (made / name).stat().st_size
 
+    @pytest.mark.slow
     def test_nor_where_an_error_is_told(self, tmp_path, made, cli, precious, monkeypatch):
         (made / ".error.json.partial").symlink_to(precious)
         monkeypatch.setattr("al_bench.loop.rounds_of.query", lambda *_, **__: 1 / 0)
@@ -153,6 +155,7 @@ class TestOfWhatIsKept:
             assert not is_alone
         assert precious.read_text() == PRECIOUS
 
+    @pytest.mark.slow
     def test_pre_training_is_not_kept_where_a_link_leads_elsewhere(self, cli, tmp_path):
         home = tmp_path / "home"
         home.mkdir()
@@ -164,6 +167,7 @@ class TestOfWhatIsKept:
         assert "is not kept" in result.out
         assert contents(home) == {"notes.txt": PRECIOUS.encode()}
 
+    @pytest.mark.slow
     def test_it_is_kept_where_a_link_leads_to_an_empty_folder_or_to_others_of_its_kind(self, cli, tmp_path):
         (tmp_path / "kept").mkdir()
         for name in ("a", "b"):
@@ -183,6 +187,7 @@ class TestOfAnAnalysis:
                 write_run(tmp_path / "results", identity, {10: 0.4, 20: accuracy, 30: accuracy + 0.1 * seed})
         return tmp_path / "results"
 
+    @pytest.mark.slow
     def test_what_lies_where_a_page_a_figure_or_a_table_is_written_first_is_not_followed(self, results, precious):
         out = results / "analysis"
         out.mkdir()

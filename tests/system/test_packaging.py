@@ -21,6 +21,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+@pytest.mark.one_of_its_kind
 def test_the_wheel_holds_every_config_and_module(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     configs = {
@@ -35,6 +36,7 @@ def test_the_wheel_holds_every_config_and_module(wheel):
     assert not [name for name in names if name.startswith(("tests", "scripts", "outputs"))]
 
 
+@pytest.mark.slow
 def test_al_bench_works_from_the_wheel_in_an_empty_folder(wheel, tmp_path):
     target, work = tmp_path / "installed", tmp_path / "work"
     work.mkdir()
@@ -51,6 +53,15 @@ def test_al_bench_works_from_the_wheel_in_an_empty_folder(wheel, tmp_path):
     )
     assert completed.returncode == 0, completed.stderr
     assert len(list(work.rglob("done.json"))) == 1
+    told = subprocess.run(
+        [program, "status", "outputs/default"],
+        cwd=work,
+        env={**os.environ, "PYTHONPATH": str(target)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "digits · mlp,max_epochs=2,width=8 · b100" in told.stdout, told.stderr
     where = subprocess.run(
         [sys.executable, "-c", "import al_bench.config.schema; print(al_bench.config.schema.CONF)"],
         cwd=work,

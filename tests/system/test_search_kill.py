@@ -92,6 +92,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", [(), JOBLIB], ids=["basic", "joblib"])
 def test_a_killed_search_does_exactly_the_trials_that_are_missing(launcher, undisturbed, tmp_path):
     folder = prepared(tmp_path)
@@ -116,6 +117,7 @@ def test_a_killed_search_does_exactly_the_trials_that_are_missing(launcher, undi
         assert_same_results(path, expected[name])
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_no_trial(tmp_path):
     folder = prepared(tmp_path)
     (folder / "slow").touch()
@@ -130,6 +132,7 @@ def test_a_killed_worker_costs_no_trial(tmp_path):
     assert [trial.state.name for trial in trials(folder)] == ["COMPLETE"] * 4
 
 
+@pytest.mark.slow
 def test_a_trial_that_kills_its_worker_fails_alone(tmp_path):
     folder = prepared(tmp_path)
     (folder / "deadly").touch()

@@ -45,6 +45,7 @@ def worker(parent: int) -> int:
     raise AssertionError("no worker does a run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("launcher", "name"),
     [*product(["basic", "joblib"], ["SIGINT", "SIGTERM", "SIGKILL"]), ("joblib, tracked", "SIGKILL")],
@@ -66,12 +67,14 @@ def test_the_command_is_killed(launcher, name, undisturbed, tmp_path):
     assert_ends_undisturbed(tmp_path, undisturbed, *LAUNCHERS[launcher])
 
 
+@pytest.mark.slow
 def test_the_command_is_repeated_before_its_workers_have_ended(undisturbed, tmp_path):
     prepared(tmp_path, LAST)
     killed(tmp_path, signal.SIGKILL, *JOBLIB, is_time=in_the_middle)
     assert_ends_undisturbed(tmp_path, undisturbed, *JOBLIB)
 
 
+@pytest.mark.slow
 def test_a_worker_is_killed(undisturbed, tmp_path):
     """The sweep itself starts again what that has ended."""
     prepared(tmp_path, LAST)
@@ -82,6 +85,7 @@ def test_a_worker_is_killed(undisturbed, tmp_path):
     assert_same_sweep(tmp_path, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_run_that_kills_its_worker_fails_alone(undisturbed, tmp_path):
     result = run_sweep(prepared(tmp_path, DIE), *JOBLIB)
     assert result.returncode == 1
@@ -91,6 +95,7 @@ def test_a_run_that_kills_its_worker_fails_alone(undisturbed, tmp_path):
     assert_ends_undisturbed(tmp_path, undisturbed, *JOBLIB)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_a_failing_job_in_the_middle(launcher, undisturbed, tmp_path):
     result = run_sweep(prepared(tmp_path, FAIL), *LAUNCHERS[launcher])
@@ -101,6 +106,7 @@ def test_a_failing_job_in_the_middle(launcher, undisturbed, tmp_path):
     assert_ends_undisturbed(tmp_path, undisturbed, *LAUNCHERS[launcher])
 
 
+@pytest.mark.slow
 def test_two_commands_share_a_sweep(undisturbed, tmp_path):
     """What one of them is doing, the other waits for; no run fails, or is done twice."""
     prepared(tmp_path, LAST)

@@ -18,6 +18,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from wandb.errors import AuthenticationError, CommError
 
+from al_bench.analysis.results import load_results
+from al_bench.analysis.settings import setting_curves
 from al_bench.config.parts import called, checked_part
 from al_bench.config.schema import CONF
 from al_bench.job.observer import Safe as SafeTracker
@@ -81,6 +83,7 @@ def test_wandb_is_the_default_and_offline(tmp_path):
         assert compose("config").tracker["_target_"] == node["_target_"]
 
 
+@pytest.mark.slow
 def test_an_offline_run_holds_every_round_once_and_changes_no_result(tmp_path):
     for tracker in ("none", "wandb"):
         result = run_command(*QUICK, f"tracker={tracker}", f"name={tracker}", f"output_dir={tracker}", cwd=tmp_path)
@@ -103,6 +106,7 @@ def test_an_offline_run_holds_every_round_once_and_changes_no_result(tmp_path):
     assert found.run["config"]["update"]["model"]["width"] == 8
 
 
+@pytest.mark.slow
 def test_no_tracker_imports_no_wandb(tmp_path):
     code = (
         "import sys; sys.argv = ['al-bench', *sys.argv[1:]]\n"
@@ -114,6 +118,7 @@ def test_no_tracker_imports_no_wandb(tmp_path):
     assert finished.stdout.splitlines()[-1] == "False"
 
 
+@pytest.mark.slow
 def test_eight_runs_in_one_process_do_not_mix(tmp_path):
     sweep = ("-m", "strategy=random,margin", "seed=range(4)", "tracker=wandb", *QUICK)
     assert run_command(*sweep, cwd=tmp_path).code == 0
@@ -126,6 +131,7 @@ def test_eight_runs_in_one_process_do_not_mix(tmp_path):
     assert {each.run["job_type"] for each in found} == {"random", "margin"}
 
 
+@pytest.mark.slow
 def test_joblib_workers_do_not_mix_either(tmp_path):
     launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     sweep = ("-m", "strategy=random,margin", "seed=range(2)", "tracker=wandb", *launcher, *QUICK)
@@ -155,6 +161,7 @@ class Dying(Random):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "exit_code"), [("kill", None), ("raise", 1)])
 def test_a_run_that_died_and_goes_on_shows_every_round_once(tmp_path, how, exit_code):
     (tmp_path / "dying.py").write_text(DYING)
@@ -181,6 +188,7 @@ def upload(folder: Path) -> subprocess.CompletedProcess[str]:
     return python(UPLOAD, folder, "--mode", "offline", "--project", "mine")
 
 
+@pytest.mark.slow
 def test_results_are_uploaded_later_as_if_they_had_been_tracked(tmp_path):
     for tracker in ("none", "wandb"):
         sweep = ("-m", "strategy=random", "seed=0,1", f"tracker={tracker}", f"output_dir={tracker}", *QUICK)
@@ -235,6 +243,7 @@ def test_uploading_gives_up_where_wandb_does_not_answer(tmp_path, monkeypatch, c
     assert ("the same command again goes on" in told) == (tries == 1)
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_is_uploaded_as_one(tmp_path):
     write_run(tmp_path, Identity("digits", "mlp", "badge", 10, "", 0), {10: 0.5, 20: 0.6})
     next(tmp_path.rglob("done.json")).unlink()
@@ -268,6 +277,7 @@ def test_a_tracker_that_fails_is_finished_and_left_alone(caplog):
     assert caplog.text.count("Failing failed and is off for the rest of this run: connection lost") == 1
 
 
+@pytest.mark.slow
 def test_a_failure_of_wandb_is_one_warning_and_costs_nothing(cli, tmp_path, monkeypatch):
     def refused(**_: object) -> None:
         raise RuntimeError("no key")
@@ -279,6 +289,7 @@ def test_a_failure_of_wandb_is_one_warning_and_costs_nothing(cli, tmp_path, monk
     assert len(list(tmp_path.rglob("done.json"))) == 1
 
 
+@pytest.mark.slow
 def test_without_an_answer_of_wandb_later_runs_are_offline(cli, tmp_path, monkeypatch):
     init, modes = wandb.init, []
 
@@ -331,6 +342,7 @@ def test_online_a_resumed_run_is_sent_only_what_is_new(tmp_path, monkeypatch):
     assert options["settings"].init_timeout < 60
 
 
+@pytest.mark.slow
 def test_runs_that_are_going_on_are_not_uploaded(tmp_path):
     identities = [Identity("digits", "mlp", "badge", 10, "", seed) for seed in (0, 1)]
     for identity in identities:
@@ -355,6 +367,7 @@ def made(folder: Path) -> None:
             write_run(folder, identity, {10: 0.5 + seed / 100, 20: accuracy + seed / 50, 30: 0.8 + seed / 50})
 
 
+@pytest.mark.slow
 def test_a_report_is_a_run_with_images_and_tables(tmp_path):
     made(tmp_path / "mine")
     command = [sys.executable, str(ROOT / "scripts" / "report.py"), str(tmp_path / "mine"), "--wandb"]
@@ -375,16 +388,17 @@ def test_a_report_is_a_run_with_images_and_tables(tmp_path):
     assert ["report.html"] in [[each["path"] for each in content] for content in contents]
 
 
+@pytest.mark.slow
 def test_the_dashboard_is_of_what_is_tracked(tmp_path):
     """A view for each setting, whose filter is the group of its runs, and whose panels show what they log."""
-    dashboard = pytest.importorskip("scripts.wandb_dashboard")
+    pytest.importorskip("wandb_workspaces.workspaces")  # whose import warns
+    from al_bench.tracking.wandb_dashboard import dashboard
+
     assert run_command(*QUICK, "tracker=wandb", cwd=tmp_path).code == 0
     (run,) = tracked(tmp_path)
     folder = tmp_path / "outputs" / "default"
-    settings = dashboard.setting_curves(dashboard.load_results(folder).rounds)
-    views = [
-        json.loads(view._to_model().model_dump_json()) for view in dashboard.dashboard(settings, "mine", "me", "p")
-    ]
+    settings = setting_curves(load_results(folder).rounds)
+    views = [json.loads(view._to_model().model_dump_json()) for view in dashboard(settings, "mine", "me", "p")]
     assert [view["display_name"] for view in views] == [run.run["run_group"], "reports of mine"]
     (of_setting, of_reports) = (view["spec"]["section"] for view in views)
     filters = [each["filters"]["filters"] for each in of_setting["run_sets"]]
@@ -427,6 +441,7 @@ def handed_over(folder: Path, values: dict[str, Any]) -> list[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_the_sweep_of_an_agent_of_wandb(tmp_path):
     """In the environment that it sets, but offline. For a resumed run it is given the whole configuration."""
     sweep = yaml.safe_load((ROOT / "docs" / "wandb" / "sweep.yaml").read_text())
@@ -527,7 +542,7 @@ def test_the_disk_space_of_a_run_is_not_that_of_all_others(tmp_path):
 def test_without_its_packages_the_dashboard_says_which_to_install(tmp_path):
     (tmp_path / "wandb_workspaces.py").write_text("raise ImportError('there is none')\n")
     finished = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "wandb_dashboard.py"), "--help"],
+        [sys.executable, str(ROOT / "scripts" / "wandb_dashboard.py"), str(tmp_path), "--entity", "me"],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,

@@ -53,6 +53,7 @@ def fit(training: TrainingOptions, examples: Examples = DATASET.train, objective
     return Learner(build, training, **learner).fit(examples, objective, seed=3, round=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -1,0 +1,94 @@
+"""The arguments of a command: its help, and one message for what is typed wrongly."""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from al_bench.core.errors import nearest
+
+FOR_RUNS = "key=value is for runs, as in `al-bench seed=1`"
+
+
+@dataclass(frozen=True)
+class Called:
+    """How a command was called, before its arguments.
+
+    Attributes:
+        name: what its messages begin with: `al-bench report`, or `report` for the script.
+        form: how it is called: `al-bench report`, or `python scripts/report.py`.
+        typed: the words as they were typed.
+    """
+
+    name: str
+    form: str
+    typed: tuple[str, ...]
+
+    @staticmethod
+    def as_command(word: str) -> "Called":
+        """As `al-bench WORD`."""
+        return Called(f"al-bench {word}", f"al-bench {word}", ("al-bench", word))
+
+    @staticmethod
+    def as_script(path: str) -> "Called":
+        """As a script of scripts/, by any path."""
+        name = Path(path).stem
+        return Called(name, f"python scripts/{name}.py", ("python", path))
+
+
+class CommandParser(ArgumentParser):
+    """The options of a command.
+
+    Args:
+        called: how it was called.
+        description: for its help, lines of at most 80 columns; `{command}` is replaced by how it was called.
+    """
+
+    def __init__(self, called: Called, description: str):
+        super().__init__(
+            called.form, description=description.format(command=called.form), formatter_class=_FullDescription
+        )
+        self.called = called
+
+    def read(self, arguments: Sequence[str]) -> Namespace:
+        """The arguments; exits with 2, and one message, if they are not understood."""
+        known, unknown = self.parse_known_args(arguments)
+        for word in unknown:
+            if word.startswith("-"):
+                self.error(f"{word}: there is no such option; {nearest(word, self.option_words())}")
+            self.error(f"{word}: {FOR_RUNS}" if "=" in word else f"{word}: one word too many")
+        return known
+
+    def option_words(self) -> list[str]:
+        """`--help` and the like."""
+        return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
+
+    def form(self) -> str:
+        """What it is called by at least: `al-bench report FOLDER`."""
+        due = [action for action in self._actions if action.required]
+        words = [" ".join([*action.option_strings[:1], str(action.metavar)]) for action in due]
+        return " ".join([self.called.form, *sorted(words, key=lambda word: word.startswith("-"))])
+
+    def error(self, message: str) -> NoReturn:
+        """One message; argparse would say the whole usage."""
+        self.exit(2, f"{self.called.name}: {message}; it is called as {self.form()}, and --help says more\n")
+
+
+class _FullDescription(RawDescriptionHelpFormatter):
+    """What argparse wraps, it wraps at 80 columns, however wide the terminal is."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog, max_help_position=26, width=78)
+
+
+def results_folder(text: str) -> Path:
+    """The type of an argument that is a folder with run directories.
+
+    Raises:
+        ArgumentTypeError: if a key=value stands where the folder is due.
+    """
+    path = Path(text)
+    if "=" in text and not path.exists():  # a folder may be called num_initial=20
+        raise ArgumentTypeError(f"{text} is no folder; {FOR_RUNS}")
+    return path

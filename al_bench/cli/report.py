@@ -1,0 +1,90 @@
+"""`al-bench report`: everything about a folder of results in one HTML file."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from al_bench.cli.parsing import Called, CommandParser, results_folder
+from al_bench.core.errors import UserError
+
+if TYPE_CHECKING:
+    from al_bench.analysis.everything import Everything
+
+DESCRIPTION = """A report of a folder of results: one HTML file that opens without the internet.
+
+    {command} outputs/default
+
+Writes report.html to FOLDER/analysis or DIR. With --figures, every figure as
+PNG and PDF for a paper, and every number as CSV, too. With --wandb, a run of
+Weights & Biases with the figures, the tables and the report."""
+
+
+def parser(called: Called) -> CommandParser:
+    """Its options."""
+    parser = CommandParser(called, DESCRIPTION)
+    parser.add_argument("folder", type=results_folder, metavar="FOLDER", help="with run directories, at any depth")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where report.html goes (FOLDER/analysis)")
+    parser.add_argument(
+        "--figures", type=Path, metavar="DIR", help="where figures (PNG, PDF) and numbers (CSV) go (nowhere)"
+    )
+    parser.add_argument("--definition", choices=["paper", "reference"], default="paper", help="of the budgets (paper)")
+    parser.add_argument(
+        "--wandb", nargs="?", const="offline", choices=["offline", "online"], help="log the report, too (offline)"
+    )
+    parser.add_argument("--project", default="al_bench", help="of wandb (al_bench)")
+    parser.add_argument(
+        "--holm", action="store_true", help="adjust penalties for all pairs at one budget of one setting"
+    )
+    parser.add_argument("--partial", action="store_true", help="compare in spite of missing runs")
+    parser.add_argument(
+        "--interval",
+        choices=["standard_error", "bootstrap"],
+        default="standard_error",
+        help="around curves (standard_error)",
+    )
+    return parser
+
+
+def main(arguments: Sequence[str], called: Called) -> None:
+    """Write the files."""
+    options = parser(called).read(arguments)
+    from al_bench.analysis.everything import everything  # pandas, plotly and more: seconds that --help need not wait
+    from al_bench.analysis.names import print_any_name
+    from al_bench.analysis.page.export import export
+    from al_bench.analysis.page.output import output_folder
+    from al_bench.analysis.page.report import report
+    from al_bench.files.writing import replace_text
+
+    print_any_name()
+    try:
+        found = everything(
+            options.folder,
+            options.definition,
+            is_holm=options.holm,
+            is_partial=options.partial,
+            interval=options.interval,
+        )
+        for problem in found.problems:
+            print(f"{called.name}: {problem}", file=sys.stderr)
+        page = report(found, [*called.typed, *arguments])
+        with output_folder(options.folder, options.out) as out:
+            replace_text(out / "report.html", page)
+        print(out / "report.html")
+        if options.figures:
+            print(f"{len(export(found, options.figures))} files in {options.figures}")
+        if options.wandb:
+            _log(found, out / "report.html", options, called)
+    except (UserError, OSError) as error:
+        sys.exit(f"{called.name}: {error}")
+
+
+def _log(found: "Everything", page: Path, options: Namespace, called: Called) -> None:
+    from al_bench.tracking.wandb_report import log_report  # wandb, a second
+
+    try:
+        log_report(found, page, options.project, options.wandb)
+    except Exception as error:  # whatever wandb raises: the files are written
+        sys.exit(f"{called.name}: wandb: {type(error).__name__}: {error}")
+    print(f"report of {options.folder} in project {options.project}, {options.wandb}")
