@@ -3,25 +3,31 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run attack test test-cluster test-oldest check lint clean
+.PHONY: run attack test quick test-all test-cluster test-oldest check lint clean
 
 run: $(VENV)/installed
 	$(BIN)/al-bench
 
-test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n auto
+test: $(VENV)/installed-dev # under 4 minutes on two cores
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+quick: $(VENV)/installed-dev # while one works: neither processes nor command lines
+	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not (slow or command or one_of_its_kind or cluster)'
+
+test-all: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not cluster'
 
 test-cluster: $(VENV)/installed-cluster
 	$(BIN)/python -m pytest -m cluster tests/cluster
 
 test-oldest: $(VENV)/oldest # how tables are read, with the oldest pandas and scikit-learn that pyproject.toml allows
-	PYTHONPATH=$(CURDIR)/$(VENV)/oldest $(BIN)/python -m pytest -n auto -k 'not million' tests/datasets/test_arff.py tests/datasets/test_openml.py
+	PYTHONPATH=$(CURDIR)/$(VENV)/oldest $(BIN)/python -m pytest -n auto -m 'not cluster' -k 'not million' tests/datasets/test_arff.py tests/datasets/test_openml.py
 
 attack: $(VENV)/installed-dev # what is malformed, and kills: a small draw of it
 	$(BIN)/python scripts/attack.py malformed --num 100 --seed 0
 	$(BIN)/python scripts/attack.py kills --num 20 --seed 0
 
-check: lint test
+check: lint test-all
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .

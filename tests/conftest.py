@@ -3,6 +3,7 @@
 import csv
 import logging
 import os
+import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,8 +22,48 @@ from al_bench.training.options import TrainingOptions
 from tests.support.forks import python
 
 torch.set_num_threads(1)
+CPU_SECONDS = pytest.StashKey[float]()
+MAX_CPU_SECONDS = 1.5  # of a test without the mark `slow`
 # A process inherits its parent's peak memory: a small one in between, and what is measured is the last one's alone.
 BETWEEN = "import subprocess, sys; subprocess.run(sys.argv[1:], check=True)"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever types a command is marked so, by the fixture that it asks for."""
+    for item in items:
+        if "cli" in getattr(item, "fixturenames", ()):
+            item.add_marker("command")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Reports say what a test took of the processor, with the processes that it waited for."""
+    used = _cpu_seconds()
+    report = yield
+    since = item.stash.get(CPU_SECONDS, used)
+    item.stash[CPU_SECONDS] = used
+    if call.when == "call" and not {"slow", "one_of_its_kind", "cluster"} & {mark.name for mark in item.iter_markers()}:
+        report.user_properties.append(("cpu_seconds", used - since))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tests that would have to be marked as slow."""
+    known = [
+        (seconds, report.nodeid)
+        for report in terminalreporter.getreports("passed")
+        for name, seconds in report.user_properties
+        if name == "cpu_seconds" and report.when == "call" and seconds > MAX_CPU_SECONDS
+    ]
+    if known:
+        terminalreporter.section(f"above {MAX_CPU_SECONDS} CPU seconds, and not marked as slow")
+        for seconds, name in sorted(known, reverse=True):
+            terminalreporter.line(f"{seconds:6.1f}  {name}")
+
+
+def _cpu_seconds() -> float:
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
 @pytest.fixture(autouse=True)
