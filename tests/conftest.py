@@ -22,6 +22,7 @@ from al_bench.training.options import TrainingOptions
 from tests.support.forks import python
 
 torch.set_num_threads(1)
+OF_COMMANDS = ("cli", "system", "papers", "tracking")  # folders
 CPU_SECONDS = pytest.StashKey[float]()
 MAX_CPU_SECONDS = 1.5  # of a test without the mark `slow`
 # A process inherits its parent's peak memory: a small one in between, and what is measured is the last one's alone.
@@ -29,9 +30,9 @@ BETWEEN = "import subprocess, sys; subprocess.run(sys.argv[1:], check=True)"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever types a command is marked so, by the fixture that it asks for."""
+    """Whatever types a command is marked so, by the fixture that it asks for or the folder that it lies in."""
     for item in items:
-        if "cli" in getattr(item, "fixturenames", ()):
+        if "cli" in getattr(item, "fixturenames", ()) or item.path.parent.name in OF_COMMANDS:
             item.add_marker("command")
 
 

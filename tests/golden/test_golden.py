@@ -32,6 +32,7 @@ def golden(folder: Path) -> dict[str, list[list[str]]]:
         subprocess.run(["git", "-C", ROOT, "worktree", "remove", "--force", tree], check=True)
 
 
+@pytest.mark.slow
 def test_runs_are_as_they_were(cli, tmp_path, tmp_path_factory):
     write_data(tmp_path)
     for command in COMMANDS:
