@@ -1,6 +1,6 @@
 """Batch norm: whose statistics it takes, and when."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -54,20 +54,25 @@ def _normalised_by_first(layer: BatchNorm, num_first: int, inputs: Tensor) -> Te
 
 
 @torch.no_grad()
-def recompute_statistics(network: Network, parts: Iterable[Tensor]) -> None:
-    """The mean statistics of parts of the examples, as is in evaluation mode but for batch norm itself: nothing is
-    dropped out.
+def recompute_statistics(network: Network, inputs: Tensor, size: int, prepare: Callable[[Tensor], Tensor]) -> None:
+    """The mean statistics of equal parts of stored inputs (N, ...), of about `size` each, prepared one by one.
+
+    As is in evaluation mode but for batch norm itself: nothing is dropped out. Parts of one example have no statistics.
     """
-    network.eval()
     layers = batch_norm_layers(network)
+    if not layers or min(size, len(inputs)) == 1:
+        return
+    network.eval()
+    rows = torch.arange(len(inputs), device=inputs.device)
+    parts = rows.tensor_split(max(1, len(rows) // size))
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
         layer.train()
-    for number, inputs in enumerate(parts, start=1):
+    for number, part in enumerate(parts, start=1):
         for layer in layers:
             layer.momentum = 1 / number  # the running average is the mean so far
-        network(inputs)
+        network(prepare(inputs[part]))
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
         layer.eval()

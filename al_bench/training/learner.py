@@ -1,8 +1,7 @@
 """Training from scratch."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import repeat
@@ -10,22 +9,21 @@ from operator import call
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from al_bench.core.data import Examples, Normalisation
 from al_bench.core.devices import Stopwatch
-from al_bench.core.errors import DIVERGED, ConfigError, InputsError, TrainingError
+from al_bench.core.errors import ConfigError, InputsError, TrainingError
 from al_bench.core.network import Network, Objective
 from al_bench.core.seeding import Stream, generator, torch_seeded
 from al_bench.core.strategy import Needs
-from al_bench.models.mlp import MLP
 from al_bench.training.augmentation import crop_flip
-from al_bench.training.batch_norm import batch_norm_layers, recompute_statistics, to_training_mode
+from al_bench.training.batch_norm import batch_norm_layers, recompute_statistics
+from al_bench.training.epochs import Epochs
 from al_bench.training.minibatches import Minibatches, minibatch_sizes
+from al_bench.training.mlp_step import fast_step
 from al_bench.training.options import TrainingOptions
 from al_bench.training.outputs import Preparation, outputs_of
-from al_bench.training.steps import AutogradStep, MLPStep, Step
+from al_bench.training.steps import AutogradStep
 from al_bench.training.stopping import StoppingRule, TrainAccuracy, ValidationLoss
 from al_bench.training.trained import Trained, loss_of
 from al_bench.training.unlabelled_term import PART_SIZE, Term, Unlabelled, UnlabelledSteps
@@ -177,39 +175,23 @@ class Learner:
         rule: StoppingRule,
         added_terms: Iterator[Iterator[Term]] | None,
     ) -> tuple[float, int, bool]:
-        """Running accuracy of the last epoch, number of epochs, and whether the epoch limit ended them."""
+        """See `Epochs.train`."""
         training = self.training
         optimizer = training.optimizer(network.parameters())
-        schedule = training.lr_schedule(optimizer) if training.lr_schedule is not None else None
-        step = self._step(network, objective, optimizer, max(minibatches.sizes), has_terms=added_terms is not None)
+        autograd = AutogradStep(network, objective, optimizer, training.gradient_clamp, self._precision)
         no_terms: Iterator[Term | None] = repeat(None)
-        all_terms = added_terms if added_terms is not None else repeat(no_terms)
-        for epoch, terms in zip(range(1, training.max_epochs + 1), all_terms, strict=False):
-            to_training_mode(network, is_single=minibatches.sizes[0] == 1)
-            accuracy, loss = _epoch(step, minibatches.epoch(), terms)
-            if not math.isfinite(loss):
-                raise TrainingError(f"epoch {epoch}: the training loss is {loss}; {DIVERGED}")
-            is_met = rule.is_met(network, accuracy)
-            if is_met:
-                break
-            if schedule is not None and epoch < training.max_epochs:
-                _change_lr(schedule, epoch)
-        rule.finish(network)
-        return accuracy, epoch, not is_met and rule.can_be_met
-
-    def _step(
-        self, network: Network, objective: Objective, optimizer: Optimizer, size: int, *, has_terms: bool
-    ) -> Step:
-        clamp = self.training.gradient_clamp
-        if has_terms or not MLPStep.is_for(network, objective, optimizer, self.training):
-            return AutogradStep(network, objective, optimizer, clamp, self._precision)
-        assert isinstance(network, MLP)
-        return MLPStep(network, optimizer, clamp, size)
+        epochs = Epochs(
+            minibatches=minibatches,
+            step=autograd if added_terms is not None else fast_step(autograd, training, minibatches.shape),
+            terms=added_terms if added_terms is not None else repeat(no_terms),
+            rule=rule,
+            schedule=training.lr_schedule(optimizer) if training.lr_schedule is not None else None,
+            limit=training.max_epochs,
+        )
+        return epochs.train(network)
 
     def _precision(self) -> AbstractContextManager[object]:
-        if self.training.precision == "float32":
-            return nullcontext()
-        return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
+        return self.training.autocast(self.device)
 
     @cached_property
     def _prepare(self) -> Preparation:
@@ -253,32 +235,5 @@ class Learner:
         return ValidationLoss(training.patience, validation_loss)
 
     def _recompute_batch_norm(self, network: Network, labelled: Examples) -> None:
-        """From equal parts of the labelled set, about the size of a mini-batch."""
-        size = self.training.minibatch_size
-        if not self.training.recompute_batch_norm or not batch_norm_layers(network) or min(size, len(labelled)) == 1:
-            return
-        rows = torch.arange(len(labelled), device=labelled.targets.device)
-        parts = rows.tensor_split(max(1, len(rows) // size))
-        recompute_statistics(network, (self._prepare.inputs(labelled.inputs[part]) for part in parts))
-
-
-def _epoch(
-    step: Step, minibatches: Iterator[tuple[Tensor, Tensor]], terms: Iterator[Term | None]
-) -> tuple[float, float]:
-    """One pass: running accuracy and the sum of the losses, fetched from the device together, at its end."""
-    losses, predictions, all_targets = [], [], []
-    for (inputs, targets), term in zip(minibatches, terms, strict=False):
-        logits_NC, loss = step(inputs, targets, term)
-        losses.append(loss)
-        predictions.append(logits_NC.argmax(dim=1))
-        all_targets.append(targets)
-    is_right_N = torch.cat(predictions).eq(torch.cat(all_targets))
-    num_right, loss_sum = torch.stack([is_right_N.sum(), torch.stack(losses).sum()]).tolist()
-    return num_right / len(is_right_N), loss_sum
-
-
-def _change_lr(schedule: LRScheduler, epoch: int) -> None:
-    try:
-        schedule.step()
-    except ValueError as error:
-        raise TrainingError(f"epoch {epoch}: model.lr_schedule: {error}; say model.max_epochs={epoch}") from error
+        if self.training.recompute_batch_norm:
+            recompute_statistics(network, labelled.inputs, self.training.minibatch_size, self._prepare.inputs)

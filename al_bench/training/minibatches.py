@@ -34,6 +34,11 @@ class Minibatches:
     device: str
     augment: Callable[[Tensor], Tensor] | None = None
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the inputs of the largest."""
+        return max(self.sizes), *self.examples.inputs.shape[1:]
+
     def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Every example once: prepared inputs and targets of each mini-batch."""
         permutation = torch.from_numpy(self.order_rng.permutation(len(self.examples)))

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -64,3 +65,9 @@ class TrainingOptions:
                 self.lr_schedule(optimizer).step()
         except (ValueError, TypeError, RuntimeError, AttributeError, ArithmeticError) as error:
             raise ValueError(f"lr_schedule: {error} (it takes a step after every epoch, without arguments)") from error
+
+    def autocast(self, device: str) -> AbstractContextManager[object]:
+        """Within, forward passes are of this precision."""
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)

@@ -20,13 +20,13 @@ from rich.table import Table
 
 from al_bench.job.one_run import set_up_torch
 from benchmarks.analysis import analysis
-from benchmarks.profile import late_rounds
+from benchmarks.profile import late_rounds, proofs
 from benchmarks.runs import DATA_DIR, rounds, startup
 from benchmarks.strategies import strategies
 from benchmarks.sweeps import sweeps
 from benchmarks.training import steps, training
 
-TABLES = ("steps", "late_rounds", "training", "strategies", "rounds", "startup", "sweeps", "analysis")
+TABLES = ("steps", "late_rounds", "proofs", "training", "strategies", "rounds", "startup", "sweeps", "analysis")
 
 console = Console(width=100)
 
@@ -40,6 +40,7 @@ def main() -> None:
     tables: dict[str, Callable[[], Table]] = {
         "steps": steps,
         "late_rounds": late_rounds,
+        "proofs": proofs,
         "training": partial(training, arguments.device),
         "strategies": partial(strategies, DATA_DIR, arguments.device),
         "rounds": rounds,
