@@ -72,8 +72,9 @@ class MLPStep:
             return False
         is_of_all = [*map(id, options["params"])] == [*map(id, network.parameters())]
         is_on_cpu = network.hidden.weight.device.type == "cpu"
+        is_matrix = network.head.in_features > 1  # products with vectors are summed in another order
         is_constant = training.precision == "float32" and training.lr_schedule is None
-        return is_of_all and is_on_cpu and is_constant and not _has_hooks(network, optimizer)
+        return is_of_all and is_on_cpu and is_matrix and is_constant and not _has_hooks(network, optimizer)
 
     def __call__(self, inputs: Tensor, targets: Tensor, term: Term | None) -> tuple[Tensor, Tensor]:
         """See `Step`; there is no term."""

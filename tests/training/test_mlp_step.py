@@ -223,6 +223,12 @@ def test_a_network_that_was_changed_is_left_to_autograd(change, taken):
     assert_left_to_autograd(CHANGES[change], taken)
 
 
+def test_a_hidden_layer_of_one_unit_is_left_to_autograd(taken):
+    """Of 26 classes its gradient has other last bits, often not yet in the first step."""
+    fit(SHORT, network=lambda shape, num_classes, _: MLP(shape, 26, 1))
+    assert taken.keys() == {"AutogradStep"}
+
+
 @BACKWARD
 @pytest.mark.parametrize("where", ["", "hidden", "head"])
 @pytest.mark.parametrize("kind", HOOKS)
