@@ -1,6 +1,6 @@
 """Figures that answer to the pointer, for a notebook and for the report (plotly)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -38,43 +38,47 @@ def curves_figure(
     figure = go.Figure()
     for strategy in dict.fromkeys(curves["strategy"]):
         look = (looks_of or looks(curves["strategy"]))[strategy]
-        curve = curves[curves["strategy"] == strategy]
-        x = curve["num_labelled"].to_numpy()
-        shared = {"legendgroup": strategy, "x": x}
-        if curve["low"].notna().any():
-            figure.add_scatter(
-                x=np.concatenate([x, x[::-1]]),
-                y=np.concatenate([curve["low"], curve["high"][::-1]]),
-                fill="toself",
-                fillcolor=_faint(look.colour),
-                line={"width": 0},
-                mode="lines",
-                hoverinfo="skip",
-                showlegend=False,
-                legendgroup=strategy,
-            )
-        figure.add_scatter(
-            **shared,
-            y=curve["mean"],
-            name=for_plotly(strategy),
-            mode="lines+markers",
-            line={"color": look.colour, "dash": look.plotly_dash, "width": 2},
-            marker={"symbol": look.plotly_marker, "size": 7, "maxdisplayed": MAX_MARKERS},
-            customdata=[
-                [_interval(low, high), num_seeds]
-                for low, high, num_seeds in zip(curve["low"], curve["high"], curve["num_seeds"], strict=True)
-            ],
-            hovertemplate=(
-                f"<b>{for_plotly(strategy)}</b><br>%{{x:,}} labels: %{{y:.4f}}<br>%{{customdata[0]}}"
-                "%{customdata[1]} seeds<extra></extra>"
-            ),
-        )
+        _add_curve(figure, curves[curves["strategy"] == strategy], strategy, look)
     figure.update_layout(
         **LAYOUT, xaxis=AXIS | {"title": {"text": "labelled examples"}}, yaxis=AXIS | {"title": {"text": name}}
     )
     if curves["num_labelled"].between(*part).any():
         figure.update_layout(updatemenus=[_whole_and_part(curves, part)])
     return figure
+
+
+def _add_curve(figure: go.Figure, curve: pd.DataFrame, strategy: str, look: Look) -> None:
+    """The curve of a strategy, and its band if it has one."""
+    x = curve["num_labelled"].to_numpy()
+    if curve["low"].notna().any():
+        figure.add_scatter(
+            x=np.concatenate([x, x[::-1]]),
+            y=np.concatenate([curve["low"], curve["high"][::-1]]),
+            fill="toself",
+            fillcolor=_faint(look.colour),
+            line={"width": 0},
+            mode="lines",
+            hoverinfo="skip",
+            showlegend=False,
+            legendgroup=strategy,
+        )
+    figure.add_scatter(
+        legendgroup=strategy,
+        x=x,
+        y=curve["mean"],
+        name=for_plotly(strategy),
+        mode="lines+markers",
+        line={"color": look.colour, "dash": look.plotly_dash, "width": 2},
+        marker={"symbol": look.plotly_marker, "size": 7, "maxdisplayed": MAX_MARKERS},
+        customdata=[
+            [_interval(low, high), num_seeds]
+            for low, high, num_seeds in zip(curve["low"], curve["high"], curve["num_seeds"], strict=True)
+        ],
+        hovertemplate=(
+            f"<b>{for_plotly(strategy)}</b><br>%{{x:,}} labels: %{{y:.4f}}<br>%{{customdata[0]}}"
+            "%{customdata[1]} seeds<extra></extra>"
+        ),
+    )
 
 
 def distributions_figure(distributions: pd.DataFrame, looks_of: Mapping[str, Look] | None = None) -> go.Figure:
@@ -106,34 +110,12 @@ def gains_figure(mean_areas: pd.DataFrame, looks_of: Mapping[str, Look] | None =
     settings = list(dict.fromkeys(named.values()))
     figure = go.Figure()
     for position, strategy in enumerate(strategies):
-        look = (looks_of or looks(strategies))[strategy]
         rows = mean_areas[(mean_areas["strategy"] == strategy) & mean_areas["gain"].notna()]
         names = [named[row] for row in rows.index]
-        figure.add_scatter(
-            x=rows["gain"],
-            y=[settings.index(name) + 0.8 * ((position + 0.5) / len(strategies) - 0.5) for name in names],
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": (rows["gain_high"] - rows["gain"]).fillna(0),
-                "arrayminus": (rows["gain"] - rows["gain_low"]).fillna(0),
-                "thickness": 1.5,
-                "width": 0,
-            },
-            name=for_plotly(strategy),
-            mode="markers",
-            marker={"color": look.colour, "symbol": look.plotly_marker, "size": 8},
-            customdata=[
-                [for_plotly(name), _interval(low, high), num_paired]
-                for name, low, high, num_paired in zip(
-                    names, rows["gain_low"], rows["gain_high"], rows["num_paired"], strict=True
-                )
-            ],
-            hovertemplate=(
-                f"<b>{for_plotly(strategy)}</b>, %{{customdata[0]}}<br>%{{x:+.4f}}<br>%{{customdata[1]}}"
-                "%{customdata[2]} seeds<extra></extra>"
-            ),
-        )
+        shift = 0.8 * ((position + 0.5) / len(strategies) - 0.5)
+        heights = [settings.index(name) + shift for name in names]
+        look = (looks_of or looks(strategies))[strategy]
+        _add_gains(figure, rows, names, heights, for_plotly(strategy), look)
     figure.update_layout(
         **LAYOUT | {"margin": {"l": 10, "r": 10, "t": 10, "b": 45}},
         height=90 + 13 * (len(strategies) + 1) * len(settings),
@@ -147,6 +129,42 @@ def gains_figure(mean_areas: pd.DataFrame, looks_of: Mapping[str, Look] | None =
         },
     )
     return figure
+
+
+def _add_gains(
+    figure: go.Figure,
+    rows: pd.DataFrame,
+    settings: Sequence[str],
+    heights: Sequence[float],
+    strategy: str,
+    look: Look,
+) -> None:
+    """The gains of a strategy: a mark at the height of each setting."""
+    figure.add_scatter(
+        x=rows["gain"],
+        y=heights,
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": (rows["gain_high"] - rows["gain"]).fillna(0),
+            "arrayminus": (rows["gain"] - rows["gain_low"]).fillna(0),
+            "thickness": 1.5,
+            "width": 0,
+        },
+        name=strategy,
+        mode="markers",
+        marker={"color": look.colour, "symbol": look.plotly_marker, "size": 8},
+        customdata=[
+            [for_plotly(name), _interval(low, high), num_paired]
+            for name, low, high, num_paired in zip(
+                settings, rows["gain_low"], rows["gain_high"], rows["num_paired"], strict=True
+            )
+        ],
+        hovertemplate=(
+            f"<b>{strategy}</b>, %{{customdata[0]}}<br>%{{x:+.4f}}<br>%{{customdata[1]}}"
+            "%{customdata[2]} seeds<extra></extra>"
+        ),
+    )
 
 
 def _interval(low: float, high: float) -> str:
