@@ -14,7 +14,8 @@ from al_bench.analysis.settings import Curves, ordered, setting_curves
 from al_bench.analysis.statistics.areas import areas, mean_areas
 from al_bench.analysis.statistics.cdf import grouped_distributions, normalised_errors
 from al_bench.analysis.statistics.costs import class_balance, seconds
-from al_bench.analysis.statistics.curves import Interval, learning_curves
+from al_bench.analysis.statistics.curves import Interval, all_curves
+from al_bench.analysis.statistics.measures import Measure
 from al_bench.analysis.statistics.paired import pairwise_differences
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.analysis.statistics.ranks import Ranks, ranked
@@ -49,8 +50,7 @@ class Everything:
     problems: tuple[str, ...]
     rounds: pd.DataFrame
     settings: tuple[Curves, ...]
-    curves: pd.DataFrame
-    balanced_curves: pd.DataFrame | None
+    curves: Mapping[Measure, pd.DataFrame]
     areas: pd.DataFrame
     mean_areas: pd.DataFrame
     saved: pd.DataFrame
@@ -73,15 +73,13 @@ class Everything:
         """All numbers, by the name of a file."""
         tables = {
             "runs": runs_table(list(self.runs)),
-            "curves": self.curves,
+            **{f"{measure.prefix}curves": table for measure, table in self.curves.items()},
             "areas": self.areas,
             "mean_areas": self.mean_areas,
             "labels_saved": self.saved,
             "seconds": self.seconds,
             "class_balance": self.balance,
         }
-        if self.balanced_curves is not None:
-            tables["balanced_curves"] = self.balanced_curves
         if isinstance(self.comparison, Comparison):
             tables |= {penalty.file_name: penalty.as_marked_table() for penalty in self.comparison.matrices}
             tables |= {"normalised_errors": self.comparison.errors, "differences": self.comparison.differences}
@@ -109,7 +107,6 @@ def everything(
     runs = runs_in(folder)
     results = combined([run.file for run in runs if run.file is not None], folder)
     rounds = with_steps(results.rounds, runs)
-    has_balanced = "test_balanced_accuracy" in rounds and bool(rounds["test_balanced_accuracy"].notna().any())
     area_of_runs = areas(rounds)
     area_of_strategies = mean_areas(area_of_runs)
     return Everything(
@@ -121,8 +118,7 @@ def everything(
         problems=(*results.problems, *misplaced(runs)),
         rounds=rounds,
         settings=tuple(setting_curves(rounds)),
-        curves=learning_curves(rounds, interval=interval),
-        balanced_curves=learning_curves(rounds, "test_balanced_accuracy", interval) if has_balanced else None,
+        curves=all_curves(rounds, interval),
         areas=area_of_runs,
         mean_areas=area_of_strategies,
         saved=labels_saved(rounds),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from al_bench.analysis.statistics.measures import MEASURES
 from al_bench.core.errors import ResultsError
 from al_bench.records.columns import NUMBERS, SETTING_COLUMNS
 from al_bench.records.committed import Columns
@@ -69,10 +70,14 @@ def combined(files: Sequence[RoundsFile], folder: Path) -> Results:
 
 
 def _lacking(files: Sequence[RoundsFile]) -> Iterator[str]:
-    """A line for each column that some of the runs lack."""
-    counts = Counter(column for file in files for column in file.lacking)
-    for column, count in counts.items():
-        example = next(file.path for file in files if column in file.lacking)
+    """A line for each column that some of the runs lack: usual ones, and those of measures."""
+    lacking = {file.path: [*file.lacking] for file in files}
+    for file in files:
+        if file.columns is not None:
+            absent = [each.column for each in MEASURES if each.column not in file.columns]
+            lacking[file.path] += [column for column in absent if column not in file.lacking]
+    for column, count in Counter(column for columns in lacking.values() for column in columns).items():
+        example = next(path for path, columns in lacking.items() if column in columns)
         yield f"{count} of {len(files)} runs have no column {column}, such as {example}"
 
 

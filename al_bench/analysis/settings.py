@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from al_bench.analysis.names import isolated
 from al_bench.analysis.results import SETTING
+from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.records.layout import setting_title
 
 Floats = NDArray[np.float64]
@@ -97,7 +98,7 @@ def with_seeds(problems: Iterable[tuple[str, object, str]]) -> list[str]:
     ]
 
 
-def setting_curves(rounds: pd.DataFrame, value: str = "test_accuracy") -> list[Curves]:
+def setting_curves(rounds: pd.DataFrame, value: str = ACCURACY.column) -> list[Curves]:
     """The errors (1 - the column `value`) of every setting, all with the same strategies."""
     strategies = ordered(rounds["strategy"].unique().tolist())
     curves = []

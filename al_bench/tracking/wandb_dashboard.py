@@ -7,10 +7,11 @@ import wandb_workspaces.workspaces as views
 
 from al_bench.analysis.names import file_name
 from al_bench.analysis.settings import Curves
+from al_bench.analysis.statistics.measures import MEASURES, TEST_LOSS
 from al_bench.tracking.wandb_report import JOB_TYPE
 from al_bench.tracking.wandb_runs import group_of, plain
 
-ACCURACY = {"test_accuracy": "test accuracy", "test_balanced_accuracy": "balanced accuracy", "test_loss": "test loss"}
+CURVES = {measure.column: measure.label for measure in (*MEASURES, TEST_LOSS)}
 COST = {"fit_seconds": "seconds of training", "query_seconds": "seconds of a query", "num_epochs": "epochs"}
 MAX_RUNS = 100  # in a panel
 
@@ -22,7 +23,7 @@ def dashboard(settings: Sequence[Curves], name: str, entity: str, project: str) 
             entity=entity,
             project=project,
             name=group_of(curves.setting),
-            sections=[_lines("Learning curves", ACCURACY), _lines("Cost", COST)],
+            sections=[_lines("Learning curves", CURVES), _lines("Cost", COST)],
             settings=views.WorkspaceSettings(x_axis="num_labelled", max_runs=MAX_RUNS),
             runset_settings=views.RunsetSettings(
                 filters=views.And(views.Metric("Group") == group_of(curves.setting)), groupby=[views.Metric("JobType")]

@@ -27,6 +27,7 @@ from al_bench.analysis.results import SETTING, combined
 from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.analysis.settings import PAPER_ORDER, rows_of
 from al_bench.analysis.statistics.curves import compared_part
+from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.analysis.statistics.penalty import PenaltyMatrix
 from al_bench.core.errors import ResultsError, UserError
 from al_bench.files.locks import alone_in
@@ -99,7 +100,7 @@ def write(found: Everything, incomplete: Sequence[str], batches: pd.DataFrame | 
         raise ResultsError(found.comparison)
     if not found.comparison.distributions:
         raise ResultsError("no setting of the archive has a number of labels at which strategies are compared")
-    for name, table in (("curves", found.curves), ("areas", found.areas), ("steps", found.seconds[STEPS])):
+    for name, table in (("curves", found.curves[ACCURACY]), ("areas", found.areas), ("steps", found.seconds[STEPS])):
         whole = table.drop(columns="is_partial", errors="ignore")  # as all are
         replace_text(out / f"{name}.csv", whole.to_csv(index=False))
     replace_text(out / "cost.csv", cost_of_runs(found.rounds, found.runs, found.folder).to_csv(index=False))
@@ -114,8 +115,8 @@ def write(found: Everything, incomplete: Sequence[str], batches: pd.DataFrame | 
 def drawings(found: Everything, comparison: Comparison, batches: pd.DataFrame | None, out: Path) -> Iterator[Drawing]:
     """Those of the paper: learning curves, matrices, distributions, and batches of different strategies."""
     for curves in found.settings:
-        rows, path = rows_of(found.curves, curves.setting), out / file_name("curves", curves.setting)
-        yield partial(draw_curves, rows, compared_part(curves), path, f"test accuracy ({found.bands})", found.looks)
+        rows, path = rows_of(found.curves[ACCURACY], curves.setting), out / file_name("curves", curves.setting)
+        yield partial(draw_curves, rows, compared_part(curves), path, ACCURACY.axis(found.bands), found.looks)
     for penalty in shown_matrices(comparison):
         yield partial(draw_penalty_matrix, penalty, out / penalty.file_name)
     yield partial(draw_penalty_matrix, paper_matrix(), out / "penalty_paper")

@@ -23,6 +23,7 @@ from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.analysis.settings import rows_of, setting_curves, setting_names
 from al_bench.analysis.statistics.costs import seconds
 from al_bench.analysis.statistics.curves import learning_curves
+from al_bench.analysis.statistics.measures import ACCURACY, UNLABELLED_ENTROPY
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.analysis.statistics.training_steps import with_steps
 from al_bench.core.errors import ResultsError, UserError
@@ -50,7 +51,7 @@ ABLATIONS = {  # of joint training: the strategies of a figure
 }
 COLLAPSE_ROUNDS = (1, 5, 19)
 LATE = 5  # the first of the rounds that are looked at alone
-ACCURACY = "test accuracy (mean ± standard error)"
+BANDS = "mean ± standard error"
 
 
 def main() -> None:
@@ -146,21 +147,17 @@ def drawings(
     for name, multi in (("uni_modal", False), ("multi_modal", True)):
         panels = panels_of(curves, [setting for setting in settings if is_multi_modal(setting) == multi])
         if panels:
-            yield partial(draw_panels, panels, out / f"curves_{name}", ACCURACY, looks_of)
+            yield partial(draw_panels, panels, out / f"curves_{name}", ACCURACY.axis(BANDS), looks_of)
     for penalty in matrices:
         yield partial(draw_penalty_matrix, penalty, out / penalty.file_name)
     for name, strategies in ABLATIONS.items():
         part = of_common_seeds(rounds[rounds["strategy"].isin([JOINT, *strategies])])
         panels = panels_of(learning_curves(part), ablated(rounds, settings, strategies))
-        yield partial(draw_panels, panels, out / f"ablation_{name}", ACCURACY)
+        yield partial(draw_panels, panels, out / f"ablation_{name}", ACCURACY.axis(BANDS))
     weights = of_weights(rounds)
-    weights = weights[weights["unlabelled_entropy"].notna()]
-    entropies = panels_of(
-        learning_curves(weights, "unlabelled_entropy"), ablated(rounds, settings, ABLATIONS["weight"])
-    )
-    yield partial(
-        draw_panels, entropies, out / "pool_entropy", "entropy of the unlabelled examples (nats; mean ± standard error)"
-    )
+    weights = weights[weights[UNLABELLED_ENTROPY.column].notna()]
+    entropies = panels_of(learning_curves(weights, UNLABELLED_ENTROPY), ablated(rounds, settings, ABLATIONS["weight"]))
+    yield partial(draw_panels, entropies, out / "pool_entropy", UNLABELLED_ENTROPY.axis(BANDS))
 
 
 def panels_of(curves: pd.DataFrame, settings: list[Mapping[str, object]]) -> dict[str, pd.DataFrame]:

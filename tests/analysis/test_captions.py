@@ -19,6 +19,7 @@ from al_bench.analysis.page.report import report
 from al_bench.analysis.page.tables import area_tables, cost_tables
 from al_bench.analysis.pictures import figures, overviews
 from al_bench.analysis.statistics.intervals import bca_interval
+from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.records.identity import Identity
 from tests.support.made_results import write_run
 
@@ -136,7 +137,8 @@ def test_balanced_accuracy_and_curves_have_the_bands_that_are_named(found):
     assert f"balanced accuracy ({name})" in by_title
     curve = by_title[f"test accuracy ({name})"]
     (line,) = [trace for trace in curve["data"] if trace.get("name") == "badge"]
-    row = found.curves[(found.curves["strategy"] == "badge") & (found.curves["num_labelled"] == 500)].iloc[0]
+    curves = found.curves[ACCURACY]
+    row = curves[(curves["strategy"] == "badge") & (curves["num_labelled"] == 500)].iloc[0]
     expected = bands([accuracy("badge", seed, 500) for seed in SEEDS], found.interval)
     assert (row["mean"], row["low"], row["high"]) == pytest.approx(expected)
     assert line["customdata"][4][0] == "{:.4f} to {:.4f}, ".format(*expected[1:])

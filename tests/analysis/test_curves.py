@@ -10,6 +10,7 @@ from al_bench.analysis.results import load_results
 from al_bench.analysis.settings import setting_curves
 from al_bench.analysis.statistics.curves import compared_part, learning_curves
 from al_bench.analysis.statistics.intervals import bca_interval
+from al_bench.analysis.statistics.measures import MEASURES
 from al_bench.records.identity import Identity
 from tests.support.made_results import SETTINGS, noisy, write_run, write_sweep
 
@@ -58,7 +59,7 @@ def test_other_columns_can_be_averaged(tmp_path):
     rounds = pd.read_csv(path, keep_default_na=False)
     rounds["test_balanced_accuracy"] = [0.25, 0.75]
     rounds.to_csv(path, index=False)
-    curves = learning_curves(load_results(tmp_path).rounds, "test_balanced_accuracy")
+    curves = learning_curves(load_results(tmp_path).rounds, MEASURES[1])
     assert curves["mean"].tolist() == pytest.approx([0.25, 0.75])
 
 

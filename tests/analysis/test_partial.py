@@ -13,6 +13,7 @@ from al_bench.analysis.page.export import _drawings
 from al_bench.analysis.page.report import report
 from al_bench.analysis.pictures import figures, overviews
 from al_bench.analysis.results import load_results
+from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.analysis.statistics.ranks import Ranks
 from al_bench.analysis.statistics.savings import labels_saved
 from al_bench.records.identity import Identity
@@ -130,7 +131,8 @@ def test_means_over_fewer_seeds_are_marked_and_not_ranked(tmp_path):
     assert of_setting["is_partial"].all()
     assert isinstance(found.ranks, Ranks)
     assert found.ranks.left_out == ("digits · mlp · b100",)
-    assert found.curves.groupby("batch_size")["is_partial"].all().to_dict() == {20: False, 50: False, 100: True}
+    curves = found.curves[ACCURACY]
+    assert curves.groupby("batch_size")["is_partial"].all().to_dict() == {20: False, 50: False, 100: True}
     assert "fewer seeds: badge 3 of 4, margin 3 of 4, random 3 of 4" in plain(report(found, ["report"]))
 
 

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
-
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.names import encodable, file_name
 from al_bench.analysis.pictures.drawing import Drawing, drawn
@@ -55,13 +53,11 @@ def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:
 
 
 def _curves(everything: Everything, folder: Path) -> Iterator[Drawing]:
-    tables = {"": (everything.curves, "test accuracy"), "balanced_": (everything.balanced_curves, "balanced accuracy")}
     for curves in everything.settings:
         name = file_name("curves", curves.setting)
-        for start, (table, value) in tables.items():
-            rows = rows_of(table, curves.setting) if table is not None else pd.DataFrame(columns=["is_common"])
+        for measure, table in everything.curves.items():
+            rows = rows_of(table, curves.setting)
             if rows["is_common"].any():
-                label = f"{value} ({everything.bands})"
-                path = folder / f"{start}{name}"
+                path, label = folder / f"{measure.prefix}{name}", measure.axis(everything.bands)
                 arguments = (rows, compared_part(curves), path, label, everything.looks, not_whole(curves))
                 yield partial(draw_curves, *arguments)

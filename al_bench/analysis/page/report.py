@@ -105,23 +105,22 @@ def _matrix(penalty: PenaltyMatrix) -> dict[str, object]:
 
 
 def _curves(everything: Everything, plots: Plots) -> list[dict[str, object]]:
-    balanced, balanced_name = everything.balanced_curves, f"balanced accuracy ({everything.bands})"
     shown: list[dict[str, object]] = []
     for number, curves in enumerate(everything.settings):
         part = compared_part(curves)
-        of_setting = rows_of(everything.curves, curves.setting)
-        balanced_of_setting = None if balanced is None else rows_of(balanced, curves.setting)
+        figures = [
+            (
+                measure.label,
+                curves_figure(rows_of(table, curves.setting), part, measure.axis(everything.bands), everything.looks),
+            )
+            for measure, table in everything.curves.items()
+        ]
         shown.append(
             {
                 "id": f"setting-{number}",
                 "name": curves.name,
                 "not_whole": not_whole(curves),
-                "accuracy": plots.add(
-                    curves_figure(of_setting, part, f"test accuracy ({everything.bands})", everything.looks)
-                ),
-                "balanced": None
-                if balanced_of_setting is None
-                else plots.add(curves_figure(balanced_of_setting, part, balanced_name, everything.looks)),
+                "plots": [(label, plots.add(figure)) for label, figure in figures],
                 "differences": report_tables.differences_from_random(everything.comparison, curves),
             }
         )

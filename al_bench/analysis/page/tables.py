@@ -10,6 +10,7 @@ from al_bench.analysis.settings import BASELINE, PARTIAL, Curves, ordered, rows_
 from al_bench.analysis.statistics.areas import AREA_CAPTION
 from al_bench.analysis.statistics.costs import BALANCE_CAPTION, COST_CAPTION, COSTS
 from al_bench.analysis.statistics.curves import compared_part
+from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.analysis.statistics.paired import LEVEL
 from al_bench.analysis.statistics.savings import SAVED_CAPTION
 
@@ -63,7 +64,7 @@ def differences_from_random(comparison: Comparison | str, curves: Curves) -> dic
 
 def area_tables(everything: Everything) -> Iterator[dict[str, object]]:
     """How well strategies do, with a row per setting and a column per strategy."""
-    areas, saved, balanced = everything.mean_areas, everything.saved, everything.balanced_curves
+    areas, saved = everything.mean_areas, everything.saved
     yield _by_setting(
         "Area under the budget curve",
         AREA_CAPTION,
@@ -80,21 +81,27 @@ def area_tables(everything: Everything) -> Iterator[dict[str, object]]:
             map(_saved, enough["saved"], enough["saved_share"], enough["to_labels"]),
             enough["saved"].fillna(-np.inf),
         )
-    if balanced is not None:
-        ends = {curves.name: compared_part(curves)[1] for curves in everything.settings}
-        is_end = balanced["num_labelled"] == [ends[name] for name in setting_names(balanced)]
-        at_end = balanced[is_end & balanced["is_common"]]
-        open_ends = {curves.name for curves in everything.settings if curves.is_baseline_partial}
-        is_open = np.array([name in open_ends for name in setting_names(at_end)], dtype=bool)
-        at_end = at_end.assign(is_partial=at_end["is_partial"] | is_open)
-        yield _by_setting(
-            "Balanced accuracy",
-            "recall, averaged over the classes, where Random first has 99 % of its final accuracy (without Random: "
-            f"with the most labels that all strategies have); over the seeds: {everything.bands}",
-            at_end,
-            map(_with_interval, at_end["mean"], at_end["low"], at_end["high"]),
-            at_end["mean"],
-        )
+    yield from (_at_end(everything, measure) for measure in everything.curves if measure != ACCURACY)
+
+
+def _at_end(everything: Everything, measure: Measure) -> dict[str, object]:
+    """A measure at the end of the part compared."""
+    table = everything.curves[measure]
+    ends = {curves.name: compared_part(curves)[1] for curves in everything.settings}
+    is_end = table["num_labelled"] == [ends[name] for name in setting_names(table)]
+    at_end = table[is_end & table["is_common"]]
+    open_ends = {curves.name for curves in everything.settings if curves.is_baseline_partial}
+    is_open = np.array([name in open_ends for name in setting_names(at_end)], dtype=bool)
+    at_end = at_end.assign(is_partial=at_end["is_partial"] | is_open)
+    described = ", ".join(filter(None, [measure.description or measure.label, measure.unit]))
+    return _by_setting(
+        measure.title,
+        f"{described}, where Random first has 99 % of its final accuracy (without Random: "
+        f"with the most labels that all strategies have); over the seeds: {everything.bands}",
+        at_end,
+        map(_with_interval, at_end["mean"], at_end["low"], at_end["high"]),
+        at_end["mean"] if measure.better == "higher" else -at_end["mean"],
+    )
 
 
 def cost_tables(everything: Everything) -> Iterator[dict[str, object]]:

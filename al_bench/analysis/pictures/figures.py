@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from al_bench.analysis.pictures.canvas import MAX_MARKERS, NAMES, STYLE, height_of, legend, saved, width_of
 from al_bench.analysis.pictures.style import Look, looks
 from al_bench.analysis.settings import group_name, ordered, setting_names
+from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.analysis.statistics.penalty import PenaltyMatrix
 
 MAX_PANELS = 3  # beside each other
@@ -64,7 +65,7 @@ def draw_curves(
     curves: pd.DataFrame,
     part: tuple[int, int],
     path: Path,
-    name: str = "test accuracy",
+    name: str = ACCURACY.label,
     looks_of: Mapping[str, Look] | None = None,
     note: str = "",
 ) -> list[Path]:
@@ -106,7 +107,7 @@ def draw_curves(
 def draw_panels(
     panels: Mapping[str, pd.DataFrame],
     path: Path,
-    name: str = "test accuracy",
+    name: str = ACCURACY.label,
     looks_of: Mapping[str, Look] | None = None,
 ) -> list[Path]:
     """The curves of several settings side by side, as `path`.png and `path`.pdf.

@@ -11,6 +11,7 @@ from al_bench.analysis.pictures.style import Look, looks
 from al_bench.analysis.settings import BASELINE, marked_names, ordered
 from al_bench.analysis.statistics.areas import GAIN
 from al_bench.analysis.statistics.cdf import ERROR, SHARE, corners
+from al_bench.analysis.statistics.measures import ACCURACY
 
 AXIS = {"gridcolor": "#e6e6e6", "zerolinecolor": "#999", "linecolor": "#444", "ticks": "outside"}
 LAYOUT = {
@@ -27,7 +28,7 @@ DIGITS = 5
 def curves_figure(
     curves: pd.DataFrame,
     part: tuple[int, int],
-    name: str = "test accuracy",
+    name: str = ACCURACY.label,
     looks_of: Mapping[str, Look] | None = None,
 ) -> go.Figure:
     """The curves of one setting: rows of `al_bench.analysis.statistics.curves.learning_curves`.

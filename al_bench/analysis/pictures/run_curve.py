@@ -9,6 +9,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from al_bench.analysis.pictures.canvas import NAMES
+from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.files.locks import alone_in
 from al_bench.files.writing import replacing
 
@@ -32,15 +33,15 @@ def draw_learning_curve(rounds: Sequence[Mapping[str, Any]], path: Path) -> Path
         axes = figure.subplots()
         axes.plot(
             [row["num_labelled"] for row in rounds],
-            [row["test_accuracy"] for row in rounds],
+            [row[ACCURACY.column] for row in rounds],
             color=COLOUR,
             linewidth=2.5,
             marker="o",
             markersize=5,
         )
         axes.annotate(
-            f"{final['test_accuracy']:.1%}",
-            (final["num_labelled"], final["test_accuracy"]),
+            f"{final[ACCURACY.column]:.1%}",
+            (final["num_labelled"], final[ACCURACY.column]),
             xytext=(8, 0),
             textcoords="offset points",
             va="center",
@@ -50,7 +51,7 @@ def draw_learning_curve(rounds: Sequence[Mapping[str, Any]], path: Path) -> Path
         axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1))
         axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
         axes.set_xlabel("labelled examples")
-        axes.set_ylabel("test accuracy")
+        axes.set_ylabel(ACCURACY.label)
         title = "\n".join(wrap(f"{run['strategy']} on {run['dataset']}", MAX_TITLE))
         axes.set_title(f"{title}\n", loc="left", weight="bold")
         details = [run["model"], f"batch size {run['batch_size']:,}", run.get("variant"), f"seed {run['seed']}"]

@@ -9,19 +9,25 @@ from al_bench.analysis.budgets import enough_labels
 from al_bench.analysis.settings import BASELINE, Curves, Floats, setting_curves
 from al_bench.analysis.statistics.areas import common_range
 from al_bench.analysis.statistics.intervals import bca_interval
+from al_bench.analysis.statistics.measures import ACCURACY, MEASURES, Measure
 
 Interval = Literal["standard_error", "bootstrap"]
-Value = Literal["test_accuracy", "test_balanced_accuracy", "unlabelled_entropy"]
+
+
+def all_curves(rounds: pd.DataFrame, interval: Interval = "standard_error") -> dict[Measure, pd.DataFrame]:
+    """The `learning_curves` of every measure that some of the runs have."""
+    there = [each for each in MEASURES if each.column in rounds and rounds[each.column].notna().any()]
+    return {measure: learning_curves(rounds, measure, interval) for measure in there}
 
 
 def learning_curves(
-    rounds: pd.DataFrame, value: Value = "test_accuracy", interval: Interval = "standard_error"
+    rounds: pd.DataFrame, measure: Measure = ACCURACY, interval: Interval = "standard_error"
 ) -> pd.DataFrame:
     """The mean curve of every strategy in every setting, as in Ash et al. (2020), Figures 3, 6, 10 and 12.
 
     Args:
         rounds: as `al_bench.analysis.results.load_results` gives them.
-        value: the column to average.
+        measure: whose column is averaged.
         interval: the mean plus and minus its standard error, or its 95 % BCa interval.
 
     Returns:
@@ -29,7 +35,8 @@ def learning_curves(
         is_common (whether all seeds of the strategy have a value there: a mean over fewer is of other runs, so figures
         leave it out), and is_partial (whether a seed that the setting has is not among them).
     """
-    return pd.concat([_of_setting(curves, interval) for curves in setting_curves(rounds, value)], ignore_index=True)
+    settings = setting_curves(rounds, measure.column)
+    return pd.concat([_of_setting(curves, interval) for curves in settings], ignore_index=True)
 
 
 def _of_setting(curves: Curves, interval: Interval) -> pd.DataFrame:
