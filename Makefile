@@ -3,10 +3,34 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Of pip's lines those that say how far it is: on one line of a terminal, one after another in a log.
+define SHOWN
+while read -r what name more; do \
+	case "$$what $$name" in \
+		Collecting*) num=$$((num + 1)); name=$${name%%[<>=!~(;[]*}; line="  package $$num: $$name" ;; \
+		Processing*) num=$$((num + 1)); line="  package $$num: $${name##*/}" ;; \
+		Downloading*) line="  package $$num: downloading $$name $$more" ;; \
+		Installing*) line="  writing $$num packages: about a minute" ;; \
+		"Successfully installed") line="  installed" ;; \
+		FAILED*) echo; exit 1 ;; \
+		*) continue ;; \
+	esac; \
+	if [ -t 1 ]; then printf '\r\033[K%.79s' "$$line"; else echo "$$line"; fi; \
+done; echo
+endef
+
 .PHONY: run attack test quick test-all test-cluster test-oldest check lint clean
 
-run: $(VENV)/installed
+run:
+	@echo "Runs BADGE on digits in a few seconds; the first time, it installs into $(VENV)"
+	@echo "before: about 1.5 minutes, and the time that downloading PyTorch takes."
+	@$(MAKE) --no-print-directory $(VENV)/installed
 	$(BIN)/al-bench
+	@echo
+	@echo "Try next:"
+	@echo "  $(BIN)/al-bench -m strategy=random,margin,badge seed='range(3)'  # a sweep"
+	@echo "  $(BIN)/al-bench report outputs/default                           # who wins"
+	@echo "  $(BIN)/al-bench --help                                           # all else"
 
 test: $(VENV)/installed-dev # under 4 minutes on two cores
 	$(BIN)/python -m pytest -n auto --dist worksteal
@@ -50,12 +74,13 @@ clean:
 	rm -rf $(VENV) build dist *.egg-info
 
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	@echo "  making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
-	touch $@
+	@{ $(BIN)/python -m pip install --constraint constraints.txt --editable . || echo FAILED; } | { $(SHOWN); }
+	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
