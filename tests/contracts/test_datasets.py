@@ -21,7 +21,7 @@ from tests.conftest import blobs, real_data
 from tests.support.image_files import expect, made, write
 from tests.support.tables import letters, openml_folder, rng
 
-README = (CONF.parent / "README.md").read_text()
+PAGE = (CONF.parent / "docs" / "configuration.md").read_text()
 OPTIONS = sorted(path.stem for path in (CONF / "dataset").glob("*.yaml"))
 
 
@@ -83,16 +83,16 @@ def test_every_data_set_keeps_the_contract(option, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option in {"digits", *REAL_FILES} - {"openml_156"}])
-def test_the_readme_says_how_large_it_is(option, tmp_path, monkeypatch):
+def test_the_docs_say_how_large_it_is(option, tmp_path, monkeypatch):
     dataset = configured(option, tmp_path, monkeypatch)(0)
-    (row,) = [line for line in README.splitlines() if re.match(rf"\| `{option}`( \(|` \|| \|)", line)]
+    (row,) = [line for line in PAGE.splitlines() if re.match(rf"\| `{option}`( \(|` \|| \|)", line)]
     shape = "x".join(map(str, dataset.input_shape))
     assert f"| {len(dataset.train):,} + {len(dataset.test):,} | {shape} | {dataset.num_classes} |" in row
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_the_readme_lists_it(option):
-    assert re.search(rf"^\| `{option}`", README, flags=re.MULTILINE)
+def test_the_docs_list_it(option):
+    assert re.search(rf"^\| `{option}`", PAGE, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("option", OPTIONS)

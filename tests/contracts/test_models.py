@@ -26,7 +26,7 @@ from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
 from tests.conftest import blobs
 
-README = (CONF.parent / "README.md").read_text()
+PAGE = (CONF.parent / "docs" / "configuration.md").read_text()
 OPTIONS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 FLATTENING = {"mlp", "fusion", "dbn"}
 ADAM = partial(torch.optim.Adam, lr=1e-3)
@@ -338,8 +338,8 @@ def test_a_run_on_images(cli, tmp_path):
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_the_readme_counts_the_parameters(option):
-    (row,) = [line for line in README.splitlines() if line.startswith(f"| `{option}` |")]
+def test_the_docs_count_the_parameters(option):
+    (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| `{option}` |")]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         model = compose("config", ["dataset=cifar10", f"model={option}"]).model
         network, _ = checked_model(OmegaConf.to_container(model, resolve=True))

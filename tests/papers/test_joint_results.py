@@ -290,10 +290,10 @@ def test_the_published_page_is_that_of_the_published_runs(tmp_path):
         assert (tmp_path / name).read_text() == (PUBLISHED / name).read_text(), f"{name} is of other runs"
 
 
-def test_the_readme_says_what_the_page_says():
+def test_the_page_of_experiments_says_what_the_page_of_results_says():
     """Of joint training: its first claims, in points."""
-    readme, page = (ROOT / "README.md").read_text(), (PUBLISHED / "README.md").read_text()
-    said = readme[readme.index("## Joint training, as one command") :].partition("\n## ")[0]
+    experiments, page = (ROOT / "docs" / "papers.md").read_text(), (PUBLISHED / "README.md").read_text()
+    said = experiments[experiments.index("## Joint training, as one command") :].partition("\n## ")[0]
     num_runs = re.search(r"([\d,]+) runs of", page)
     hours = re.search(r"all runs together: (\d+\.\d)", page)
     assert f"{num_runs[1]} runs ({hours[1]} hours of one core)" in said

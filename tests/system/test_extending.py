@@ -74,11 +74,11 @@ def test_a_sweep_against_badge_its_matrix_and_its_report(folder):
     done(folder, "sweep")
     assert len(list((folder / "outputs" / "mine").rglob("done.json"))) == 15
     lines = BLOCKS["analysis"].splitlines()
-    assert [re.findall(r"scripts/(\w+)\.py", line) for line in lines] == [["status"], ["penalty_matrix"], ["report"]]
+    assert [line.split()[1] for line in lines] == ["status", "penalty-matrix", "report"]
     for line in lines:
-        program, *arguments = shlex.split(line.replace("$AL_BENCH", str(ROOT)))
-        assert program == "python"
-        python(*arguments, cwd=folder, check=True)
+        program, *arguments = shlex.split(line)
+        assert program == "al-bench"
+        python("-m", "al_bench.run", *arguments, cwd=folder, check=True)
     analysis = folder / "outputs" / "mine" / "analysis"
     matrix = pd.read_csv(analysis / "penalty_overall.csv", index_col=0)
     assert {"badge", "norm", "random"} <= set(matrix.columns)
