@@ -1,0 +1,83 @@
+"""The pages hang together: links and anchors lead somewhere, and what pages, CI and pre-commit call is there."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+MAKEFILE = (ROOT / "Makefile").read_text()
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / ".github").rglob("*.md")),
+]
+NO_PAGES_OF_THEIR_OWN = {"index.md", "results/badge/discussion.md", "results/joint/discussion.md"}  # parts of pages
+
+
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def prose(page: Path) -> str:
+    """The text without blocks of code, in which `#` is no heading and brackets are no links."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+@cache
+def anchors(page: Path) -> set[str]:
+    """The names of its headings, as GitHub makes them, and those that are written out."""
+    headings = re.findall(r"^#+ +(.+?) *$", prose(page), flags=re.MULTILINE)
+    texts = (re.sub(r"\[(.+?)\]\(.+?\)", r"\1", heading) for heading in headings)
+    slugs = (re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in texts)
+    return {*slugs, *re.findall(r'<a id="([^"]+)">', prose(page))}
+
+
+def links(page: Path) -> list[str]:
+    """The targets on the same machine."""
+    return [target for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)) if not re.match(r"\w+:", target)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_link_leads_to_a_file_and_every_anchor_to_a_heading(page):
+    for target in links(page):
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), f"{name(page)}: {target}: there is no such file"
+        if anchor:
+            assert anchor in anchors(file), f"{name(page)}: {target}: there is no such heading; {sorted(anchors(file))}"
+
+
+def test_the_index_lists_every_page():
+    listed = {(ROOT / "docs" / target.partition("#")[0]).resolve() for target in links(ROOT / "docs" / "index.md")}
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in {*(ROOT / "docs").rglob("*.md")} - listed}
+    assert pages == NO_PAGES_OF_THEIR_OWN
+
+
+def test_the_readme_is_a_first_screen():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 200
+
+
+@pytest.mark.parametrize(
+    "file", [*(ROOT / each for each in (".ci/run", ".github/workflows/ci.yml")), *PAGES[:2]], ids=name
+)
+def test_what_is_made_is_a_target(file):
+    targets = set(re.findall(r"^([\w-]+):", MAKEFILE, flags=re.MULTILINE))
+    text = file.read_text()
+    called = text if file.suffix != ".md" else "\n".join(re.findall(r"^```console\n(.*?)^```", text, re.M | re.S))
+    made = re.findall(r"^[^#\n]*?\bmake((?: +[a-z][\w-]*)+)", called, flags=re.MULTILINE)
+    made += re.findall(r"`make((?: +[a-z][\w-]*)+)", text)
+    assert made
+    assert {target for each in made for target in each.split()} <= targets
+
+
+def test_pre_commit_runs_what_make_lint_runs():
+    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", MAKEFILE, flags=re.MULTILINE)
+    assert recipe
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local"
+    entries = [hook["entry"] for hook in repository["hooks"]]
+    assert entries == [line.strip().replace("$(BIN)", ".venv/bin") for line in recipe[1].splitlines()]
+    assert not any(hook["pass_filenames"] for hook in repository["hooks"])
