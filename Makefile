@@ -42,7 +42,7 @@ test-all: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not cluster'
 
 test-cluster: $(VENV)/installed-cluster
-	$(BIN)/python -m pytest -m cluster tests/cluster
+	$(BIN)/python -m pytest -m cluster tests/system/cluster
 
 test-oldest: $(VENV)/oldest # how tables are read, with the oldest pandas and scikit-learn that pyproject.toml allows
 	PYTHONPATH=$(CURDIR)/$(VENV)/oldest $(BIN)/python -m pytest -n auto -m 'not cluster' -k 'not million' tests/datasets/test_arff.py tests/datasets/test_openml.py
