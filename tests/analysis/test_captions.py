@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from papers import batches as batches_module
 
-from al_bench.analysis import batches as batches_module
 from al_bench.analysis.everything import Everything, everything
 from al_bench.analysis.page.export import _drawings
 from al_bench.analysis.page.report import report

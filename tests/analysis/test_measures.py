@@ -15,7 +15,7 @@ from al_bench.analysis.page.tables import area_tables
 from al_bench.analysis.pictures.figures import draw_curves
 from al_bench.analysis.statistics import curves
 from al_bench.analysis.statistics.measures import ACCURACY, MEASURES, TEST_LOSS, UNLABELLED_ENTROPY, Measure
-from al_bench.records.columns import REAL
+from al_bench.records.columns import NUMBERS
 from al_bench.records.identity import Identity
 from tests.support.made_results import write_run
 
@@ -38,7 +38,7 @@ def with_measures(monkeypatch: pytest.MonkeyPatch, *added: Measure) -> None:
 
 
 def test_columns_are_real_numbers_of_rounds_csv_and_files_have_names_of_their_own():
-    assert {each.column for each in (*MEASURES, TEST_LOSS, UNLABELLED_ENTROPY)} <= set(REAL)
+    assert {each.column for each in (*MEASURES, TEST_LOSS, UNLABELLED_ENTROPY)} <= set(NUMBERS)
     assert [each.prefix for each in MEASURES[:2]] == ["", "balanced_"]
     assert len({each.prefix for each in MEASURES}) == len(MEASURES)
     assert Measure("test_macro_f1", "macro-F1", "").prefix == "macro_f1_"

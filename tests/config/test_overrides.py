@@ -9,6 +9,7 @@ from al_bench.config.overrides import said_once
 from al_bench.config.planning import Planned
 from al_bench.core.errors import ConfigError
 from al_bench.sweeps.jobs import Job, distinct
+from tests.support.configs import run_config
 from tests.sweeps.test_job_order import QUICK
 
 
@@ -120,7 +121,7 @@ def test_runs_of_one_folder_that_differ_are_not_one(tmp_path):
     class Made(Planned):
         path = tmp_path
 
-    jobs = [Job([], "", Made({"budget": budget}, None, tmp_path)) for budget in (20, 40, 20)]
+    jobs = [Job([], "", Made(run_config(budget=budget), None, tmp_path)) for budget in (20, 40, 20)]
     assert distinct([*jobs, Job([], "a"), Job([], "a")]) == [jobs[0], jobs[1], Job([], "a"), Job([], "a")]
 
 

@@ -148,7 +148,7 @@ def test_a_run_that_has_its_budget_trains_nothing():
 
     committed = Committed([r.batch for r in short])
     arguments = {"seed": 0, "num_initial": 20, "batch_size": 30, "budget": 50, "committed": committed}
-    assert list(active_learning(DATASET, Untrainable(), Badge(), **arguments)) == []
+    assert list(ActiveLearning(DATASET, Untrainable(), Badge(), **arguments).rounds()) == []
 
 
 def test_every_query_has_random_numbers_of_its_own_round():

@@ -26,6 +26,7 @@ from al_bench.strategies.uncertainty import Entropy
 from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
 from tests.conftest import blobs
+from tests.support.configs import run_config
 
 SHORT = Pretraining(num_epochs=3, minibatch_size=32)
 ENOUGH = Pretraining(num_epochs=40, lr=0.5, real_lr=0.05, minibatch_size=20)  # for examples to differ
@@ -419,7 +420,7 @@ class TestOncePerExperiment:
     def test_so_are_the_code_the_version_and_the_device(self, monkeypatch, changed):
         made = learner()
         network, data = made._new_network(0, 0), Loaded(blobs(), "digest")
-        config = {"model": {}, "seed": 0, "num_threads": 1, "output_dir": "o", "name": "n"}
+        config = run_config()
         before = kept_path(made, network, data, config)
         assert before == kept_path(made, network, data, config)
         if changed == "source":
@@ -436,14 +437,14 @@ class TestOncePerExperiment:
     def test_so_are_the_files_of_all_parts_of_a_network(self, monkeypatch, changed):
         made, original = learner(), inspect.getsource
         node = {"_target_": "fractions.Fraction", "pretraining": {"_target_": "al_bench.models.rbm.Pretraining"}}
-        config = {"model": node, "seed": 0, "num_threads": 1, "output_dir": "o", "name": "n"}
+        config = run_config(model=node)
         arguments = (made, made._new_network(0, 0), Loaded(blobs(), "digest"), config)
         before = kept_path(*arguments)
         monkeypatch.setattr(inspect, "getsource", lambda module: original(module) + "#" * (module.__name__ == changed))
         assert before != kept_path(*arguments)
 
     def test_compiled_parts_have_no_file(self):
-        config = {"model": {"_target_": "math.sqrt"}, "seed": 0, "num_threads": 1, "output_dir": "o", "name": "n"}
+        config = run_config(model={"_target_": "math.sqrt"})
         assert kept_path(learner(), learner()._new_network(0, 0), Loaded(blobs(), "digest"), config).suffix == ".npz"
 
     def test_what_another_process_does_meanwhile_is_waited_for_and_taken(self, tmp_path, monkeypatch):

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 import yaml
 from matplotlib.figure import Figure
+from papers import batches as batches_module
 from papers.badge_claims import FIGURE_4, claims, penalties_by_setting
 from scipy.stats import spearmanr
 
-from al_bench.analysis import batches as batches_module
 from al_bench.analysis.results import load_results
 from al_bench.analysis.settings import PAPER_ORDER
 from al_bench.analysis.statistics.penalty import SettingWins, penalty_matrices, setting_wins

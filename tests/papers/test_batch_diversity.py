@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from papers import batch_diversity
 
 from al_bench.core.data import Dataset
 from al_bench.loop.rounds_of import active_learning
@@ -18,9 +19,6 @@ from al_bench.strategies.random import Random
 from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
 from tests.conftest import blobs, small_learner
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-from papers import batch_diversity
 
 DATASET = blobs(600)
 

@@ -195,7 +195,6 @@ def test_panels_share_a_legend_and_have_their_own_curves(tmp_path, monkeypatch):
 
 
 def test_curves_beside_each_other_are_of_the_same_seeds(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     from papers.joint import ablated, of_common_seeds
 
     table = rounds(LIFTS | {"joint,ramp_epochs=10": 0.0}, settings=("digits", "multiple_features"))

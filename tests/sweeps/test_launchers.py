@@ -24,7 +24,7 @@ from hydra_plugins.al_bench import launchers
 @pytest.mark.parametrize("name", ["launchers", "search", "space", "sweeper"])
 def test_a_task_that_is_queued_again_can_pickle_our_plugins_by_value(name):
     """In a task of Slurm, Hydra's plugins were read twice, so that no module is known to have the classes it lists."""
-    module = importlib.import_module(f"hydra_plugins.al_bench_{name}")
+    module = importlib.import_module(f"hydra_plugins.al_bench.{name}")
     cloudpickle.register_pickle_by_value(module)
     try:
         for value in vars(module).values():

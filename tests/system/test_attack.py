@@ -1,23 +1,19 @@
 """The attack reaches what it should, and would see what it looks for."""
 
-import sys
 from pathlib import Path
 from random import Random
 
 import pytest
+from attacks.commands import Ended, run
+from attacks.files import RUN_FILES, damage
+from attacks.grammar import command_line, keys
+from attacks.malformed import Case, _contents, _faults
 
 from al_bench.config.schema import CONF, RootConfig
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-sys.path.append(str(SCRIPTS))
-
-from attacks.commands import Ended, run  # noqa: E402
-from attacks.files import RUN_FILES, damage  # noqa: E402
-from attacks.grammar import command_line, keys  # noqa: E402
-from attacks.malformed import Case, _contents, _faults  # noqa: E402
-
 ROUNDS = "round,num_labelled\n0,10\n1,20\n"
 RUN = "outputs/kept/s0"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 def test_every_group_root_key_and_launcher_key_is_reached():

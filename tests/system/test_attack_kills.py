@@ -7,15 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from al_bench.records.identity import Identity
-from tests.support.made_results import write_run
-
-sys.path.append(str(Path(__file__).parents[2] / "scripts"))
-
 from attacks import kills as attack_kills
 
 from al_bench.files.writing import append_lines
+from al_bench.records.identity import Identity
+from tests.support.made_results import write_run
 
 
 @pytest.fixture
