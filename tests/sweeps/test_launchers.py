@@ -1,4 +1,4 @@
-"""What our launchers make of what Slurm and Ray say; tests/cluster has the real ones."""
+"""What our launchers make of what Slurm and Ray say; tests/system/cluster has the real ones."""
 
 import importlib
 import logging
@@ -18,10 +18,11 @@ from omegaconf import OmegaConf
 from al_bench.config import explain
 from al_bench.core.errors import LaunchError
 from al_bench.sweeps import lost, slurm_queue
-from hydra_plugins.al_bench import launchers
+from hydra_plugins.al_bench import ray as of_ray
+from hydra_plugins.al_bench import slurm
 
 
-@pytest.mark.parametrize("name", ["launchers", "search", "space", "sweeper"])
+@pytest.mark.parametrize("name", ["ray", "search", "slurm", "space", "sweeper"])
 def test_a_task_that_is_queued_again_can_pickle_our_plugins_by_value(name):
     """In a task of Slurm, Hydra's plugins were read twice, so that no module is known to have the classes it lists."""
     module = importlib.import_module(f"hydra_plugins.al_bench.{name}")
@@ -84,8 +85,8 @@ class Task:
 
 
 def test_a_task_is_lost_if_it_is_twice_in_no_queue(tmp_path, monkeypatch):
-    monkeypatch.setattr(launchers, "SECONDS_BETWEEN_LOOKS", 0)
-    monkeypatch.setattr(launchers, "SECONDS_BETWEEN_QUEUES", 0)
+    monkeypatch.setattr(slurm, "SECONDS_BETWEEN_LOOKS", 0)
+    monkeypatch.setattr(slurm, "SECONDS_BETWEEN_QUEUES", 0)
     tasks = [Task("7_0", tmp_path), Task("7_1", tmp_path, has_result=False), Task("7_2", tmp_path, has_result=False)]
     looks: list[dict[str, tuple[str, str]]] = []
 
@@ -96,9 +97,9 @@ def test_a_task_is_lost_if_it_is_twice_in_no_queue(tmp_path, monkeypatch):
         return looks[-1]
 
     answers = chain([{"7_1"}, {"7_1"}, set(), {"7_1"}], repeat(set()))
-    monkeypatch.setattr(launchers, "queued_tasks", queued)
-    monkeypatch.setattr(launchers, "how_it_ended", lambda task: " (CANCELLED)")
-    returned = launchers._waited_for(tasks, "7")
+    monkeypatch.setattr(slurm, "queued_tasks", queued)
+    monkeypatch.setattr(slurm, "how_it_ended", lambda task: " (CANCELLED)")
+    returned = slurm._waited_for(tasks, "7")
     assert [each.status for each in returned] == [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.COMPLETED]
     expected = f"Slurm ended task 7_1 before it had a result (CANCELLED); its log: {tmp_path / '7_1' / 'log.err'}"
     assert lost.told(returned[1]._return_value) == expected
@@ -154,8 +155,8 @@ def test_of_tasks_that_do_not_start_for_a_minute_state_and_reason_are_said(monke
     ("plugin", "extra"),
     [
         ("hydra_joblib_launcher.joblib_launcher.JoblibLauncher", "joblib"),
-        ("al_bench_launchers.RayLauncher", "ray"),
-        ("al_bench_launchers.SlurmLauncher", "slurm"),
+        ("al_bench.ray.RayLauncher", "ray"),
+        ("al_bench.slurm.SlurmLauncher", "slurm"),
     ],
 )
 def test_what_to_install_for_a_launcher(plugin, extra):
@@ -175,9 +176,9 @@ def test_what_to_install_for_an_option_that_is_not_there(missing, is_to_install)
 
 def test_an_address_where_nobody_answers():
     with pytest.raises(LaunchError, match="init.address=127.0.0.1:9: nobody answers there"):
-        launchers._check_address("127.0.0.1:9")
+        of_ray._check_address("127.0.0.1:9")
     for address in (None, "auto", "local"):
-        launchers._check_address(address)
+        of_ray._check_address(address)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +195,7 @@ def test_gpus_that_are_there_and_wanted(monkeypatch, caplog, gpus, wanted, addre
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(nodes=lambda: nodes))
     monkeypatch.setattr(logging.getLogger("al_bench"), "propagate", True)
     ray_cfg = OmegaConf.create({"init": {"address": address}, "remote": {"num_gpus": wanted}})
-    launchers._check_gpus(ray_cfg)
+    of_ray._check_gpus(ray_cfg)
     assert (told in caplog.text) if told else (not caplog.text)
     with pytest.raises(LaunchError, match=r"num_gpus=4: this machine has \d"):
-        launchers._check_gpus(OmegaConf.create({"init": {"address": None}, "remote": {"num_gpus": 4}}))
+        of_ray._check_gpus(OmegaConf.create({"init": {"address": None}, "remote": {"num_gpus": 4}}))
