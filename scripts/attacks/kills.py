@@ -32,7 +32,10 @@ from al_bench.run import main
 from attacks.configurations import CONFIGURATIONS, Configuration
 
 PACKAGE = str(Path(al_bench.__file__).parent)
-WRITERS = ("files.py", "records.py", "tables.py", "locks.py", "archive.py", "pretraining.py", "openml.py", "status.py")
+WRITERS = (  # modules of the package
+    *("files/writing.py", "files/locks.py", "files/npz.py", "records/directory.py", "records/tables.py"),
+    *("records/state.py", "records/archive/moving.py", "job/pretraining.py", "datasets/openml.py"),
+)
 COMPARED = ("queries.csv", "strategy_state.jsonl", "done.json", "optimization_results.yaml")
 PATIENCE = 300.0  # seconds of a command
 MOST_TRIES = 4  # folders per kill: a process may end before it is hit

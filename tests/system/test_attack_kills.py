@@ -89,3 +89,8 @@ def test_a_raised_budget_is_of_the_same_run(cli, tmp_path):
         (path,) = tmp_path.rglob("rounds.csv")
         lengths.append(len(path.read_text().splitlines()))
     assert lengths == sorted(set(lengths))
+
+
+def test_what_writes_is_there():
+    for name in attack_kills.WRITERS:
+        assert Path(attack_kills.PACKAGE, name).exists()
