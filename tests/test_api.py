@@ -39,6 +39,7 @@ OLD = {  # paths that README and docs named
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of SQLAlchemy
 @pytest.mark.parametrize(("package", "names"), [(al_bench, API), (al_bench.analysis, OF_ANALYSIS)])
 def test_the_names_are_frozen_and_no_submodule_takes_one(package, names):

@@ -321,6 +321,7 @@ def test_the_script_says_what_is_wrong_without_a_stack_trace(tmp_path):
     assert run_script(tmp_path, "--partial").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_named_without_a_stack_trace(tmp_path):
     small(tmp_path)
     (tmp_path / "file").touch()

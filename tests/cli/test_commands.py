@@ -166,6 +166,7 @@ def test_the_version_is_that_of_al_bench(cli, typed):
     assert (told.code, told.out) == (0, f"al-bench {al_bench.__version__}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "not_loaded"),
     [

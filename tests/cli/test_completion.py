@@ -74,6 +74,7 @@ def test_a_mistake_before_the_cursor_is_not_told_while_one_types(completed, line
     assert completed(line) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "position", "words"),
     [("al-bench rep", 1, "report"), ("al-bench report o", 2, "outputs"), ("al-bench report --w", 2, "--wandb")],

@@ -39,6 +39,7 @@ def told_by(plan):
         return str(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sweep", SWEEPS.values(), ids=SWEEPS)
 def test_a_job_is_what_hydra_composes(cli, monkeypatch, sweep):
     runs = []
@@ -59,6 +60,7 @@ def test_a_job_is_what_hydra_composes(cli, monkeypatch, sweep):
     assert (told.code == 1) == any(isinstance(run, str) for run in runs), told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sweep", "times"),
     [

@@ -26,6 +26,7 @@ def group_of(option) -> str:
     return "/".join(option.parts[: 2 if option.parts[0] == "hydra" else 1])
 
 
+@pytest.mark.command
 @pytest.mark.parametrize("option", OPTIONS, ids=str)
 def test_an_option_is_one_that_a_run_can_be_made_of(option):
     group = group_of(option)

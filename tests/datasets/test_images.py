@@ -27,9 +27,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pyte
 
 @pytest.fixture(autouse=True)
 def no_connection_is_left_to_another_test() -> Iterator[None]:
+    gc.freeze()  # what is there already is not looked through
     yield
     with warnings.catch_warnings(action="ignore"):
         gc.collect()
+    gc.unfreeze()
 
 
 @pytest.fixture(params=OPTIONS)

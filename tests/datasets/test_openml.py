@@ -280,6 +280,7 @@ class TestFetching:
     def answers(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return answering(monkeypatch, 61, letters().encode())
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("id", [6, 12, 182, 184])
     def test_the_real_tables_are_fetched_as_they_are_read(self, tmp_path, monkeypatch, id):
         path = real_data("openml", f"{id}.arff") / "openml" / f"{id}.arff"

@@ -271,6 +271,7 @@ def test_the_page_and_every_figure_come_from_the_archives(tmp_path):
     assert not (tmp_path / "README.md").exists()
 
 
+@pytest.mark.slow
 def test_archives_that_are_not_there_are_one_message(tmp_path):
     done = script(tmp_path)
     assert done.returncode == 1

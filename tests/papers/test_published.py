@@ -86,6 +86,7 @@ def test_dry_runs_estimate_from_the_costs_of_all_published_runs():
     assert COSTS.read_text().splitlines() == [*tables[0][:1], *(line for table in tables for line in table[1:])]
 
 
+@pytest.mark.slow
 def test_a_sweep_finds_the_published_runs_finished(cli, tmp_path):
     restore(PUBLISHED / "badge", tmp_path / "outputs" / "badge_small")
     assert "140 runs, 105 of them finished" in cli("experiment=badge/small", "dry_run=true").out

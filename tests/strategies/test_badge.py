@@ -212,17 +212,17 @@ def unpruned(gradients: GradientEmbedding, uniforms: list[float]) -> list[int]:
 @pytest.mark.parametrize("num_dimensions", [1, 3, 40])
 @pytest.mark.parametrize("scale", [1.0, 1e-15, 1e25])
 def test_pruning_changes_no_centre(sign, spread, num_dimensions, scale):
-    logits, embedding = outputs_of(num_unlabelled=700, num_classes=5, num_dimensions=num_dimensions, spread=spread)
+    logits, embedding = outputs_of(num_unlabelled=350, num_classes=5, num_dimensions=num_dimensions, spread=spread)
     embedding *= scale
     embedding = {"any": embedding, "nonnegative": embedding.relu(), "negative": -embedding.relu()}[sign]
     gradients = GradientEmbedding.of(logits, embedding)
-    uniforms = np.random.default_rng(7).random(300).tolist()
+    uniforms = np.random.default_rng(7).random(150).tolist()
     nearest = NearestCentre(gradients)
     assert kmeans_plus_plus(nearest, uniforms) == unpruned(gradients, uniforms)
-    rows = torch.arange(700)
+    rows = torch.arange(350)
     chosen = kmeans_plus_plus(NearestCentre(gradients), uniforms)
     expected = torch.stack([gradients.squared_distances(rows, row) for row in chosen]).amin(0)
-    assert torch.allclose(nearest.distance_KM.view(-1)[:700], expected, rtol=1e-12, atol=0)
+    assert torch.allclose(nearest.distance_KM.view(-1)[:350], expected, rtol=1e-12, atol=0)
 
 
 def test_pruning_copes_with_gradients_below_the_smallest_float32_square():

@@ -81,6 +81,7 @@ def test_all_ten_configurations_are_attacked():
     assert len({configuration.name for configuration in attack_kills.CONFIGURATIONS}) == 10
 
 
+@pytest.mark.slow
 def test_a_raised_budget_is_of_the_same_run(cli, tmp_path):
     (commands,) = (each.commands for each in attack_kills.CONFIGURATIONS if each.name == "raised budget")
     lengths = []

@@ -79,6 +79,7 @@ def test_it_goes_on_from_whatever_a_kill_leaves(undisturbed_of, tmp_path: Path, 
         assert_ended_as(undisturbed, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [killable.COUNTING, killable.ALBL], ids=["counting", "albl"])
 def test_what_a_kill_leaves_has_every_number_of_rounds(undisturbed_of, strategy: tuple[str, ...]):
     _, states = undisturbed_of(strategy)

@@ -247,7 +247,8 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
 
 def test_two_writers_of_one_file_write_one_after_the_other(tmp_path):
     code = (
-        "import sys, time; from pathlib import Path; from al_bench.files.writing import alone_in, replacing\n"
+        "import sys, time; from pathlib import Path; from al_bench.files.locks import alone_in\n"
+        "from al_bench.files.writing import replacing\n"
         "with alone_in(Path(sys.argv[1])), replacing(Path(sys.argv[1], 'page')) as file:\n"
         "    file.write(b'a'); file.flush(); print(flush=True); time.sleep(0.5); file.write(b'a')"
     )

@@ -18,6 +18,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from wandb.errors import AuthenticationError, CommError
 
+from al_bench.analysis import run_costs
 from al_bench.analysis.results import load_results
 from al_bench.analysis.settings import setting_curves
 from al_bench.config.parts import called, checked_part
@@ -39,7 +40,7 @@ def test_every_tracker_is_built_from_its_yaml(option):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         node = OmegaConf.to_container(compose("config", [f"tracker={option}"]).tracker)
     tracker = called("tracker", checked_part("tracker", node))
-    for method in ("start", "log", "finish"):
+    for method in ("start", "round", "finish"):
         assert callable(getattr(tracker, method))
 
 
@@ -526,17 +527,15 @@ def test_the_files_of_other_runs_stay_whatever_a_run_directory_says_its_id_is(
 
 
 def test_the_disk_space_of_a_run_is_not_that_of_all_others(tmp_path):
-    from al_bench.sweeps import estimates as dry_run
-
     path = write_run(tmp_path / "mine", IDENTITY, {10: 0.5})
     for run_id in ("a1b2c3d4", "e5f6a7b8"):
         (tmp_path / "wandb" / f"offline-run-20261126_030000-{run_id}").mkdir(parents=True)
         (tmp_path / "wandb" / f"offline-run-20261126_030000-{run_id}" / "run.wandb").write_bytes(b"0" * 1000)
-    before = dry_run._num_bytes(tmp_path / "mine", path)
+    before = run_costs._num_bytes(tmp_path / "mine", path)
     (path / "wandb_id").write_text("*")
-    assert dry_run._num_bytes(tmp_path / "mine", path) == before + 1
+    assert run_costs._num_bytes(tmp_path / "mine", path) == before + 1
     (path / "wandb_id").write_text("a1b2c3d4")
-    assert dry_run._num_bytes(tmp_path / "mine", path) == before + 1008
+    assert run_costs._num_bytes(tmp_path / "mine", path) == before + 1008
 
 
 def test_without_its_packages_the_dashboard_says_which_to_install(tmp_path):
