@@ -83,5 +83,6 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $@
+	@echo "Installs what tests and lint need into $(VENV)"
+	@{ $(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]' || echo FAILED; } | { $(SHOWN); }
+	@touch $@
