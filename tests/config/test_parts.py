@@ -13,10 +13,13 @@ import torch
 from annotated_types import Gt
 
 from al_bench.config.parts import called, checked_arguments, checked_part, checked_value
+from al_bench.core.data import Dataset
 from al_bench.core.errors import ConfigError
 from al_bench.core.ranges import Fraction, NonNegativeInt, PositiveFloat, PositiveInt
 from al_bench.core.strategy import Strategy
+from al_bench.job.loading import checked_node, loaded
 from al_bench.strategies.random import Random
+from tests.conftest import blobs
 
 
 class Part:
@@ -194,3 +197,63 @@ def test_from_the_command_line_nothing_is_called(cli, tmp_path, key):
     assert key in result.err
     assert "Traceback" not in result.err
     assert not (tmp_path / "made").exists()
+
+
+class Inner:
+    def __init__(self, fact: object, deeper: object = None, name: str = "inner") -> None:
+        if fact == "bad":
+            raise ValueError("no such fact")
+        self.fact, self.deeper, self.name = fact, deeper, name
+
+
+INNER = "tests.config.test_parts.Inner"
+
+
+class TestPartsWithinParts:
+    """They get the facts that their outer part gets, when that does."""
+
+    def test_at_any_depth(self):
+        inner = built(size=1, inner={"_target_": INNER, "deeper": {"_target_": INNER, "name": "deep"}}).arguments[
+            "inner"
+        ]
+        assert (inner.fact, inner.deeper.fact, inner.deeper.name) == (1, 1, "deep")
+
+    def test_in_a_list(self):
+        outer = built(size=1, untyped=[{"_target_": INNER}, {"_target_": INNER, "name": "second"}, 3])
+        first, second, number = outer.arguments["untyped"]
+        assert (first.fact, second.fact, second.name, number) == (1, 1, "second", 3)
+
+    def test_unless_they_are_given_another(self):
+        assert built(size=1, inner={"_target_": INNER, "fact": 7}).arguments["inner"].fact == 7
+
+    def test_partial_ones_are_still_to_be_called(self):
+        inner = built(size=1, inner={"_target_": INNER, "_partial_": True}).arguments["inner"]
+        assert isinstance(inner, partial)
+        assert inner(name="called").fact == 1
+
+    def test_are_checked_before_anything_is_called(self):
+        with pytest.raises(ConfigError, match=r"^part.inner.deeper.nmae=x: there is no such key; did you mean 'name'"):
+            built(size=1, inner={"_target_": INNER, "deeper": {"_target_": INNER, "nmae": "x"}})
+        with pytest.raises(ConfigError, match=r"^part.untyped\[1\].nmae=x: there is no such key"):
+            built(size=1, untyped=[3, {"_target_": INNER, "nmae": "x"}])
+
+    def test_what_is_wrong_with_one_is_told_by_its_own_path(self):
+        part = checked_part("part", {"_target_": PART, "size": 1, "inner": {"_target_": INNER}}, facts={"fact"})
+        with pytest.raises(ConfigError, match="^part.inner: no such fact$"):
+            called("part", part, fact="bad")
+
+    def test_of_a_data_set_they_know_where_data_lies(self, tmp_path):
+        node = {"_target_": "tests.config.test_parts.data_of", "source": {"_target_": "tests.config.test_parts.Source"}}
+        data = loaded(checked_node(node), tmp_path, seed=3)
+        assert data.dataset.test.inputs[0, 0] == len(str(tmp_path))
+
+
+class Source:
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+
+
+def data_of(source: Source) -> Dataset:
+    made = blobs()
+    made.test.inputs[0, 0] = len(str(source.data_dir))
+    return made
