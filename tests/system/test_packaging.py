@@ -32,7 +32,8 @@ def test_the_wheel_holds_every_config_and_module(wheel):
         for folder in ("al_bench", "hydra_plugins")
         for path in (ROOT / folder).rglob("*.py")
     }
-    assert configs | modules <= names
+    others = {"al_bench/py.typed", "al_bench/analysis/published_costs.csv", "al_bench/analysis/page/report.html.jinja"}
+    assert configs | modules | others <= names
     assert not [name for name in names if name.startswith(("tests", "scripts", "outputs"))]
 
 
@@ -42,35 +43,23 @@ def test_al_bench_works_from_the_wheel_in_an_empty_folder(wheel, tmp_path):
     work.mkdir()
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel)]
     subprocess.run(command, check=True)
+
+    def told(*arguments: object) -> str:
+        environment = {**os.environ, "PYTHONPATH": str(target)}
+        done = subprocess.run([*map(str, arguments)], cwd=work, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     program = target / "bin" / "al-bench"
-    completed = subprocess.run(
-        [program, "model.width=8", "model.max_epochs=2", "budget=100"],
-        cwd=work,
-        env={**os.environ, "PYTHONPATH": str(target)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert completed.returncode == 0, completed.stderr
-    assert len(list(work.rglob("done.json"))) == 1
-    told = subprocess.run(
-        [program, "status", "outputs/default"],
-        cwd=work,
-        env={**os.environ, "PYTHONPATH": str(target)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "digits · mlp,max_epochs=2,width=8 · b100" in told.stdout, told.stderr
-    where = subprocess.run(
-        [sys.executable, "-c", "import al_bench.config.schema; print(al_bench.config.schema.CONF)"],
-        cwd=work,
-        env={**os.environ, "PYTHONPATH": str(target)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert Path(where.stdout.strip()) == target / "al_bench" / "conf"
+    told(program, "-m", "strategy=random,margin", "seed=0,1", "model.width=8", "model.max_epochs=2", "budget=300")
+    assert len(list(work.rglob("done.json"))) == 4
+    assert "digits · mlp,max_epochs=2,width=8 · b100" in told(program, "status", "outputs/default")
+    assert told(program, "report", "outputs/default").strip() == "outputs/default/analysis/report.html"
+    told(program, "penalty-matrix", "outputs/default")
+    assert (work / "outputs" / "default" / "analysis" / "penalty_overall.csv").exists()
+    assert "as in docs/results: measured on" in told(program, "experiment=badge/small", "seed=0", "dry_run=true")
+    where = told(sys.executable, "-c", "import al_bench.config.schema; print(al_bench.config.schema.CONF)")
+    assert Path(where.strip()) == target / "al_bench" / "conf"
 
 
 def test_every_requirement_is_pinned():
