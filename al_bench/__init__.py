@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from al_bench.core.data import Dataset, Examples, Normalisation
     from al_bench.core.errors import UserError
     from al_bench.core.network import Network, UnlabelledTerm
-    from al_bench.core.rounds import Batch, RoundRecord
+    from al_bench.core.rounds import Batch, Committed, RoundRecord
     from al_bench.core.seeding import Stream, generator
     from al_bench.core.strategy import Needs, Outputs, QueryContext, Strategy, TrainedWith
     from al_bench.datasets.from_arrays import drawn_dataset
-    from al_bench.loop.rounds_of import active_learning
+    from al_bench.loop.rounds_of import ActiveLearning, active_learning
     from al_bench.training.learner import Learner
     from al_bench.training.options import TrainingOptions
 
@@ -26,17 +26,19 @@ WHERE = {
     "core.data": ("Dataset", "Examples", "Normalisation"),
     "core.errors": ("UserError",),
     "core.network": ("Network", "UnlabelledTerm"),
-    "core.rounds": ("Batch", "RoundRecord"),
+    "core.rounds": ("Batch", "Committed", "RoundRecord"),
     "core.seeding": ("Stream", "generator"),
     "core.strategy": ("Needs", "Outputs", "QueryContext", "Strategy", "TrainedWith"),
     "datasets.from_arrays": ("drawn_dataset",),
-    "loop.rounds_of": ("active_learning",),
+    "loop.rounds_of": ("ActiveLearning", "active_learning"),
     "training.learner": ("Learner",),
     "training.options": ("TrainingOptions",),
 }
 MODULE_OF = {name: f"{__name__}.{module}" for module, names in WHERE.items() for name in names}
 __all__ = [
+    "ActiveLearning",
     "Batch",
+    "Committed",
     "Dataset",
     "Examples",
     "Learner",

@@ -17,7 +17,7 @@ from tests.conftest import blobs, small_learner
 API = (
     *("active_learning", "Learner", "TrainingOptions", "Dataset", "Examples", "Normalisation", "Network", "Strategy"),
     *("Needs", "Outputs", "QueryContext", "RoundRecord", "UnlabelledTerm", "TrainedWith", "Batch", "drawn_dataset"),
-    *("generator", "Stream", "UserError"),
+    *("generator", "Stream", "UserError", "ActiveLearning", "Committed"),
 )
 OF_ANALYSIS = ["learning_curves", "load_results", "penalty_matrices", "report"]
 OLD = {  # paths that README and docs named
