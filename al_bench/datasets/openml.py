@@ -15,10 +15,11 @@ from al_bench.core.errors import DataError, message_of, nearest
 from al_bench.core.ranges import Fraction, PositiveInt
 from al_bench.datasets.formats.arff import read_arff
 from al_bench.datasets.formats.arff_header import NUMBER
-from al_bench.datasets.formats.fetching import exclusive
+from al_bench.datasets.formats.fetching import network_times_out
 from al_bench.datasets.from_arrays import drawn_dataset
 from al_bench.datasets.scales import warn_of_lost_values
 from al_bench.datasets.split import TooRareError
+from al_bench.files.locks import exclusive
 from al_bench.files.npz import UNREADABLE, md5_of, read_kept, read_npz, remove_partial, write_kept
 
 FORMAT = 2  # of the kept tables: those of format 1 may lack classes that pandas 3.1 took for one
@@ -176,7 +177,7 @@ def _fetch(id: int, folder: Path) -> tuple[pd.DataFrame, str]:
 
     log.warning("OpenML %d: downloading, as there is no %s", id, folder.absolute() / f"{id}.arff")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), network_times_out():
             warnings.simplefilter("ignore")  # inactive versions, repeated tries: the error says what came of them
             # not by pandas, which takes different texts for one category
             bunch = fetch_openml(data_id=id, as_frame=True, parser="liac-arff", cache=False)

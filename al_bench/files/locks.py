@@ -1,11 +1,12 @@
 """Locks between processes: flocks on files and folders, which the system gives back however a process ends."""
 
 import fcntl
+import logging
 import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from al_bench.core.errors import BusyError, RunDirectoryError
@@ -13,6 +14,8 @@ from al_bench.files.writing import open_own, open_regular, read_bytes
 
 TRIES = 5  # who looks whether a run is going on holds its lock for an instant
 LOOKS = 3  # at a file, to know whether its inode can be relied on
+
+log = logging.getLogger(__name__)
 
 
 def lock(descriptor: int) -> None:
@@ -118,3 +121,24 @@ class Lock:
         self._token = secrets.token_hex(16).encode()
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, self._token, 0)
+
+
+@contextmanager
+def exclusive(folder: Path, name: str) -> Iterator[bool]:
+    """Wait until no other process is within this context for `name`.
+
+    Gives false where the folder cannot be written or locked, so that others may be within. As whatever is made there is
+    moved to its place in one step, that costs time, but no data.
+    """
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = open_regular(folder / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
+            stack.callback(os.close, descriptor)
+            if not is_free(descriptor):
+                log.warning("%s: waiting for another process that is at it", name)
+                lock(descriptor)
+            is_alone = True
+        except OSError:
+            is_alone = False
+        yield is_alone

@@ -20,7 +20,7 @@ import torch
 from al_bench.config.parts import located
 from al_bench.config.run_config import RunConfig
 from al_bench.core.network import Network
-from al_bench.datasets.formats.fetching import exclusive
+from al_bench.files.locks import exclusive
 from al_bench.files.npz import UNREADABLE, read_kept, remove_partial, write_kept
 from al_bench.files.writing import check_link
 from al_bench.job.loading import Loaded

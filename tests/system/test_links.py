@@ -10,8 +10,7 @@ import pytest
 
 from al_bench.analysis.page.output import output_folder
 from al_bench.core.errors import RunDirectoryError
-from al_bench.datasets.formats.fetching import exclusive
-from al_bench.files.locks import alone_in
+from al_bench.files.locks import alone_in, exclusive
 from al_bench.files.writing import append_lines, replace_text, replacing
 from al_bench.records.identity import Identity
 from tests.conftest import run_directory

@@ -8,14 +8,14 @@ import socket
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from al_bench.core.errors import DataError
-from al_bench.files.locks import is_free, lock
+from al_bench.files.locks import exclusive
 from al_bench.files.npz import md5_of
 from al_bench.files.writing import open_regular
 
@@ -56,7 +56,7 @@ def ensure_files(source: Source, data_dir: Path) -> None:
     _check_files(source.name, data_dir, (*source.files, *source.archives))
     if not _problems(data_dir, source.files):
         return
-    with exclusive(data_dir, source.name) as is_alone:
+    with exclusive(data_dir, source.name) as is_alone, network_times_out():
         if not (problems := _problems(data_dir, source.files)):  # fetched by another process in the meantime
             return
         log.warning("%s: fetching to %s", source.name, data_dir.absolute())
@@ -71,25 +71,14 @@ def ensure_files(source: Source, data_dir: Path) -> None:
 
 
 @contextmanager
-def exclusive(folder: Path, name: str) -> Iterator[bool]:
-    """Wait until no other process is within this context for `name`; within it the network times out.
-
-    Gives false where the folder cannot be written or locked, so that others may be within. As whatever is fetched is
-    moved to its place in one step, that costs time, but no data.
-    """
+def network_times_out() -> Iterator[None]:
+    """Within it, a connection that gives no byte for `TIMEOUT_SECONDS` is an error."""
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_SECONDS)
-    with ExitStack() as stack:
-        stack.callback(socket.setdefaulttimeout, timeout)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = open_regular(folder / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
-            stack.callback(os.close, lock)
-            _acquire(lock, name)
-            is_alone = True
-        except OSError:
-            is_alone = False
-        yield is_alone
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(timeout)
 
 
 def _check_files(name: str, data_dir: Path, files: Iterable[str]) -> None:
@@ -100,12 +89,6 @@ def _check_files(name: str, data_dir: Path, files: Iterable[str]) -> None:
                 os.close(open_regular(data_dir / file, os.O_RDONLY))
         except OSError as error:
             raise DataError(f"{name}: {(data_dir / file).absolute()} cannot be read: {error.strerror}") from error
-
-
-def _acquire(descriptor: int, name: str) -> None:
-    if not is_free(descriptor):
-        log.warning("%s: waiting for another process that is at it", name)
-        lock(descriptor)
 
 
 def _prefix(name: str) -> str:
