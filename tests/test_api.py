@@ -13,6 +13,7 @@ from al_bench.loop.rounds_of import ActiveLearning
 from al_bench.moved import MODULES
 from al_bench.strategies.random import Random
 from tests.conftest import blobs, small_learner
+from tests.support.made_results import write_sweep
 
 API = (
     *("active_learning", "Learner", "TrainingOptions", "Dataset", "Examples", "Normalisation", "Network", "Strategy"),
@@ -87,3 +88,12 @@ def test_what_never_was_there_is_an_error(path):
         exec(f"from al_bench.{path} import nothing")
     with pytest.raises(ModuleNotFoundError, match="al_bench.none"):
         importlib.import_module("al_bench.none")
+
+
+@pytest.mark.slow
+def test_a_folder_is_analysed_in_a_few_lines(tmp_path):
+    write_sweep(tmp_path, lambda strategy, seed, share: 0.5 + share / 3 - seed / 100, num_seeds=3)
+    rounds = al_bench.analysis.load_results(tmp_path).rounds
+    assert {"badge", "random"} <= {*al_bench.analysis.learning_curves(rounds)["strategy"]}
+    assert al_bench.analysis.penalty_matrices(rounds)
+    assert al_bench.analysis.report(str(tmp_path)).startswith("<!doctype html>")

@@ -152,6 +152,12 @@ class TestRanks:
                 is_apart = abs(ranks.mean_ranks[first] - ranks.mean_ranks[second]) > ranks.critical_difference
                 assert (ranks.p_values.loc[first, second] < 0.05) == is_apart
 
+    def test_strategies_that_are_equal_everywhere_do_not_differ(self):
+        ranks = ranked(self.table([[0.9, 0.9, 0.9], [0.7, 0.7, 0.7]]))
+        assert (ranks.statistic, ranks.p_value) == (0.0, 1.0)
+        assert ranks.mean_ranks.tolist() == [2.0] * 3
+        assert (ranks.p_values > 0.9).all(axis=None)
+
     def test_settings_in_which_a_strategy_has_fewer_seeds_are_left_out_and_named(self):
         table = self.table([[0.9, 0.8, 0.7], [0.9, 0.8, 0.7], [0.7, 0.65, 0.6]])
         table.loc[4, "num_seeds"] = 3

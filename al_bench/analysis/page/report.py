@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 import al_bench
-from al_bench.analysis.everything import Everything
+from al_bench.analysis.everything import Everything, everything
 from al_bench.analysis.names import encodable
 from al_bench.analysis.page import tables as report_tables
 from al_bench.analysis.page import text as report_text
@@ -24,8 +24,18 @@ from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.penalty import PenaltyMatrix
 
 
-def report(everything: Everything, command: Sequence[str]) -> str:
-    """The HTML. `command` is what made it, to be repeated."""
+def report(results: Everything | Path | str, command: Sequence[str] = ("al-bench", "report")) -> str:
+    """The HTML of a folder of results, or of what `al_bench.analysis.everything.everything` has found in one.
+
+    `command` is what made it, to be repeated.
+
+    Raises:
+        ResultsError: as `everything`, of a folder.
+    """
+    return _page(results if isinstance(results, Everything) else everything(Path(results)), command)
+
+
+def _page(everything: Everything, command: Sequence[str]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("al_bench.analysis.page", ""),
         autoescape=True,

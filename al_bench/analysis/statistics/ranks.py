@@ -66,7 +66,8 @@ def ranked(mean_areas: pd.DataFrame) -> Ranks:
             f"same number of seeds; here are {num_strategies} strategies and {num_settings} such settings"
             f"{listed(left_out)}"
         )
-    statistic, p_value = stats.friedmanchisquare(*whole.to_numpy().T)
+    is_tied = bool(whole.eq(whole.iloc[:, 0], axis=0).all(axis=None))  # in every setting, where the test divides by 0
+    statistic, p_value = (0.0, 1.0) if is_tied else stats.friedmanchisquare(*whole.to_numpy().T)
     quantile = stats.studentized_range.ppf(1 - LEVEL, num_strategies, math.inf) / math.sqrt(2)
     p_values = scikit_posthocs.posthoc_nemenyi_friedman(whole.to_numpy())
     return Ranks(
