@@ -122,6 +122,7 @@ def test_the_context_holds_what_is_declared_and_in_the_declared_order():
     assert records[2].batch.indices.tolist() == rest[:30].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make", [Badge, Random, Margin, Learning, Albl, lambda: Albl("original"), lambda: Joint(Entropy())]
 )

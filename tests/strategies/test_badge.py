@@ -207,6 +207,7 @@ def unpruned(gradients: GradientEmbedding, uniforms: list[float]) -> list[int]:
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", ["any", "nonnegative", "negative"])
 @pytest.mark.parametrize("spread", [0.3, 3.0, 20.0, 60.0])
 @pytest.mark.parametrize("num_dimensions", [1, 3, 40])

@@ -1,5 +1,7 @@
 """Coreset against the double loop, and on data that breaks careless code."""
 
+from functools import cache
+
 import pytest
 import torch
 
@@ -27,6 +29,18 @@ def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
+def points(is_on_a_grid: bool, *shape: int, seed: int) -> torch.Tensor:
+    embedding = drawn(*shape, seed=seed)
+    return embedding.round() if is_on_a_grid else embedding
+
+
+@cache
+def expected(is_on_a_grid: bool, num_unlabelled: int, num_labelled: int, batch_size: int, seed: int) -> list[int]:
+    """However the work is grouped."""
+    embedding = points(is_on_a_grid, num_unlabelled, 2, seed=seed)
+    return double_loop(embedding, points(is_on_a_grid, num_labelled, 2, seed=100 + seed), batch_size)
+
+
 @pytest.mark.parametrize("sizes", [(1024, 256, 64), (7, 3, 2), (1, 1, 1), (30, 5, 100)])
 @pytest.mark.parametrize("is_on_a_grid", [False, True])
 @pytest.mark.parametrize(("num_unlabelled", "num_labelled", "batch_size"), [(60, 9, 25), (40, 0, 40), (25, 30, 25)])
@@ -37,11 +51,10 @@ def test_the_batch_is_that_of_the_double_loop(
     for name, size in zip(("NUM_FRONT", "NUM_CENTRES", "NUM_FIRST"), sizes, strict=True):
         monkeypatch.setattr(coreset, name, size)
     for seed in range(3):
-        embedding, labelled = drawn(num_unlabelled, 2, seed=seed), drawn(num_labelled, 2, seed=100 + seed)
-        if is_on_a_grid:
-            embedding, labelled = embedding.round(), labelled.round()
+        embedding = points(is_on_a_grid, num_unlabelled, 2, seed=seed)
+        labelled = points(is_on_a_grid, num_labelled, 2, seed=100 + seed)
         chosen = KCentre(embedding, labelled, batch_size).chosen().tolist()
-        assert chosen == double_loop(embedding, labelled, batch_size)
+        assert chosen == expected(is_on_a_grid, num_unlabelled, num_labelled, batch_size, seed)
 
 
 def test_nearly_equal_distances_are_told_apart():

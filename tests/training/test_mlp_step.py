@@ -79,7 +79,7 @@ def assert_same(found, expected) -> None:
     "options",
     [
         {},
-        {"minibatch_size": 1},
+        {"minibatch_size": 1, "max_epochs": 4},
         {"minibatch_size": 10_000},
         {"gradient_clamp": 1e-3},
         {"optimizer": partial(ADAM, lr=0.3)},
