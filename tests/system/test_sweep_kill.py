@@ -45,10 +45,19 @@ def worker(parent: int) -> int:
     raise AssertionError("no worker does a run")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("launcher", "name"),
-    [*product(["basic", "joblib"], ["SIGINT", "SIGTERM", "SIGKILL"]), ("joblib, tracked", "SIGKILL")],
+    [
+        pytest.param("basic", "SIGKILL", marks=pytest.mark.one_of_its_kind),
+        *(
+            pytest.param(launcher, name, marks=pytest.mark.slow)
+            for launcher, name in [
+                *(("basic", "SIGINT"), ("basic", "SIGTERM")),
+                *product(["joblib"], ["SIGINT", "SIGTERM", "SIGKILL"]),
+                ("joblib, tracked", "SIGKILL"),
+            ]
+        ),
+    ],
 )
 def test_the_command_is_killed(launcher, name, undisturbed, tmp_path):
     prepared(tmp_path, LAST)
