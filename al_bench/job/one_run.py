@@ -65,7 +65,7 @@ def run(planned: Planned, parts: Parts, observers: Sequence[Observer] = (), mode
             committed=directory.committed,
             heartbeat=heartbeat,
         ).rounds()
-        observers = (*observers, parts.tracker)
+        observers = (parts.tracker, *observers)  # whose start is no part of the first round's time
         with _watching(plan, observers):
             num_labelled = _recorded(rounds, directory, observers)
             directory.finish(num_labelled or plan.num_done, len(dataset.train))
@@ -146,5 +146,5 @@ def _watching(plan: Plan, observers: Sequence[Observer]) -> Iterator[None]:
         yield
         exit_code = 0
     finally:
-        for observer in reversed(observers):
+        for observer in observers:
             observer.finish(exit_code)
