@@ -5,6 +5,7 @@ Shapes: N examples, U unlabelled, L labelled, B queried, C classes, D dimensions
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from enum import Flag, auto
 from typing import Any
@@ -27,8 +28,9 @@ class Needs(Flag):
 
 @dataclass(frozen=True)
 class Outputs:
-    """A network's float32 outputs in evaluation mode, as far as they were declared in `needs`.
+    """A network's float32 outputs in evaluation mode, as far as they were declared in `needs`; None for the others.
 
+    Each is called as its flag of `Needs`, and made by its producer in `al_bench.training.outputs`.
     Reading one that was not declared is a StrategyError, reading one that is not finite a TrainingError.
     """
 
@@ -47,15 +49,14 @@ class Outputs:
 
     def restricted(self, needs: Needs) -> "Outputs":
         """Those of the outputs that are declared in `needs`."""
-        return Outputs(
-            logits=self.logits if Needs.LOGITS in needs else None,
-            embedding=self.embedding if Needs.EMBEDDING in needs else None,
-        )
+        return self._of_each(lambda name, value: value if Needs[name.upper()] in needs else None)
 
     def take(self, rows: Tensor) -> "Outputs":
         """The outputs for these rows (R,), in this order."""
-        logits, embedding = (None if each is None else each[rows] for each in (self.logits, self.embedding))
-        return Outputs(logits, embedding)
+        return self._of_each(lambda _, value: None if value is None else value[rows])
+
+    def _of_each(self, changed: Callable[[str, Tensor | None], Tensor | None]) -> "Outputs":
+        return Outputs(**{each.name: changed(each.name, getattr(self, each.name)) for each in fields(self)})
 
     @staticmethod
     def _declared(value: Tensor | None, need: str) -> Tensor:

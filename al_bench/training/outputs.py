@@ -16,9 +16,9 @@ FORWARD_SIZE = {"cpu": 64, "cuda": 1024}  # examples per forward pass; on the CP
 Producer = Callable[[Network, Tensor], Tensor]
 """(network, its embedding (N, D)) -> the output for each example (N, ...)."""
 
-PRODUCERS: Mapping[Needs, tuple[str, Producer]] = {  # and the field of `Outputs`
-    Needs.EMBEDDING: ("embedding", lambda _, embedding_ND: embedding_ND),
-    Needs.LOGITS: ("logits", lambda network, embedding_ND: network.head(embedding_ND)),
+PRODUCERS: Mapping[str, Producer] = {  # by the field of `Outputs`, which is called as the flag of `Needs`
+    "embedding": lambda _, embedding_ND: embedding_ND,
+    "logits": lambda network, embedding_ND: network.head(embedding_ND),
 }
 
 
@@ -58,7 +58,7 @@ class Preparation:
 @torch.no_grad()
 def outputs_of(network: Network, prepare: Preparation, inputs: Tensor, rows: Tensor, needs: Needs) -> Outputs:
     """See `Trained.outputs`; the network is in evaluation mode. Computed in float32, however it was trained."""
-    wanted = dict(made for need, made in PRODUCERS.items() if need in needs)
+    wanted = {name: producer for name, producer in PRODUCERS.items() if Needs[name.upper()] in needs}
     if not wanted:
         return Outputs()
     chunks: dict[str, list[Tensor]] = {name: [] for name in wanted}

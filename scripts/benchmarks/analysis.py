@@ -14,7 +14,7 @@ from statistics import median
 import numpy as np
 from rich.table import Table
 
-from al_bench.records.columns import ROUND_COLUMNS
+from al_bench.records.columns import COLUMNS, ROUND_COLUMNS
 from al_bench.records.identity import Identity
 from al_bench.records.state import SCHEMA_VERSION
 
@@ -22,6 +22,7 @@ STRATEGIES = ("badge", "albl", "coreset", "confidence", "margin", "entropy", "ra
 DATASETS = ("mnist", "svhn", "cifar10", "openml_6", "openml_155", "openml_156", "openml_184")
 SETTINGS = tuple(product(DATASETS, ("mlp", "resnet", "vgg"), (100, 1000, 10_000)))[:57]
 NUM_SEEDS, NUM_ROUNDS, NUM_CLASSES, REPEATS = 5, 100, 10, 3
+ACCURACIES = [column.name for column in COLUMNS if column.name.startswith(("train_", "test_")) and column.high == 1]
 PLAIN = {"test_loss": 0.5, "num_epochs": 10, "epoch_limit_hit": False, "query_seconds": 0.25, "num_validation": 0}
 PLAIN |= {"num_steps": 40, "fit_cpu_seconds": 1.5, "query_cpu_seconds": 0.25, "num_copies": 0}
 
@@ -65,7 +66,7 @@ def _write_run(folder: Path, identity: Identity) -> None:
         writer.writeheader()
         for round, (accuracy, of_classes) in enumerate(zip(accuracies.tolist(), counts.tolist(), strict=True)):
             row = PLAIN | identity.as_dict() | {"round": round, "num_labelled": 100 + round * identity.batch_size}
-            row |= dict.fromkeys(("train_accuracy", "test_accuracy", "test_balanced_accuracy"), accuracy)
+            row |= dict.fromkeys(ACCURACIES, accuracy)
             writer.writerow(row | {"fit_seconds": 1.5, "class_counts": " ".join(map(str, of_classes))})
     last = 100 + (NUM_ROUNDS - 1) * identity.batch_size
     done = {"schema_version": SCHEMA_VERSION, "num_labelled": last, "pool_size": last, "identity": identity.as_dict()}

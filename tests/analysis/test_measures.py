@@ -41,7 +41,7 @@ def test_columns_are_real_numbers_of_rounds_csv_and_files_have_names_of_their_ow
     assert {each.column for each in (*MEASURES, TEST_LOSS, UNLABELLED_ENTROPY)} <= set(NUMBERS)
     assert [each.prefix for each in MEASURES[:2]] == ["", "balanced_"]
     assert len({each.prefix for each in MEASURES}) == len(MEASURES)
-    assert Measure("test_macro_f1", "macro-F1", "").prefix == "macro_f1_"
+    assert Measure("test_top_5", "top 5", "").prefix == "top_5_"
 
 
 def test_labels_of_axes():
@@ -82,13 +82,13 @@ def test_a_line_more_is_a_curve_a_table_and_a_file_more(folder, tmp_path, monkey
 
 def test_a_measure_that_no_run_has_is_left_out_with_one_remark(folder, monkeypatch):
     before = everything(folder)
-    with_measures(monkeypatch, Measure("test_macro_f1", "macro-F1", ""))
+    with_measures(monkeypatch, Measure("test_top_5", "top 5", ""))
     found = everything(folder)
     assert found.tables().keys() == before.tables().keys()
     assert before.problems == ()
     (problem,) = found.problems
-    assert problem.startswith("4 of 4 runs have no column test_macro_f1, such as ")
-    assert "<summary>macro-F1</summary>" not in report(found, ["report"])
+    assert problem.startswith("4 of 4 runs have no column test_top_5, such as ")
+    assert "<summary>top 5</summary>" not in report(found, ["report"])
 
 
 def test_a_usual_column_that_is_lacking_is_remarked_on_once(folder):

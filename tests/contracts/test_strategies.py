@@ -15,9 +15,12 @@ from scipy.stats import chi2_contingency, chisquare
 from al_bench.config.parts import called, checked_part
 from al_bench.config.schema import CONF
 from al_bench.core.errors import StrategyError, TrainingError
+from al_bench.core.seeding import Stream, torch_seeded
 from al_bench.core.strategy import Needs, Outputs, QueryContext, Strategy
+from al_bench.models.mlp import MLP
 from al_bench.strategies.maths.gradients import GradientEmbedding
 from al_bench.strategies.uncertainty import Confidence, Entropy, Margin
+from al_bench.training.outputs import PRODUCERS
 
 OPTIONS = sorted(path.stem for path in (CONF / "strategy").glob("*.yaml"))
 
@@ -33,16 +36,22 @@ def strategy(option: str) -> Strategy:
     return called("strategy", checked_part("strategy", node(option)))
 
 
+DRAWN = ("logits", "embedding")  # of each other; other outputs are the network's
+
+
 def context(
     needs: Needs, num_unlabelled: int = 40, num_classes: int = 3, num_dimensions: int = 4, seed: int = 0, spread=1.0
 ) -> QueryContext:
     """Random outputs, restricted to what is declared."""
     generator = torch.Generator().manual_seed(seed)
+    with torch_seeded(seed, Stream.WEIGHTS, 0):
+        network = MLP((num_dimensions,), num_classes, num_dimensions)
     draw = partial(torch.randn, generator=generator)
 
     def outputs(size: int) -> Outputs:
         logits, embedding = draw(size, num_classes) * spread, draw(size, num_dimensions) * spread
-        return Outputs(logits if Needs.LOGITS in needs else None, embedding if Needs.EMBEDDING in needs else None)
+        others = {name: producer(network, embedding) for name, producer in PRODUCERS.items() if name not in DRAWN}
+        return Outputs(logits, embedding, **others).restricted(needs)
 
     num_labelled = 7
     unlabelled, labelled = outputs(num_unlabelled), outputs(num_labelled)
@@ -101,7 +110,7 @@ class TestEveryStrategy:
     def test_takes_an_initial_set_without_labels(self, option):
         chosen = strategy(option)
         of = context(chosen.needs, num_dimensions=8)
-        none = Outputs(*(None if each is None else each[:0] for each in (of.labelled.logits, of.labelled.embedding)))
+        none = of.labelled.take(torch.arange(0))
         rows = query(chosen, replace(of, labelled=none, labelled_targets=of.labelled_targets[:0]), 10)
         assert len(set(rows.tolist())) == 10
 
@@ -129,8 +138,7 @@ class TestEveryStrategy:
         needs = strategy(option).needs
         of = context(needs, num_unlabelled=40, num_dimensions=8)
         order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
-        outputs = Outputs(*(e if e is None else e[order] for e in (of.unlabelled.logits, of.unlabelled.embedding)))
-        shuffled = replace(of, unlabelled=outputs)
+        shuffled = replace(of, unlabelled=of.unlabelled.take(order))
 
         def choices(each: QueryContext, seeds: range) -> torch.Tensor:
             return torch.stack([query(strategy(option), each, 3, seed) for seed in seeds])

@@ -32,6 +32,12 @@ def golden(folder: Path) -> dict[str, list[list[str]]]:
         subprocess.run(["git", "-C", ROOT, "worktree", "remove", "--force", tree], check=True)
 
 
+def of_columns(table: list[list[str]], columns: list[str]) -> list[list[str]]:
+    """Those that there were before; later ones are no change."""
+    places = [table[0].index(column) for column in columns]
+    return [[row[place] for place in places] for row in table]
+
+
 @pytest.mark.slow
 def test_runs_are_as_they_were(cli, tmp_path, tmp_path_factory):
     write_data(tmp_path)
@@ -39,5 +45,5 @@ def test_runs_are_as_they_were(cli, tmp_path, tmp_path_factory):
         assert cli(*command).code == 0, command
     found, expected = results_of(tmp_path), golden(tmp_path_factory.mktemp("golden"))
     assert found.keys() == expected.keys()
-    assert [file for file in expected if found[file] != expected[file]] == []
+    assert [file for file in expected if of_columns(found[file], expected[file][0]) != expected[file]] == []
     assert len(expected) >= 36

@@ -68,8 +68,37 @@ def test_the_tables_are_as_documented(path):
     assert header == ",".join(ROUND_COLUMNS)
     queries = (path / "queries.csv").read_bytes().splitlines(keepends=True)
     digests = [sha256(b"".join(queries[: 1 + 2 * (round + 1)])).hexdigest()[:16] for round in range(3)]
-    results = "1,4,0.99,0.51,0.5,1.25,3,False,0.25,0.5,1 1,0,,,,,24,0.125,0.0625,1"
-    assert rows[1] == f'digits,"mlp,optimizer.lr=0.001",badge,2,,0,{results},{digests[1]}'
+    expected = {
+        "dataset": "digits",
+        "model": "mlp,optimizer.lr=0.001",
+        "strategy": "badge",
+        "batch_size": "2",
+        "variant": "",
+        "seed": "0",
+        "round": "1",
+        "num_labelled": "4",
+        "train_accuracy": "0.99",
+        "test_accuracy": "0.51",
+        "test_balanced_accuracy": "0.5",
+        "test_loss": "1.25",
+        "num_epochs": "3",
+        "epoch_limit_hit": "False",
+        "fit_seconds": "0.25",
+        "query_seconds": "0.5",
+        "class_counts": "1 1",
+        "num_validation": "0",
+        "validation_accuracy": "",
+        "validation_loss": "",
+        "unlabelled_entropy": "",
+        "unlabelled_class_marginals": "",
+        "num_steps": "24",
+        "fit_cpu_seconds": "0.125",
+        "query_cpu_seconds": "0.0625",
+        "num_copies": "1",
+        "queries_digest": digests[1],
+    }
+    row = dict(zip(header.split(","), next(csv.reader([rows[1]])), strict=True))
+    assert {name: row[name] for name in expected} == expected
     assert (path / "queries.csv").read_text().splitlines()[:4] == [
         "round,order,pool_index,target",
         "0,0,0,1",

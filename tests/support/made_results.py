@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from al_bench.records.columns import ROUND_COLUMNS
+from al_bench.records.columns import COLUMNS, ROUND_COLUMNS
 from al_bench.records.committed import digest_of
 from al_bench.records.identity import Identity
 from al_bench.records.state import SCHEMA_VERSION
@@ -38,6 +38,9 @@ START = {
 }
 
 
+ACCURACIES = [column.name for column in COLUMNS if column.name.startswith("test_") and column.high == 1]
+
+
 def write_run(folder: Path, identity: Identity, accuracies: dict[int, float], **columns: object) -> Path:
     """A run with these accuracies by number of labels; other columns are the same in every row."""
     path = folder / identity.path
@@ -64,7 +67,7 @@ def write_run(folder: Path, identity: Identity, accuracies: dict[int, float], **
         for round, (num_labelled, accuracy) in enumerate(accuracies.items()):
             row = plain | identity.as_dict() | columns
             row |= {"round": round, "num_labelled": num_labelled, "queries_digest": digests[round]}
-            row |= {"test_accuracy": accuracy, "test_balanced_accuracy": accuracy}
+            row |= dict.fromkeys(ACCURACIES, accuracy)
             writer.writerow(row)
     last = max(accuracies)
     done = {"schema_version": SCHEMA_VERSION, "num_labelled": last, "pool_size": last, "identity": identity.as_dict()}

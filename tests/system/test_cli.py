@@ -350,7 +350,7 @@ COMPLETION = {"COMP_LINE": "al-bench strategy=ba", "COMP_POINT": "20", "_HYDRA_O
 @pytest.mark.parametrize(
     ("arguments", "env", "expected"),
     [
-        (["--help"], {}, "strategy: albl, badge, confidence, coreset, entropy, joint, kdpp, kmeans, margin, random"),
+        (["--help"], {}, f"strategy: {', '.join(sorted(path.stem for path in (CONF / 'strategy').glob('*.yaml')))}"),
         (["--cfg", "job"], {}, "_target_: al_bench.strategies.badge.Badge"),
         (["--shell-completion", "query=bash"], COMPLETION, "strategy=badge"),
     ],

@@ -38,7 +38,7 @@ def deterministic(monkeypatch: pytest.MonkeyPatch):
 
 
 def on_gpu(outputs: Outputs) -> Outputs:
-    return Outputs(*(None if each is None else each.cuda() for each in (outputs.logits, outputs.embedding)))
+    return Outputs(*(None if each is None else each.cuda() for each in vars(outputs).values()))
 
 
 @pytest.mark.parametrize("option", OPTIONS)
