@@ -64,6 +64,6 @@ def main(arguments: Sequence[str], called: Called) -> None:
     except KeyboardInterrupt:
         sys.exit(f"{called.name}: interrupted; the same command again goes on")
     for line in moved.left:
-        print(f"{called.name}: left as it is: {line}", file=sys.stderr)
+        called.warn(f"left as it is: {line}")
     unfinished = f"; {moved.num_unfinished} are not finished" if moved.num_unfinished else ""
-    print(f"{target}: {moved.num_added} of {moved.num_runs} runs were added{unfinished}")
+    called.say(f"{target}: {moved.num_added} of {moved.num_runs} runs were added{unfinished}")

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from al_bench.cli.parsing import Called, CommandParser, results_folder
+from al_bench.cli.parsing import Called, CommandParser, folder_parser
 from al_bench.core.errors import UserError
 
 DESCRIPTION = """A dashboard in Weights & Biases: a saved view for each setting of a folder of
@@ -19,8 +19,7 @@ Needs `pip install 'al-bench[dashboard]'` and a wandb key."""
 
 def parser(called: Called) -> CommandParser:
     """Its options."""
-    parser = CommandParser(called, DESCRIPTION)
-    parser.add_argument("folder", type=results_folder, metavar="FOLDER", help="with run directories, at any depth")
+    parser = folder_parser(called, DESCRIPTION)
     parser.add_argument("--entity", required=True, metavar="TEAM", help="user or team of wandb")
     parser.add_argument("--project", default="al_bench", help="of wandb (al_bench)")
     parser.add_argument("--dry-run", action="store_true", help="say which views would be saved; needs no key")
@@ -46,4 +45,4 @@ def main(arguments: Sequence[str], called: Called) -> None:
             where = "not saved" if options.dry_run else view.save().url
         except Exception as error:  # whatever wandb raises
             sys.exit(f"{called.name}: {view.name}: {type(error).__name__}: {error}")
-        print(f"{view.name}: {sum(len(section.panels) for section in view.sections)} panels, {where}")
+        called.say(f"{view.name}: {sum(len(section.panels) for section in view.sections)} panels, {where}")

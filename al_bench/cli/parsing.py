@@ -1,5 +1,6 @@
 """The arguments of a command: its help, and one message for what is typed wrongly."""
 
+import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,6 +37,14 @@ class Called:
         name = Path(path).stem
         return Called(name, f"python scripts/{name}.py", ("python", path))
 
+    def say(self, line: str) -> None:
+        """A line of what the command is asked for."""
+        sys.stdout.write(f"{line}\n")
+
+    def warn(self, line: str) -> None:
+        """A line beside it, on standard error."""
+        sys.stderr.write(f"{self.name}: {line}\n")
+
 
 class CommandParser(ArgumentParser):
     """The options of a command.
@@ -45,7 +54,7 @@ class CommandParser(ArgumentParser):
         description: for its help, lines of at most 80 columns; `{command}` is replaced by how it was called.
     """
 
-    def __init__(self, called: Called, description: str):
+    def __init__(self, called: Called, description: str) -> None:
         super().__init__(
             called.form, description=description.format(command=called.form), formatter_class=_FullDescription
         )
@@ -75,10 +84,17 @@ class CommandParser(ArgumentParser):
         self.exit(2, f"{self.called.name}: {message}; it is called as {self.form()}, and --help says more\n")
 
 
+def folder_parser(called: Called, description: str) -> CommandParser:
+    """One whose first argument is `folder`, of results."""
+    parser = CommandParser(called, description)
+    parser.add_argument("folder", type=results_folder, metavar="FOLDER", help="with run directories, at any depth")
+    return parser
+
+
 class _FullDescription(RawDescriptionHelpFormatter):
     """What argparse wraps, it wraps at 80 columns, however wide the terminal is."""
 
-    def __init__(self, prog: str):
+    def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=26, width=78)
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from al_bench.cli.parsing import Called, CommandParser, results_folder
+from al_bench.cli.parsing import Called, CommandParser, folder_parser
 from al_bench.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ beside it, to FOLDER/analysis or DIR. Rows beat columns; lower means are better.
 
 def parser(called: Called) -> CommandParser:
     """Its options."""
-    parser = CommandParser(called, DESCRIPTION)
-    parser.add_argument("folder", type=results_folder, metavar="FOLDER", help="with run directories, at any depth")
+    parser = folder_parser(called, DESCRIPTION)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the files go (FOLDER/analysis)")
     parser.add_argument("--definition", choices=["paper", "reference"], default="paper", help="of the budgets (paper)")
     parser.add_argument("--holm", action="store_true", help="adjust for all pairs at one budget of one setting")
@@ -60,12 +59,12 @@ def main(arguments: Sequence[str], called: Called) -> None:
         runs = runs_in(options.folder)
         results = combined([run.file for run in runs if run.file is not None], options.folder)
         for problem in (*results.problems, *misplaced(runs)):
-            print(f"{called.name}: {problem}", file=sys.stderr)
+            called.warn(problem)
         definition, is_partial = options.definition, options.partial
         settings = compared_settings(results.rounds, definition, is_partial=is_partial, left_out=left_out(runs))
         matrices = penalty_matrices(results.rounds, definition, is_holm=options.holm, is_partial=is_partial)
         for line in with_seeds(run for setting in settings for run in setting.missing):
-            print(f"{called.name}: left out: {line}", file=sys.stderr)
+            called.warn(f"left out: {line}")
         with output_folder(options.folder, options.out) as out:
             for penalty in matrices:
                 replace_text(out / f"{penalty.file_name}.csv", penalty.as_marked_table().to_csv(index=False))
@@ -73,7 +72,7 @@ def main(arguments: Sequence[str], called: Called) -> None:
     except (UserError, OSError) as error:
         sys.exit(f"{called.name}: {error}")
     show(matrices[0])
-    print(f"{len(matrices)} matrices in {out}")
+    called.say(f"{len(matrices)} matrices in {out}")
 
 
 def show(penalty: "PenaltyMatrix") -> None:
@@ -88,7 +87,7 @@ def show(penalty: "PenaltyMatrix") -> None:
             for label in labels[:-1]:
                 console.print(Text(label), soft_wrap=True)
             labels = [*heads, "mean"]
-    print(f"settings: {len(penalty.settings)}; rows beat columns; lower means are better")
+    console.print(f"settings: {len(penalty.settings)}; rows beat columns; lower means are better", soft_wrap=True)
     for columns in in_tables(heads, labels, console.width):
         table = Table(box=box.SIMPLE_HEAD, padding=0)
         table.add_column("", no_wrap=True)
@@ -99,7 +98,7 @@ def show(penalty: "PenaltyMatrix") -> None:
             table.add_row(Text(label), *cells, end_section=number == len(names))
         console.print(table)
     if penalty.without_budgets:
-        print(f"without budgets: {', '.join(penalty.without_budgets)}")
+        console.print(Text(f"without budgets: {', '.join(penalty.without_budgets)}"), soft_wrap=True)
 
 
 def in_tables(heads: Sequence[str], labels: Sequence[str], width: int) -> list[slice]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from al_bench.cli.parsing import Called, CommandParser, results_folder
+from al_bench.cli.parsing import Called, CommandParser, folder_parser
 from al_bench.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ Weights & Biases with the figures, the tables and the report."""
 
 def parser(called: Called) -> CommandParser:
     """Its options."""
-    parser = CommandParser(called, DESCRIPTION)
-    parser.add_argument("folder", type=results_folder, metavar="FOLDER", help="with run directories, at any depth")
+    parser = folder_parser(called, DESCRIPTION)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where report.html goes (FOLDER/analysis)")
     parser.add_argument(
         "--figures", type=Path, metavar="DIR", help="where figures (PNG, PDF) and numbers (CSV) go (nowhere)"
@@ -67,13 +66,13 @@ def main(arguments: Sequence[str], called: Called) -> None:
             interval=options.interval,
         )
         for problem in found.problems:
-            print(f"{called.name}: {problem}", file=sys.stderr)
+            called.warn(problem)
         page = report(found, [*called.typed, *arguments])
         with output_folder(options.folder, options.out) as out:
             replace_text(out / "report.html", page)
-        print(out / "report.html")
+        called.say(str(out / "report.html"))
         if options.figures:
-            print(f"{len(export(found, options.figures))} files in {options.figures}")
+            called.say(f"{len(export(found, options.figures))} files in {options.figures}")
         if options.wandb:
             _log(found, out / "report.html", options, called)
     except (UserError, OSError) as error:
@@ -87,4 +86,4 @@ def _log(found: "Everything", page: Path, options: Namespace, called: Called) ->
         log_report(found, page, options.project, options.wandb)
     except Exception as error:  # whatever wandb raises: the files are written
         sys.exit(f"{called.name}: wandb: {type(error).__name__}: {error}")
-    print(f"report of {options.folder} in project {options.project}, {options.wandb}")
+    called.say(f"report of {options.folder} in project {options.project}, {options.wandb}")

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from al_bench.cli.parsing import Called, CommandParser, results_folder
+from al_bench.cli.parsing import Called, CommandParser, folder_parser
 from al_bench.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ when their command is repeated."""
 
 def parser(called: Called) -> CommandParser:
     """Its options."""
-    parser = CommandParser(called, DESCRIPTION)
-    parser.add_argument("folder", type=results_folder, metavar="FOLDER", help="with run directories, at any depth")
+    parser = folder_parser(called, DESCRIPTION)
     parser.add_argument("--all", action="store_true", help=f"list all runs of a state, not only {MAX_LISTED} lines")
     return parser
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from al_bench.cli.parsing import Called, CommandParser, results_folder
+from al_bench.cli.parsing import Called, CommandParser, folder_parser
 from al_bench.core.errors import UserError
 
 DESCRIPTION = """Replay a folder of results to Weights & Biases, as if they had been tracked:
@@ -18,8 +18,7 @@ yet."""
 
 def parser(called: Called) -> CommandParser:
     """Its options."""
-    parser = CommandParser(called, DESCRIPTION)
-    parser.add_argument("folder", type=results_folder, metavar="FOLDER", help="with run directories, at any depth")
+    parser = folder_parser(called, DESCRIPTION)
     parser.add_argument("--project", default="al_bench", help="of wandb (al_bench)")
     parser.add_argument(
         "--mode", choices=["online", "offline"], default="online", help="offline: for `wandb sync` (online)"
@@ -40,13 +39,13 @@ def main(arguments: Sequence[str], called: Called) -> None:
         known = [run for run in runs_in(options.folder) if run.file is not None and run.file.columns is not None]
         runs = [run for run in known if run.state is not State.RUNNING]
         if len(runs) < len(known):
-            print(f"{called.name}: {len(known) - len(runs)} runs are going on and are left out", file=sys.stderr)
+            called.warn(f"{len(known) - len(runs)} runs are going on and are left out")
         outcomes = uploaded(runs, options.folder, options.project, options.mode)
         for problem in track(outcomes, description="uploading", total=len(runs)):
             if problem:
                 num_failed += 1
-                print(f"{called.name}: {problem}", file=sys.stderr)
+                called.warn(problem)
     except (UserError, OSError) as error:
         sys.exit(f"{called.name}: {error}")
-    print(f"{len(runs) - num_failed} of {len(runs)} runs in project {options.project}, {options.mode}")
+    called.say(f"{len(runs) - num_failed} of {len(runs)} runs in project {options.project}, {options.mode}")
     sys.exit(int(num_failed > 0))

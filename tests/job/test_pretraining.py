@@ -3,37 +3,18 @@
 import inspect
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from al_bench.job import pretraining as pretraining_module
 from al_bench.job.loading import Loaded
 from al_bench.job.pretraining import kept, kept_path
 from al_bench.models.dbn import DBN
-from al_bench.models.rbm import Pretraining
-from al_bench.training.learner import Learner
-from al_bench.training.options import TrainingOptions
 from tests.conftest import blobs
 from tests.support.configs import run_config
-
-SHORT = Pretraining(num_epochs=3, minibatch_size=32)
-ENOUGH = Pretraining(num_epochs=40, lr=0.5, real_lr=0.05, minibatch_size=20)  # for examples to differ
-
-
-def learner(seen: list[Tensor] | None = None, pretraining: Pretraining | None = SHORT) -> Learner:
-    class Watched(DBN):
-        def pretrain(self, inputs: Tensor) -> None:
-            if seen is not None:
-                seen.append(inputs)
-            super().pretrain(inputs)
-
-    build = partial(Watched, {"inputs": 5}, 4, [8, 8, 8], pretraining)
-    return Learner(build, TrainingOptions(partial(torch.optim.Adam, lr=1e-2), minibatch_size=32, max_epochs=5))
-
+from tests.support.networks import learner
 
 RUN = (
     *("dataset=digits", "model=dbn", "model.pretraining.num_epochs=1", "model.max_epochs=2"),
@@ -122,7 +103,7 @@ class TestOncePerExperiment:
         assert before != kept_path(made, network, data, config)
 
     @pytest.mark.parametrize(
-        "changed", ["al_bench.models.dbn", "al_bench.models.rbm", "fractions", "tests.job.test_pretraining"]
+        "changed", ["al_bench.models.dbn", "al_bench.models.rbm", "fractions", "tests.support.networks"]
     )
     def test_so_are_the_files_of_all_parts_of_a_network(self, monkeypatch, changed):
         made, original = learner(), inspect.getsource

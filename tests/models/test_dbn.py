@@ -19,10 +19,9 @@ from al_bench.models.rbm import RBM, Pretraining, trained_on
 from al_bench.strategies.random import Random
 from al_bench.strategies.uncertainty import Entropy
 from al_bench.training.learner import Learner
-from al_bench.training.options import TrainingOptions
 from tests.conftest import blobs
+from tests.support.networks import SHORT, learner
 
-SHORT = Pretraining(num_epochs=3, minibatch_size=32)
 ENOUGH = Pretraining(num_epochs=40, lr=0.5, real_lr=0.05, minibatch_size=20)  # for examples to differ
 
 
@@ -237,17 +236,6 @@ class TestTheNetwork:
         made = network(pretraining=replace(SHORT, real_lr=1e6, num_epochs=30))
         with pytest.raises(TrainingError, match=r"pre-training: .*smaller model.pretraining.real_lr than 1000000"):
             made.pretrain(inputs_of(blobs()) * 1.0)
-
-
-def learner(seen: list[Tensor] | None = None, pretraining: Pretraining | None = SHORT) -> Learner:
-    class Watched(DBN):
-        def pretrain(self, inputs: Tensor) -> None:
-            if seen is not None:
-                seen.append(inputs)
-            super().pretrain(inputs)
-
-    build = partial(Watched, {"inputs": 5}, 4, [8, 8, 8], pretraining)
-    return Learner(build, TrainingOptions(partial(torch.optim.Adam, lr=1e-2), minibatch_size=32, max_epochs=5))
 
 
 class TestOncePerSeed:
