@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from al_bench.core.errors import ConfigError, nearest
 from al_bench.records.identity import GROUPS, Identity, identity_of
+from al_bench.records.run_config import VARIANT_GROUPS
 
 NESTED = re.compile(rf"[\w/]+@({'|'.join(GROUPS)})\..+")  # the key of a choice inside a part: strategy@strategy.query
 
@@ -22,7 +23,7 @@ NESTED = re.compile(rf"[\w/]+@({'|'.join(GROUPS)})\..+")  # the key of a choice 
 def identity_of_job(config: Mapping[str, Any], hydra: HydraConf) -> tuple[Identity, Mapping[str, Any]]:
     """The identity of the configuration of a Hydra job, whose own node is `hydra`, and what its choices alone give."""
     choices: dict[str, str] = {}
-    for group in GROUPS:
+    for group in (*GROUPS, *VARIANT_GROUPS):
         choice = hydra.runtime.choices.get(group)
         if not isinstance(choice, str):
             given = [override for override in hydra.overrides.task if override.startswith(f"{group}=")]

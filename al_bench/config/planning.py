@@ -10,9 +10,9 @@ from omegaconf import DictConfig
 
 from al_bench.config.composing import identity_of_job
 from al_bench.config.parts import checked_part
-from al_bench.config.run_config import RunConfig
 from al_bench.config.schema import checked_root
 from al_bench.records.identity import Identity
+from al_bench.records.run_config import RunConfig
 from al_bench.records.state import is_finished
 
 

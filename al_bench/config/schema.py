@@ -2,62 +2,35 @@
 
 import re
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import Field, field, make_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from al_bench.config.parts import checked_value, is_plain
-from al_bench.config.run_config import RunConfig
 from al_bench.config.yaml_files import parse_once
 from al_bench.core.errors import ConfigError, nearest
-from al_bench.core.ranges import NonNegativeInt, NumThreads, PositiveFloat, PositiveInt, Seed, check_budget
+from al_bench.core.ranges import check_budget
 from al_bench.records.identity import GROUPS, canonical, flattened
+from al_bench.records.run_config import KEYS, VARIANT_GROUPS, BatchSize, Hyperparameters, RunConfig
 
 CONF = next(folder for folder in (parent / "conf" for parent in Path(__file__).parents[1:3]) if folder.is_dir())
 RANDOM = "al_bench.strategies.random.Random"
 
 
-@dataclass
-class BatchSize:
-    """Examples labelled per round."""
-
-    size: PositiveInt = MISSING
-
-
-@dataclass
-class Hyperparameters:
-    """What a data set's yaml may set for the models trained on it (`dataset.hyperparameters`)."""
-
-    width: PositiveInt = MISSING
-    lr: PositiveFloat = MISSING
-    minibatch_size: PositiveInt = MISSING
-    pretraining_epochs: PositiveInt = MISSING
+def _schema(key: "Field[Any]") -> tuple[str, Any, Any]:
+    """Its name, its type as it is composed, and what it is where no file says it."""
+    about = key.metadata
+    default = field(default_factory=lambda: dict(about["default"])) if "default" in about else MISSING
+    return key.name, about.get("schema", HINTS[key.name]), default
 
 
-@dataclass
-class RootConfig:
-    """Schema of the root. The values are those of conf/config.yaml; the groups are checked by `config.parts`."""
-
-    seed: Seed = MISSING
-    num_initial: PositiveInt = MISSING
-    num_validation: NonNegativeInt = MISSING
-    budget: PositiveInt | None = MISSING
-    name: str = MISSING
-    output_dir: str = MISSING
-    data_dir: str = MISSING
-    device: str = MISSING
-    storage_device: str = MISSING
-    dry_run: bool = MISSING
-    num_threads: NumThreads = MISSING
-    dataset: Any = field(default_factory=lambda: {"copies": "keep"})  # a key of every data set, as hyperparameters are
-    model: Any = MISSING
-    strategy: Any = MISSING
-    batch_size: BatchSize = MISSING
-    tracker: Any = MISSING
+HINTS = get_type_hints(RunConfig, include_extras=True)
+RootConfig = make_dataclass("RootConfig", map(_schema, KEYS), namespace={"__module__": __name__})
+"""Schema of the root. The values are those of conf/config.yaml; the groups are checked by `al_bench.config.parts`."""
 
 
 def _num_workers(device: str) -> int:
@@ -114,7 +87,7 @@ def checked_root(cfg: DictConfig) -> RunConfig:
     absent = [key for key in RootConfig.__annotations__ if key not in resolved]
     if absent:
         raise ConfigError(f"{absent[0]} was removed; say {absent[0]}=..., or leave it as it is")
-    for group in (*GROUPS, "tracker"):
+    for group in (*GROUPS, *VARIANT_GROUPS, "tracker"):
         if not isinstance(resolved[group], dict):
             raise ConfigError(f"{group}={canonical(resolved[group])}: must hold the key _target_, and arguments for it")
     _check_keys("batch_size.", BatchSize, resolved["batch_size"])

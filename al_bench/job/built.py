@@ -9,7 +9,6 @@ from typing import Any
 from torch import Tensor
 
 from al_bench.config.parts import called, checked_arguments, checked_part, located
-from al_bench.config.run_config import RunConfig
 from al_bench.core.data import Dataset
 from al_bench.core.errors import ConfigError, InputsError
 from al_bench.core.network import Network
@@ -17,6 +16,7 @@ from al_bench.core.strategy import Strategy
 from al_bench.job.gpus import device_of
 from al_bench.job.loading import checked_node
 from al_bench.job.observer import Observer, Safe
+from al_bench.records.run_config import RunConfig
 from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
 

@@ -18,13 +18,13 @@ from typing import Any
 import torch
 
 from al_bench.config.parts import located
-from al_bench.config.run_config import RunConfig
 from al_bench.core.network import Network
 from al_bench.files.locks import exclusive
 from al_bench.files.npz import UNREADABLE, read_kept, remove_partial, write_kept
 from al_bench.files.writing import check_link
 from al_bench.job.loading import Loaded
 from al_bench.records.identity import flattened
+from al_bench.records.run_config import RunConfig
 from al_bench.training.learner import Learner, Weights
 from al_bench.training.options import TrainingOptions
 

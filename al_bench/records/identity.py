@@ -15,18 +15,13 @@ from typing import Any
 from urllib.parse import quote
 
 from al_bench.records.layout import path_of, run_title
+from al_bench.records.run_config import IRRELEVANT, VARIANT_GROUPS, VARIANT_KEYS
 
 GROUPS = ("dataset", "model", "strategy")
-VARIANT_KEYS = (
-    "num_initial",
-    "num_validation",
-    "num_threads",
-)  # root keys that change results and are named if not the default
 READ_BY_MODELS = "dataset.hyperparameters"  # its values count where a model takes them
 NAMED = ("al_bench.datasets.arrays.arrays", "al_bench.datasets.modalities.modalities")  # by `name`, instead of `path`
 MAX_LABEL = 120
 NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
-IRRELEVANT = {"output_dir", "data_dir", "name", "device", "storage_device", "tracker", "budget", "dry_run"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +61,7 @@ def identity_of(
     Args:
         config: plain values.
         default: the configuration that the choices alone give.
-        choices: the option chosen in each of the groups `GROUPS`.
+        choices: the option chosen in each of the groups `GROUPS`, and in those that are named in the variant.
         nested: options chosen inside of those, by their path, that are not the usual ones: `strategy.query: badge`.
     """
     labels = {}
@@ -79,11 +74,15 @@ def identity_of(
         ]
         differences = _differences(*(_relevant(group, each, unnamed) for each in (config, default)))
         labels[group] = _label([choices[group], *sorted(inner + differences)])
-    variant, usual = ({key: each[key] for key in VARIANT_KEYS} for each in (config, default))
+    chosen = [
+        f"{group}={choices[group]}" for group, usual in VARIANT_GROUPS.items() if choices.get(group, usual) != usual
+    ]
+    named = (*VARIANT_KEYS, *VARIANT_GROUPS)
+    variant, usual = ({key: each[key] for key in named if key in each} for each in (config, default))
     return Identity(
         **labels,
         batch_size=config["batch_size"]["size"],
-        variant=_label(_differences(variant, usual)),
+        variant=_label(sorted(chosen + _differences(variant, usual))),
         seed=config["seed"],
     )
 

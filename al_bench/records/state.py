@@ -10,7 +10,7 @@ from al_bench.files.writing import read_bytes, read_json, whole_lines
 from al_bench.records.columns import IDENTITY_COLUMNS, MOST
 from al_bench.records.committed import Columns, digest_of, num_queried, parsed_rounds
 from al_bench.records.identity import NO_DEFAULTS, differing_keys
-from al_bench.records.stored_config import read_config
+from al_bench.records.run_config import read_config
 
 SCHEMA_VERSION = 1
 TEXTS_OF_A_START = ("time", "host", "device", "device_name", "python", "al_bench", "torch_build", "commit", "data")

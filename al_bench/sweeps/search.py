@@ -15,7 +15,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from al_bench.core.errors import TrainingError
 from al_bench.files.writing import replace_text
-from al_bench.records.identity import IRRELEVANT, canonical, differing_keys
+from al_bench.records.identity import canonical, differing_keys
+from al_bench.records.run_config import IRRELEVANT
 
 RESULTS = "optimization_results.yaml"
 SPACE, SEEDS, MESSAGE = "search space", "seeds", "message"  # what is stored with a study and with a failed trial

@@ -9,7 +9,7 @@ from wandb.errors import AuthenticationError, CommError, UsageError
 from al_bench.analysis.runs import Run, State
 from al_bench.core.errors import UserError, described, message_of
 from al_bench.records.identity import Identity
-from al_bench.records.stored_config import read_config
+from al_bench.records.run_config import read_config
 from al_bench.tracking import wandb_runs
 
 NO_ANSWER = r"deadline exceeded|time[d]?[ -]?out|dial tcp|connection|no such host|unreachable"

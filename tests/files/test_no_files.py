@@ -20,8 +20,8 @@ from al_bench.files.writing import open_regular, parsed_json, read_bytes, read_j
 from al_bench.records.directory import RunDirectory
 from al_bench.records.identity import Identity
 from al_bench.records.reading import rows_of
+from al_bench.records.run_config import MAX_NODES, read_config
 from al_bench.records.state import check_same_run, is_finished
-from al_bench.records.stored_config import MAX_NODES, read_config
 from tests.records.test_records import CONFIG, opened, record
 from tests.support.made_results import write_run
 

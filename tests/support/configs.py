@@ -4,8 +4,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from al_bench.config.run_config import RunConfig
 from al_bench.config.schema import CONF
+from al_bench.records.run_config import RunConfig
 
 PLAIN: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(CONF / "config.yaml"))  # type: ignore[assignment]
 GROUPS: dict[str, Any] = {"dataset": {}, "model": {}, "strategy": {}, "batch_size": {"size": 10}, "tracker": {}}

@@ -1,0 +1,125 @@
+"""The configuration of a run: its root keys, known here alone, and config.yaml, read back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+
+from al_bench.core.ranges import NonNegativeInt, NumThreads, PositiveFloat, PositiveInt, Seed
+from al_bench.files.writing import MAX_DEPTH, read_text
+
+MISSING: Any = "???"  # OmegaConf's, of a value that is still to be said
+MAX_NODES = 20_000  # of a file, each counted as often as aliases repeat it
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+Node = Mapping[str, Any]
+"""Of a part: `_target_` and arguments, plain values."""
+
+
+@dataclass
+class BatchSize:
+    """Examples labelled per round."""
+
+    size: PositiveInt = MISSING
+
+
+@dataclass
+class Hyperparameters:
+    """What a data set's yaml may set for the models trained on it (`dataset.hyperparameters`)."""
+
+    width: PositiveInt = MISSING
+    lr: PositiveFloat = MISSING
+    minibatch_size: PositiveInt = MISSING
+    pretraining_epochs: PositiveInt = MISSING
+
+
+# What is known of a root key besides its type. `schema`: the type that is composed, if that is another; `default`: what is
+# composed where no file says it; `usual`: of a group that is named in the variant, the option that is not.
+NAMED = {"is_named": True}  # in the label `variant`, where it differs from what the choices alone give
+ASIDE = {"is_aside": True}  # runs that differ in it are one run
+PART = {"schema": Any}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """The root keys, checked: below the check nobody indexes a configuration by strings. Nodes of parts stay plain.
+
+    `plain` is all of it as config.yaml holds it, in the order in which it was composed. A key that an older config.yaml
+    lacks counts as its default, which must mean what was done before there was the key.
+    """
+
+    seed: Seed
+    num_initial: PositiveInt = field(metadata=NAMED)
+    num_validation: NonNegativeInt = field(metadata=NAMED)
+    budget: PositiveInt | None = field(metadata=ASIDE)
+    name: str = field(metadata=ASIDE)
+    output_dir: Path = field(metadata=ASIDE | {"schema": str})
+    data_dir: Path = field(metadata=ASIDE | {"schema": str})
+    device: str = field(metadata=ASIDE)
+    storage_device: str = field(metadata=ASIDE)
+    dry_run: bool = field(metadata=ASIDE)
+    num_threads: NumThreads = field(metadata=NAMED)
+    dataset: Node = field(metadata=PART | {"default": {"copies": "keep"}})  # a key of every data set
+    model: Node = field(metadata=PART)
+    strategy: Node = field(metadata=PART)
+    batch_size: int = field(metadata={"schema": BatchSize})
+    tracker: Node = field(metadata=ASIDE | PART)
+    plain: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> "RunConfig":
+        """Of plain values that have been checked."""
+        values = {each.name: plain[each.name] for each in KEYS}
+        values["batch_size"] = plain["batch_size"]["size"]
+        values |= {key: Path(plain[key]) for key in ("output_dir", "data_dir")}
+        return cls(**values, plain=plain)
+
+    @property
+    def folder(self) -> Path:
+        """Of the runs of its name."""
+        return self.output_dir / self.name
+
+    def with_seed(self, seed: int) -> "RunConfig":
+        """The same at another seed."""
+        return replace(self, seed=seed, plain={**self.plain, "seed": seed})
+
+
+KEYS = tuple(each for each in fields(RunConfig) if each.name != "plain")
+IRRELEVANT = {each.name for each in KEYS if "is_aside" in each.metadata}
+VARIANT_KEYS = tuple(each.name for each in KEYS if "is_named" in each.metadata)
+VARIANT_GROUPS = {each.name: each.metadata["usual"] for each in KEYS if "usual" in each.metadata}
+
+
+def read_config(path: Path) -> Any:
+    """What the file holds, as plain values.
+
+    Raises:
+        OSError, ValueError, yaml.YAMLError: if it cannot be read; ValueError too for what would take long to read.
+    """
+    text = read_text(path)
+    _check_nodes(text)
+    return OmegaConf.to_container(OmegaConf.load(StringIO(text)))
+
+
+def _check_nodes(text: str) -> None:
+    """ValueError for too many nodes, or too deep ones: aliases to aliases multiply, though they are a line each."""
+    sizes: dict[str | None, int] = {}  # of the nodes that have an anchor
+    anchors, numbers = [None], [0]  # of the collections that are open: their names, and what they hold so far
+    for event in yaml.parse(text, Loader=LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            anchors.append(event.anchor)
+            numbers.append(1)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            sizes[anchors.pop()] = number = numbers.pop()
+            numbers[-1] += number
+        elif isinstance(event, yaml.ScalarEvent):
+            sizes[event.anchor] = 1
+            numbers[-1] += 1
+        elif isinstance(event, yaml.AliasEvent):
+            numbers[-1] += sizes.get(event.anchor, MAX_NODES)  # of a collection that is open: it would hold itself
+        if numbers[-1] > MAX_NODES or len(numbers) > MAX_DEPTH:
+            raise ValueError(f"it has more than {MAX_NODES:,} nodes, or is nested more than {MAX_DEPTH} deep")
