@@ -28,6 +28,7 @@ class Parts:
     """The parts of a run, checked against their constructors; nothing is loaded yet."""
 
     dataset: Mapping[str, Any]
+    features: Callable[[Tensor], Tensor]
     network: Callable[..., Network]
     training: TrainingOptions
     strategy: Strategy
@@ -45,6 +46,7 @@ class Parts:
             raise ConfigError(f"strategy._target_={config.strategy['_target_']}: no al_bench.Strategy")
         return cls(
             dataset=checked_node(config.dataset),
+            features=called("features", checked_part("features", config.features)),
             network=network,
             training=training,
             strategy=strategy,

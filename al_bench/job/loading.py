@@ -3,11 +3,13 @@
 import inspect
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from al_bench.config.parts import called, checked_part, checked_value
 from al_bench.core.data import Dataset
@@ -52,6 +54,21 @@ def loaded(node: Mapping[str, Any], data_dir: Path, seed: int) -> Loaded:
     """
     draws = "rng" in inspect.signature(checked_part("dataset", _of_function(node), facts=FACTS)).parameters
     return _read(json.dumps(node), data_dir, seed if draws else None)
+
+
+def on_features(data: Loaded, features: Callable[[Tensor], Tensor]) -> Loaded:
+    """The data set with features in place of its inputs, and a digest of its own; the same if these are the inputs.
+
+    Raises:
+        DataError: if they cannot be used.
+    """
+    dataset = data.dataset
+    train, test = (replace(each, inputs=features(each.inputs)) for each in (dataset.train, dataset.test))
+    if train.inputs is dataset.train.inputs:
+        return data
+    dataset = Dataset(train, test, dataset.num_classes)
+    check_dataset(dataset)
+    return replace(data, dataset=dataset, digest=digest(dataset))
 
 
 def _of_function(node: Mapping[str, Any]) -> dict[str, Any]:

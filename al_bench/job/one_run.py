@@ -16,7 +16,7 @@ from al_bench.core.network import Network
 from al_bench.core.rounds import RoundRecord
 from al_bench.job.built import Parts, tried
 from al_bench.job.environment import describe
-from al_bench.job.loading import Loaded, loaded
+from al_bench.job.loading import Loaded, loaded, on_features
 from al_bench.job.observer import Observer, Plan
 from al_bench.job.pretraining import kept, kept_path
 from al_bench.loop.heartbeat import Heartbeat
@@ -47,7 +47,7 @@ def run(planned: Planned, parts: Parts, observers: Sequence[Observer] = (), mode
         directory.check_states(is_stateful=parts.strategy.state_dict() is not None)
         heartbeat = Heartbeat(identity.title)
         with heartbeat.during("reading", "reading the data set"):
-            data = loaded(parts.dataset, config.data_dir, config.seed)
+            data = on_features(loaded(parts.dataset, config.data_dir, config.seed), parts.features)
         directory.check_data(data.digest, data.copies.as_dict())
         warn_if_out_of_reach(parts.training, data.best_accuracy)
         learner, network = _learner(planned, parts, data, directory, model_nodes)

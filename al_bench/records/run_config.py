@@ -37,8 +37,8 @@ class Hyperparameters:
     pretraining_epochs: PositiveInt = MISSING
 
 
-# What is known of a root key besides its type. `schema`: the type that is composed, if that is another; `default`: what is
-# composed where no file says it; `usual`: of a group that is named in the variant, the option that is not.
+# What is known of a root key besides its type. `schema`: the type that is composed, if that is another; `default`: what
+# is composed where no file says it; `usual`: of a group that is named in the variant, the option that is not.
 NAMED = {"is_named": True}  # in the label `variant`, where it differs from what the choices alone give
 ASIDE = {"is_aside": True}  # runs that differ in it are one run
 PART = {"schema": Any}
@@ -64,6 +64,7 @@ class RunConfig:
     dry_run: bool = field(metadata=ASIDE)
     num_threads: NumThreads = field(metadata=NAMED)
     dataset: Node = field(metadata=PART | {"default": {"copies": "keep"}})  # a key of every data set
+    features: Node = field(metadata=PART | {"usual": "none"})
     model: Node = field(metadata=PART)
     strategy: Node = field(metadata=PART)
     batch_size: int = field(metadata={"schema": BatchSize})

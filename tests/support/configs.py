@@ -8,7 +8,14 @@ from al_bench.config.schema import CONF
 from al_bench.records.run_config import RunConfig
 
 PLAIN: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(CONF / "config.yaml"))  # type: ignore[assignment]
-GROUPS: dict[str, Any] = {"dataset": {}, "model": {}, "strategy": {}, "batch_size": {"size": 10}, "tracker": {}}
+GROUPS: dict[str, Any] = {
+    "dataset": {},
+    "features": {},
+    "model": {},
+    "strategy": {},
+    "batch_size": {"size": 10},
+    "tracker": {},
+}
 
 
 def run_config(**changed: Any) -> RunConfig:

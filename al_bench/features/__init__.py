@@ -1,0 +1,1 @@
+"""Features: fixed functions of the inputs, a file each, found by `_target_`; the inputs themselves by default."""
