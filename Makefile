@@ -36,7 +36,7 @@ test: $(VENV)/installed-dev # under 4 minutes on two cores
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 quick: $(VENV)/installed-dev # while one works: neither processes nor command lines
-	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not (slow or command or one_of_its_kind or cluster)' \
+	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not (slow or moderate or command or one_of_its_kind or cluster)' \
 		$(addprefix --ignore=tests/,cli golden papers system tracking)
 
 test-all: $(VENV)/installed-dev

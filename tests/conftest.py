@@ -22,7 +22,8 @@ from al_bench.training.options import TrainingOptions
 from tests.support.forks import python
 
 torch.set_num_threads(1)
-OF_COMMANDS = ("cli", "system", "papers", "tracking")  # folders
+COMMAND_FOLDERS = ("cli", "system", "papers", "tracking")
+COMMAND_FIXTURES = {"cli", "site"}
 CPU_SECONDS = pytest.StashKey[float]()
 MAX_CPU_SECONDS = 1.5  # of a test without the mark `slow`
 # A process inherits its parent's peak memory: a small one in between, and what is measured is the last one's alone.
@@ -30,9 +31,10 @@ BETWEEN = "import subprocess, sys; subprocess.run(sys.argv[1:], check=True)"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever types a command is marked so, by the fixture that it asks for or the folder that it lies in."""
+    """Whatever types a command or opens a connection is marked, by the fixture it asks for or by its folder."""
     for item in items:
-        if "cli" in getattr(item, "fixturenames", ()) or item.path.parent.name in OF_COMMANDS:
+        asked_for = getattr(item, "fixturenames", ())
+        if item.path.parent.name in COMMAND_FOLDERS or not COMMAND_FIXTURES.isdisjoint(asked_for):
             item.add_marker("command")
 
 

@@ -55,6 +55,7 @@ def test_the_names_are_frozen_and_no_submodule_takes_one(package, names):
         package.strategy  # noqa: B018
 
 
+@pytest.mark.command
 def test_nothing_heavy_is_loaded_until_it_is_used():
     code = "import sys, al_bench, al_bench.analysis; print({'torch', 'numpy', 'pandas', 'hydra'} & sys.modules.keys())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"

@@ -45,6 +45,7 @@ def test_a_run_that_was_cut_short_is_left_out_and_does_not_cut_the_others(tmp_pa
     assert means.loc["badge", "num_paired"] == 2
 
 
+@pytest.mark.moderate
 def test_means_and_gains_over_random_are_paired_by_seed(tmp_path):
     write_sweep(tmp_path, noisy, settings=SETTINGS[:2])
     found = areas(load_results(tmp_path).rounds)
@@ -174,6 +175,7 @@ class TestRanks:
         with pytest.raises(ResultsError, match="3 strategies and 1 such settings"):
             ranked(self.table(values))
 
+    @pytest.mark.moderate
     def test_of_a_sweep(self, tmp_path):
         write_sweep(tmp_path, noisy, num_seeds=2)
         ranks = ranked(mean_areas(areas(load_results(tmp_path).rounds)))

@@ -23,6 +23,8 @@ from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.records.identity import Identity
 from tests.support.made_results import write_run
 
+pytestmark = pytest.mark.command  # whole pages
+
 SEEDS = range(5)
 LABELS = range(100, 1100, 100)
 

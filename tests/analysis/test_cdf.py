@@ -53,6 +53,7 @@ def test_the_distribution_is_that_of_a_second_implementation(tmp_path, definitio
     assert random[["normalised_error", "share"]].to_numpy().tolist() == [[1.0, pytest.approx(1.0)]]
 
 
+@pytest.mark.moderate
 def test_groups_hold_the_settings_of_their_kind(tmp_path):
     write_sweep(tmp_path, noisy, settings=SETTINGS[:3], num_seeds=2)
     errors = normalised_errors(load_results(tmp_path).rounds)

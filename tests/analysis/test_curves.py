@@ -15,6 +15,7 @@ from al_bench.records.identity import Identity
 from tests.support.made_results import SETTINGS, noisy, write_run, write_sweep
 
 
+@pytest.mark.moderate
 def test_means_and_standard_errors(tmp_path):
     write_sweep(tmp_path, noisy, settings=SETTINGS[1:3], num_seeds=4)
     rounds = load_results(tmp_path).rounds

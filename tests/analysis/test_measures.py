@@ -19,6 +19,8 @@ from al_bench.records.columns import NUMBERS
 from al_bench.records.identity import Identity
 from tests.support.made_results import write_run
 
+pytestmark = pytest.mark.command  # whole pages
+
 LABELS = (100, 110, 120)
 LOSS = {"random": 0.75, "badge": 0.5}
 

@@ -21,6 +21,8 @@ from al_bench.records.identity import Identity
 from al_bench.records.reading import rows_of
 from tests.support.made_results import SETTINGS, call_otherwise, noisy, write_run, write_sweep
 
+pytestmark = pytest.mark.command  # whole pages
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 NAMES = (
     *(

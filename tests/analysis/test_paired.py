@@ -61,6 +61,7 @@ def test_holm_is_that_of_statsmodels():
     assert np.allclose(fewer.holm_KK[np.triu_indices(6, k=1)], multipletests(p, method="holm")[1])
 
 
+@pytest.mark.moderate
 @pytest.mark.parametrize("definition", ["paper", "reference"])
 def test_the_table_has_every_pair_at_every_budget(tmp_path, definition):
     write_sweep(tmp_path, noisy, settings=SETTINGS[:2])
@@ -79,6 +80,7 @@ def test_the_table_has_every_pair_at_every_budget(tmp_path, definition):
     assert (table["p_holm"] >= table["p"] - 1e-12).all()
 
 
+@pytest.mark.moderate
 def test_settings_that_cannot_be_compared_are_left_out_if_asked_for(tmp_path):
     write_sweep(tmp_path, noisy, settings=SETTINGS[:1])
     write_sweep(tmp_path, noisy, settings=SETTINGS[1:2], strategies=[name for name in STRATEGIES if name != "random"])

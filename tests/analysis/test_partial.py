@@ -20,6 +20,8 @@ from al_bench.records.identity import Identity
 from tests.analysis.test_report import plain
 from tests.support.made_results import write_run
 
+pytestmark = pytest.mark.command  # whole pages
+
 RANDOM = dict(zip(range(100, 1100, 100), [0.3, 0.5, 0.6, 0.66, 0.7, 0.73, 0.76, 0.78, 0.79, 0.8], strict=True))
 LATE = dict(zip(range(100, 1100, 100), [0.3, 0.52, 0.62, 0.66, 0.69, 0.72, 0.74, 0.76, 0.78, 0.81], strict=True))
 STRATEGIES = ("badge", "margin", "random")

@@ -79,10 +79,15 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def rounds(sweep: Path) -> pd.DataFrame:
+    return load_results(sweep).rounds
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("definition", ["paper", "reference"])
-def test_the_matrix_is_that_of_a_second_implementation(sweep, definition):
-    ours = penalty_matrices(load_results(sweep).rounds, definition)[0]
+def test_the_matrix_is_that_of_a_second_implementation(sweep, rounds, definition):
+    ours = penalty_matrices(rounds, definition)[0]
     expected = second_implementation(sweep, definition, 5)
     assert sum(value > 0 for value in expected.values()) > 15
     for (i, j), value in expected.items():
@@ -93,6 +98,7 @@ def test_the_matrix_is_that_of_a_second_implementation(sweep, definition):
     assert len(ours.settings) == 6 - len(without)
 
 
+@pytest.mark.moderate
 @pytest.mark.parametrize("num_seeds", [2, 3, 8])
 def test_the_critical_value_is_that_of_the_number_of_seeds(tmp_path, num_seeds):
     write_sweep(tmp_path, noisy, settings=SETTINGS[:2], num_seeds=num_seeds)
@@ -101,8 +107,8 @@ def test_the_critical_value_is_that_of_the_number_of_seeds(tmp_path, num_seeds):
         assert ours.loc[i, j] == pytest.approx(value, abs=1e-12)
 
 
-def test_groups_add_up_to_the_whole(sweep):
-    matrices = penalty_matrices(load_results(sweep).rounds)
+def test_groups_add_up_to_the_whole(rounds):
+    matrices = penalty_matrices(rounds)
     whole = matrices[0].matrix
     by_columns: dict[tuple[str, ...], list[pd.DataFrame]] = {}
     for each in matrices[1:]:
@@ -126,6 +132,7 @@ def constant(strategy: str, seed: int, share: float) -> float:
     return 0.9 - 0.5 * 0.02**share + 0.01 * seed + (0.02 if strategy == "badge" else 0.0)
 
 
+@pytest.mark.moderate
 @pytest.mark.parametrize(("definition", "shared", "expected"), [("paper", False, 6 - 1), ("reference", True, None)])
 def test_a_constant_winner_scores_one_per_setting_with_budgets(tmp_path, definition, shared, expected):
     """Under `reference` the first of n budgets is shared, as it is the initial set: (n - 1) / n."""
@@ -146,8 +153,7 @@ def test_a_constant_winner_scores_one_per_setting_with_budgets(tmp_path, definit
     assert matrix.loc["random", "badge"] == 0
 
 
-def test_runs_are_joined_on_the_seed_and_not_by_order(sweep):
-    rounds = load_results(sweep).rounds
+def test_runs_are_joined_on_the_seed_and_not_by_order(rounds):
     shuffled = rounds.sample(frac=1, random_state=0)
     assert penalty_matrices(shuffled)[0].matrix.equals(penalty_matrices(rounds)[0].matrix)
     is_badge = rounds["strategy"] == "confidence"
@@ -180,8 +186,7 @@ def test_without_variance():
     assert tests.smallest_KK[0, 2] == 0
 
 
-def test_holm_takes_wins_away_and_gives_none(sweep):
-    rounds = load_results(sweep).rounds
+def test_holm_takes_wins_away_and_gives_none(rounds):
     plain, adjusted = (penalty_matrices(rounds, is_holm=each)[0].matrix for each in (False, True))
     assert (adjusted <= plain + 1e-12).all(axis=None)
     assert adjusted.sum().sum() < plain.sum().sum()

@@ -20,6 +20,8 @@ from tests.analysis.test_names import NAMES, written
 from tests.support.forks import python
 from tests.support.made_results import SETTINGS, START, STRATEGIES, call_otherwise, noisy, write_run, write_sweep
 
+pytestmark = pytest.mark.command  # whole pages
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "report.py"
 COMMAND = ["python", "scripts/report.py", "a folder"]
 

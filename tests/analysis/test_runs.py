@@ -90,6 +90,7 @@ def test_a_running_run_holds_its_lock(tmp_path):
     assert only(tmp_path).state is State.FINISHED
 
 
+@pytest.mark.command
 def test_who_looks_for_an_instant_does_not_stop_a_run_that_starts(tmp_path):
     """Another process takes the lock for 30 ms, again and again; one that keeps it is in the way."""
     lock = tmp_path / ".lock"
@@ -197,6 +198,7 @@ def run_script(*arguments: object) -> subprocess.CompletedProcess[str]:
     return python(SCRIPT, *arguments, environment=os.environ | {"COLUMNS": "80"})
 
 
+@pytest.mark.command
 def test_the_script_says_it_at_a_glance(tmp_path):
     for seed in range(4):
         write_run(tmp_path, identity(seed=seed), CURVE)
@@ -214,6 +216,7 @@ def test_the_script_says_it_at_a_glance(tmp_path):
     assert "  digits · mlp · random · b100 · seed 3" in lines
 
 
+@pytest.mark.command
 def test_the_script_refuses_without_a_stack_trace(tmp_path):
     finished = run_script(tmp_path / "nowhere")
     assert finished.returncode == 1
@@ -233,6 +236,7 @@ def sweep(folder: Path) -> None:
             write_run(folder, identity(strategy, seed), {100 + 100 * step: 0.5 + 0.05 * step for step in range(9)})
 
 
+@pytest.mark.command
 def test_a_run_in_a_folder_of_another_name_is_said_as_it_is(tmp_path):
     sweep(tmp_path)
     path = tmp_path / identity("badge", 0).path

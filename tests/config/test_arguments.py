@@ -166,6 +166,7 @@ hydra.main = lambda **_: lambda job: lambda: ctypes.string_at(0)
 run.main()"""
 
 
+@pytest.mark.command
 def test_a_crash_says_where_it_was(tmp_path):
     crashed = python("-c", CRASHES, cwd=tmp_path)
     assert crashed.returncode < 0

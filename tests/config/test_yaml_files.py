@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -26,6 +27,7 @@ def test_a_file_that_changes_is_read_again(tmp_path):
     assert composed(tmp_path) == {"a": {"b": 3}}
 
 
+@pytest.mark.moderate
 def test_a_file_is_parsed_once(monkeypatch):
     parsed, load = Counter(), yaml.load
 

@@ -1,7 +1,8 @@
 """The contract of every model in conf/model, and what each is."""
 
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,12 +49,21 @@ def images(num_examples: int = 60, num_channels: int = 3, size: int = 32, num_cl
     return Dataset(*parts, num_classes, normalisation)
 
 
-def learner(dataset: Dataset, option: str, *overrides: str) -> Learner:
+@cache
+def composed(option: str, *overrides: str) -> dict[str, Any]:
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        node = OmegaConf.to_container(compose("config", [f"model={option}", *overrides]).model, resolve=True)
-    network, training = checked_model(node)
+        return OmegaConf.to_container(compose("config", [f"model={option}", *overrides]).model, resolve=True)
+
+
+def learner(dataset: Dataset, option: str, *overrides: str) -> Learner:
+    network, training = checked_model(composed(option, *overrides))
     build = partial(called, "model", network, **facts_of(dataset))
     return Learner(build, training, normalisation=dataset.normalisation)
+
+
+def narrow(dataset: Dataset, option: str, *overrides: str) -> Learner:
+    """Of the options that have a width, a small one."""
+    return learner(dataset, option, *(["model.width=8"] if "width" in composed(option) else []), *overrides)
 
 
 def settings() -> list[tuple[str, Dataset]]:
@@ -65,7 +75,7 @@ def settings() -> list[tuple[str, Dataset]]:
 @pytest.mark.parametrize(("option", "dataset"), settings())
 class TestEveryModel:
     def test_logits_are_the_head_of_the_embedding(self, option, dataset):
-        network = learner(dataset, option).build().eval()
+        network = narrow(dataset, option).build().eval()
         assert isinstance(network, Network)
         inputs = dataset.test.inputs[:7].float()
         embedding = network.embed(inputs)
@@ -74,7 +84,7 @@ class TestEveryModel:
         assert network(inputs).shape == (7, dataset.num_classes)
 
     def test_weights_come_from_the_stream_alone(self, option, dataset):
-        build = learner(dataset, option).build
+        build = narrow(dataset, option).build
         networks = []
         for _ in range(2):
             torch.rand(3)
@@ -94,7 +104,7 @@ class TestEveryModel:
 
     def test_a_labelled_set_with_a_last_minibatch_of_one_is_trained_on(self, option, dataset):
         few = dataset.train.take(torch.arange(9))
-        trained = learner(dataset, option, "model.minibatch_size=8", "model.max_epochs=1").fit(
+        trained = narrow(dataset, option, "model.minibatch_size=8", "model.max_epochs=1").fit(
             few, cross_entropy, seed=0, round=0
         )
         assert trained.num_epochs == 1
@@ -158,6 +168,7 @@ def torchvisions_resnet18(num_channels: int) -> nn.Module:
 
 
 class TestResNet:
+    @pytest.mark.moderate
     @pytest.mark.parametrize("num_channels", [1, 3])
     def test_it_is_torchvisions_resnet18_with_another_stem(self, num_channels):
         ours, theirs = ResNet((num_channels, 32, 32), 10), torchvisions_resnet18(num_channels)

@@ -25,7 +25,7 @@ OPTIONS = sorted(LOADERS)
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def no_connection_is_left_to_another_test() -> Iterator[None]:
     gc.freeze()  # what is there already is not looked through
     yield
@@ -45,7 +45,9 @@ def of(option: str) -> Made:
 
 
 @pytest.fixture
-def site(option: str, of: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(
+    no_connection_is_left_to_another_test: None, option: str, of: Made, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
     with served(of.archives) as site:
         expect(option, of, monkeypatch, site.url)
         yield site

@@ -76,12 +76,14 @@ class Learning(Strategy):
         self.count = state["count"]
 
 
+@pytest.mark.moderate
 def test_labels_grow_by_the_batch_size_and_the_last_smaller_batch_is_labelled_too():
     assert [r.num_labelled for r in run(Random())] == [*range(20, POOL_SIZE, 30), POOL_SIZE]
     assert [r.num_labelled for r in run(Random(), budget=90)] == [20, 50, 80, 90]
     assert [r.num_labelled for r in run(Random(), budget=20)] == [20]
 
 
+@pytest.mark.moderate
 def test_every_label_is_bought_once_and_its_target_is_the_truth():
     records = run(Badge())
     indices = np.concatenate([r.batch.indices for r in records])
@@ -98,6 +100,7 @@ def test_strategies_are_paired_at_one_seed():
     assert results(first)[1] != results(second)[1]
 
 
+@pytest.mark.moderate
 def test_seeds_differ_and_one_seed_gives_one_result():
     assert results(run(Badge())) == results(run(Badge()))
     assert results(run(Badge(), seed=1, budget=20)) != results(run(Badge(), budget=20))
@@ -134,6 +137,7 @@ def test_a_run_goes_on_from_its_committed_rounds(make: Callable[[], Strategy]):
         assert results(run(make(), committed=committed)) == results(whole[num_committed:])
 
 
+@pytest.mark.moderate
 def test_a_larger_budget_goes_on_from_where_a_run_ended():
     whole, short = run(Badge(), budget=110), run(Badge(), budget=50)
     longer = run(Badge(), budget=110, committed=Committed([r.batch for r in short]))
@@ -152,6 +156,7 @@ def test_a_run_that_has_its_budget_trains_nothing():
     assert list(ActiveLearning(DATASET, Untrainable(), Badge(), **arguments).rounds()) == []
 
 
+@pytest.mark.moderate
 def test_every_query_has_random_numbers_of_its_own_round():
     class Drawing(Recorder):
         def query(self, context, batch_size, rng):
@@ -218,6 +223,7 @@ class TestValidation:
     def validated(self, strategy: Strategy, **arguments: object) -> list[RoundRecord]:
         return run(strategy, num_validation=25, **arguments)
 
+    @pytest.mark.moderate
     def test_its_examples_are_neither_trained_on_nor_queried_and_count_as_labels(self):
         records = self.validated(Margin())
         bought = np.concatenate([record.batch.indices for record in records])
@@ -250,6 +256,7 @@ class TestValidation:
         assert 2 < record.num_epochs < 200
         assert not record.epoch_limit_hit
 
+    @pytest.mark.moderate
     def test_a_run_with_it_goes_on_from_its_committed_rounds(self):
         whole = self.validated(Badge())
         committed = Committed([record.batch for record in whole[:3]])

@@ -120,6 +120,7 @@ def test_contrastive_divergence_is_that_of_a_loop(is_real, num_gibbs_steps):
         assert np.allclose(ours.grad.numpy(), theirs, atol=1e-5)
 
 
+@pytest.mark.moderate
 @pytest.mark.parametrize("is_real", [False, True])
 def test_training_raises_the_likelihood(is_real):
     rng = np.random.default_rng(0)
@@ -191,6 +192,7 @@ class TestTheNetwork:
         shapes = [tuple(layer.weight.shape) for layer in (a.first, a.second, b.first, b.second, joint, made.head)]
         assert shapes == [(6, 2), (5, 6), (6, 3), (5, 6), (7, 10), (4, 7)]
 
+    @pytest.mark.moderate
     def test_it_is_pretrained_greedily_from_below(self):
         """Each layer as it would be if it were trained alone on what the finished one below says."""
         made, inputs = network(pretraining=ENOUGH), inputs_of(blobs()) * torch.tensor([1.0, 2, 30, 40, 50]) + 3

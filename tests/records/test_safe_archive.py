@@ -154,6 +154,7 @@ class TestSize:
         with pytest.raises(ResultsError):
             list(members_of(tmp_path / "a.tar.xz", Limits()))
 
+    @pytest.mark.command
     def test_the_script_takes_a_larger_one_when_told(self, tmp_path):
         archive = write_header(tmp_path / "a.tar.xz", 300 * MB)
         refused, taken = (

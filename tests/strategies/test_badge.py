@@ -67,6 +67,7 @@ def test_factored_distances_are_those_of_the_gradients(num_classes):
         assert distances[row] == 0
 
 
+@pytest.mark.moderate
 @pytest.mark.parametrize("first", ["uniform", "largest"])
 @pytest.mark.parametrize("seed", range(5))
 def test_the_batch_is_a_kmeans_plus_plus_seeding_of_the_autograd_gradients(seed, first):

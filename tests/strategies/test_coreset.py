@@ -1,5 +1,6 @@
 """Coreset against the double loop, and on data that breaks careless code."""
 
+import math
 from functools import cache
 
 import pytest
@@ -13,16 +14,20 @@ from tests.contracts.test_strategies import query
 
 def double_loop(embedding: torch.Tensor, labelled: torch.Tensor, batch_size: int) -> list[int]:
     """Sener and Savarese (2018), algorithm 1: every distance, from differences; the first row of equal ones."""
-    embedding, centres = embedding.double(), list(labelled.double())
+    points, centres = embedding.double().tolist(), labelled.double().tolist()
     chosen: list[int] = []
     for _ in range(batch_size):
         distances = [
-            -1.0 if row in chosen else min((float((z - c).square().sum()) for c in centres), default=torch.inf)
-            for row, z in enumerate(embedding)
+            -1.0 if row in chosen else min((squared_distance(z, c) for c in centres), default=math.inf)
+            for row, z in enumerate(points)
         ]
         chosen.append(distances.index(max(distances)))
-        centres.append(embedding[chosen[-1]])
+        centres.append(points[chosen[-1]])
     return chosen
+
+
+def squared_distance(z: list[float], c: list[float]) -> float:
+    return sum((a - b) ** 2 for a, b in zip(z, c, strict=True))
 
 
 def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -41,6 +46,7 @@ def expected(is_on_a_grid: bool, num_unlabelled: int, num_labelled: int, batch_s
     return double_loop(embedding, points(is_on_a_grid, num_labelled, 2, seed=100 + seed), batch_size)
 
 
+@pytest.mark.moderate
 @pytest.mark.parametrize("sizes", [(1024, 256, 64), (7, 3, 2), (1, 1, 1), (30, 5, 100)])
 @pytest.mark.parametrize("is_on_a_grid", [False, True])
 @pytest.mark.parametrize(("num_unlabelled", "num_labelled", "batch_size"), [(60, 9, 25), (40, 0, 40), (25, 30, 25)])

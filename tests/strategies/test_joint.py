@@ -159,6 +159,7 @@ def test_the_mean_entropy_of_the_pool_falls_with_the_weight():
     assert means == sorted(means, reverse=True)
 
 
+@pytest.mark.moderate
 @pytest.mark.parametrize("size", [16, "all"])
 def test_weight_zero_is_entropy_bit_for_bit(size):
     settings = {"seed": 0, "num_initial": 20, "batch_size": 30, "budget": 110}
@@ -356,6 +357,7 @@ class TestMeasuredWithoutJointTraining:
             assert record.test == trained.evaluate(DATASET.test)
             assert (record.train_accuracy, record.num_epochs) == (trained.train_accuracy, trained.num_epochs)
 
+    @pytest.mark.moderate
     def test_a_rule_that_looks_at_embeddings_sees_those_of_joint_training(self):
         options = {"seed": 0, "num_initial": 20, "batch_size": 30, "budget": 110}
         joint, labelled = (
@@ -390,6 +392,7 @@ class TestMeasuredWithoutJointTraining:
         assert [each.fit_cpu_seconds for each in timed] == [40.0] * len(timed)
         assert all(2.0 < each.query_cpu_seconds < 10.0 for each in timed[1:])
 
+    @pytest.mark.moderate
     def test_without_a_weight_it_is_the_rule_alone(self):
         made = Joint(Entropy(), 0.0, measured="labelled")
         options = {"seed": 0, "num_initial": 20, "batch_size": 30}
@@ -405,6 +408,7 @@ class TestMeasuredWithoutJointTraining:
         rest = self.records("labelled", committed=Committed([record.batch for record in whole[:3]]))
         assert results(rest) == results(whole[3:])
 
+    @pytest.mark.moderate
     def test_with_random_queries_it_is_random(self):
         options = {"seed": 0, "num_initial": 20, "batch_size": 30}
         ours, theirs = (
@@ -419,6 +423,7 @@ def joint_records(weight: float, **settings: object):
     return list(active_learning(DATASET, small_learner(DATASET), Joint(Entropy(), weight), **options))
 
 
+@pytest.mark.moderate
 def test_every_round_records_what_the_network_says_of_the_pool():
     records = joint_records(0.1)
     assert records[-1].unlabelled is None, "nothing is unlabelled any more"

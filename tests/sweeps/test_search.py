@@ -391,6 +391,7 @@ def test_a_kill_at_any_write_to_the_study_changes_nothing(tmp_path, monkeypatch)
     assert number_of_kills > 4
 
 
+@pytest.mark.moderate
 def test_trials_begun_by_more_at_once_are_done_by_fewer(tmp_path):
     made = Search(SPACE, "maximize", [0], {"budget": 60}, {})
     with opened(made, tmp_path, None, "made") as study:

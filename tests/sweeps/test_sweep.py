@@ -283,6 +283,7 @@ def test_no_workers_are_too_few(cli, tmp_path):
     assert not list(tmp_path.rglob("rounds.csv"))
 
 
+@pytest.mark.moderate
 def test_as_many_workers_as_gpus_or_cores(monkeypatch):
     for num_gpus, device, num_workers in ((0, "auto", -1), (4, "auto", 4), (4, "cpu", -1)):
         monkeypatch.setattr(torch.cuda, "device_count", lambda num_gpus=num_gpus: num_gpus)

@@ -82,6 +82,7 @@ def test_what_a_kill_took_along_is_done_and_the_one_that_kills_is_found(tmp_path
     assert launcher.calls == [[job.name for job in jobs], ["ends4", "fails5", "ends6"], ["ends2"], ["kills3"]]
 
 
+@pytest.mark.moderate
 def test_every_job_may_kill(tmp_path):
     launcher = Launcher(tmp_path)
     assert told(sweeps.done(launcher.jobs(*["kills"] * 300), launcher)) == [KILLED] * 300

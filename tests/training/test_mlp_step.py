@@ -75,6 +75,7 @@ def assert_same(found, expected) -> None:
     assert found.num_epochs == expected.num_epochs
 
 
+@pytest.mark.moderate
 @pytest.mark.parametrize(
     "options",
     [
