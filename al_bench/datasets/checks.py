@@ -47,6 +47,11 @@ def _check_modalities(dataset: Dataset) -> None:
 
 def _check_examples(name: str, examples: Examples, num_classes: int) -> None:
     inputs, targets = examples.inputs, examples.targets
+    for kind, values in (("inputs", inputs), ("targets", targets)):
+        if not isinstance(values, torch.Tensor):
+            raise DataError(
+                f"the {kind} of the {name} are of the type {type(values).__name__}; a torch.Tensor is needed"
+            )
     if len(targets) == 0 or len(inputs) != len(targets):
         raise DataError(f"the {name} has {len(inputs)} inputs and {len(targets)} targets; it needs one for one")
     if inputs[0].numel() == 0:

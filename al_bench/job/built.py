@@ -44,9 +44,12 @@ class Parts:
         strategy = called("strategy", checked_part("strategy", config.strategy))
         if not isinstance(strategy, Strategy):
             raise ConfigError(f"strategy._target_={config.strategy['_target_']}: no al_bench.Strategy")
+        features = called("features", checked_part("features", config.features))
+        if not callable(features):
+            raise ConfigError(f"features._target_={config.features['_target_']}: no function of the inputs")
         return cls(
             dataset=checked_node(config.dataset),
-            features=called("features", checked_part("features", config.features)),
+            features=features,
             network=network,
             training=training,
             strategy=strategy,

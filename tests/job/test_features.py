@@ -49,6 +49,28 @@ def test_features_that_are_no_numbers_are_refused():
         on_features(data(), lambda inputs: inputs / 0)
 
 
+@pytest.mark.parametrize(
+    ("features", "told"),
+    [
+        (
+            lambda inputs: inputs.numpy(),
+            "the inputs of the training pool are of the type ndarray; a torch.Tensor is needed",
+        ),
+        (lambda inputs: inputs[1:], "the training pool has 199 inputs and 200 targets"),
+        (lambda inputs: inputs.double(), "the inputs of the training pool are torch.float64; they must be float32"),
+    ],
+)
+def test_what_is_no_features_is_refused(features, told):
+    with pytest.raises(DataError, match=told):
+        on_features(data(), features)
+
+
+def test_what_is_no_function_is_refused(cli, tmp_path):
+    refused = cli("features._target_=al_bench.core.data.Normalisation", "+features.mean=[0.0]", "+features.std=[1.0]")
+    assert refused.err == "al-bench: features._target_=al_bench.core.data.Normalisation: no function of the inputs\n"
+
+
+@pytest.mark.slow
 def test_a_users_own_are_named_in_the_variant(cli, tmp_path):
     (tmp_path / "signs.py").write_text(EXTRACTOR)
     (tmp_path / "conf" / "features").mkdir(parents=True)
