@@ -5,18 +5,12 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from al_bench.config.schema import CONF
-from al_bench.records.run_config import RunConfig
+from al_bench.records.run_config import KEYS, RunConfig
 
 PLAIN: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(CONF / "config.yaml"))  # type: ignore[assignment]
-GROUPS: dict[str, Any] = {
-    "dataset": {},
-    "features": {},
-    "model": {},
-    "strategy": {},
-    "batch_size": {"size": 10},
-    "tracker": {},
-}
+GROUPS: dict[str, Any] = {each.name: {} for each in KEYS if each.metadata.get("schema") is Any}
 
 
 def run_config(**changed: Any) -> RunConfig:
-    return RunConfig.of(PLAIN | GROUPS | {"data_dir": "data", "device": "cpu"} | changed)
+    values = {"batch_size": {"size": 10}, "data_dir": "data", "device": "cpu"}
+    return RunConfig.of(PLAIN | GROUPS | values | changed)
