@@ -21,8 +21,10 @@ from al_bench.sweeps import lost, slurm_queue
 from hydra_plugins.al_bench import ray as of_ray
 from hydra_plugins.al_bench import slurm
 
+PLUGINS = Path(slurm.__file__).parent
 
-@pytest.mark.parametrize("name", ["ray", "search", "slurm", "space", "sweeper"])
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PLUGINS.glob("[a-z]*.py")))
 def test_a_task_that_is_queued_again_can_pickle_our_plugins_by_value(name):
     """In a task of Slurm, Hydra's plugins were read twice, so that no module is known to have the classes it lists."""
     module = importlib.import_module(f"hydra_plugins.al_bench.{name}")
