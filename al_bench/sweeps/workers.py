@@ -2,10 +2,12 @@
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -26,6 +28,23 @@ def end_with_parent() -> None:
         os._exit(1)  # in the middle of whatever it does: a run goes on from its last round
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def interrupted_alone() -> Iterator[None]:
+    """Ctrl-C, which a terminal sends to all processes, does not reach those that this thread starts within it.
+
+    They end with this one, and need not tell each where it was, such as in the middle of its imports. Another thread
+    takes the signal here, of which Python makes a KeyboardInterrupt in the main one as always.
+    """
+    is_over = threading.Event()
+    threading.Thread(target=is_over.wait, daemon=True).start()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        is_over.set()
 
 
 def variables_of_the_command() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from itertools import product
 from multiprocessing import TimeoutError as WorkerTimeoutError
@@ -28,6 +29,7 @@ from al_bench.sweeps import order as job_order
 from al_bench.sweeps.jobs import Job
 from al_bench.sweeps.outcome import Outcome, Status
 from al_bench.sweeps.progress import Progress
+from al_bench.sweeps.workers import interrupted_alone
 
 log = logging.getLogger("al_bench.sweep")
 
@@ -152,8 +154,10 @@ class Sweeper(BasicSweeper):
         returned: list[JobReturn] = []
         for start in range(0, len(jobs), size):
             batch = [job.overrides for job in jobs[start : start + size]]
+            has_workers = "joblib" in self.config.hydra.launcher._target_
             try:
-                returned += self.launcher.launch(batch, initial_job_idx=self._num_launched)
+                with interrupted_alone() if has_workers else nullcontext():
+                    returned += self.launcher.launch(batch, initial_job_idx=self._num_launched)
             except WorkerTimeoutError as error:
                 raise lost.in_time(error, self.config.hydra.launcher) from error
             self._num_launched += len(batch)

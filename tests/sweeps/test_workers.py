@@ -1,8 +1,13 @@
 """What the processes of a sweep owe each other."""
 
 import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
+
+import pytest
 
 from al_bench.sweeps import workers
 
@@ -24,3 +29,24 @@ def test_a_job_elsewhere_has_the_folder_and_the_variables_of_the_command(tmp_pat
 
     there = str(tmp_path / "there")
     assert workers.run_in(there, variables, job, 7) == (7, there, "/data", True)
+
+
+def blocked_in_a_process() -> str:
+    command = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    return subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
+
+
+def interrupted() -> None:
+    with workers.interrupted_alone():
+        assert blocked_in_a_process() == "True\n"
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+
+
+@pytest.mark.command
+def test_an_interrupt_is_the_commands_alone():
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+    assert blocked_in_a_process() == "False\n"
