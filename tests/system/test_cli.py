@@ -306,7 +306,7 @@ def test_a_full_disk_ends_in_one_message_and_the_run_goes_on_when_there_is_room(
     assert run_command(*command, "name=whole", cwd=tmp_path).code == 0
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (900, 900)); from al_bench.run import main; main()"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1100, 1100)); from al_bench.run import main; main()"
     )
     completed = python("-c", limited, *command, "name=limited", cwd=tmp_path)
     assert completed.returncode == 1

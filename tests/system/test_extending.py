@@ -14,8 +14,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def blocks(page: str) -> dict[str, str]:
+    """By their titles; those of one title are one, in the order of the page."""
+    found: dict[str, str] = {}
     text = (ROOT / page).read_text()
-    return dict(re.findall(r'^```\w+ title="(.+?)"\n(.*?)^```', text, flags=re.MULTILINE | re.DOTALL))
+    for title, block in re.findall(r'^```\w+ title="(.+?)"\n(.*?)^```', text, flags=re.MULTILINE | re.DOTALL):
+        found[title] = found.get(title, "") + block
+    return found
 
 
 BLOCKS = blocks("docs/your_own.md")
@@ -117,10 +121,12 @@ def test_the_notebook_gives_the_numbers_of_the_command_line(folder, capsys, monk
     done(folder, "run")
     monkeypatch.syspath_prepend(str(folder))
     exec(compile(BLOCKS["notebook"], "notebook", "exec"), {})
-    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    printed = [line.rsplit(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
     assert [(name, int(labels)) for name, labels, _ in printed] == [
-        (name, labels) for name in ("SmallestNorm", "Badge") for labels in range(20, 70, 10)
+        *((name, labels) for name in ("SmallestNorm", "Badge") for labels in range(20, 70, 10)),
+        *(("went on", labels) for labels in (50, 60)),
     ]
+    assert [each[1:] for each in printed[-2:]] == [each[1:] for each in printed[8:10]], "as without a break"
     (path,) = (folder / "outputs" / "default" / "rings").rglob("rounds.csv")
     accuracies = [float(accuracy) for name, _, accuracy in printed if name == "SmallestNorm"]
     assert accuracies == pd.read_csv(path)["test_accuracy"].tolist()
