@@ -7,20 +7,24 @@ from pathlib import Path
 import pandas as pd
 
 from al_bench.analysis.budgets import Compared, Definition, compared_settings
+from al_bench.analysis.families import families
 from al_bench.analysis.pictures.style import Look, looks
 from al_bench.analysis.results import combined
 from al_bench.analysis.runs import Run, left_out, misplaced, runs_in, runs_table
-from al_bench.analysis.settings import Curves, ordered, setting_curves
+from al_bench.analysis.settings import BASELINE, Curves, ordered, setting_curves
 from al_bench.analysis.statistics.areas import areas, mean_areas
 from al_bench.analysis.statistics.cdf import grouped_distributions, normalised_errors
 from al_bench.analysis.statistics.costs import class_balance, seconds
 from al_bench.analysis.statistics.curves import Interval, all_curves
+from al_bench.analysis.statistics.gains import gains
 from al_bench.analysis.statistics.measures import Measure
+from al_bench.analysis.statistics.overall import beats, overall
 from al_bench.analysis.statistics.paired import pairwise_differences
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.analysis.statistics.ranks import Ranks, ranked
 from al_bench.analysis.statistics.savings import labels_saved
 from al_bench.analysis.statistics.training_steps import with_steps
+from al_bench.analysis.statistics.verdicts import MARGIN
 from al_bench.core.errors import ResultsError
 
 
@@ -46,6 +50,8 @@ class Everything:
     definition: Definition
     is_holm: bool
     interval: Interval
+    against: str
+    margin: float
     runs: tuple[Run, ...]
     problems: tuple[str, ...]
     rounds: pd.DataFrame
@@ -53,6 +59,10 @@ class Everything:
     curves: Mapping[Measure, pd.DataFrame]
     areas: pd.DataFrame
     mean_areas: pd.DataFrame
+    families: Mapping[str, str]
+    gains: pd.DataFrame
+    overall: pd.DataFrame
+    beats: pd.DataFrame
     saved: pd.DataFrame
     seconds: pd.DataFrame
     balance: pd.DataFrame
@@ -67,7 +77,7 @@ class Everything:
     @property
     def bands(self) -> str:
         """What the bands of the curves are."""
-        return "mean ± standard error" if self.interval == "standard_error" else "mean, 95 % BCa interval"
+        return "mean ± standard error" if self.interval == "stderr" else "mean, 95 % interval by Student's t"
 
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """All numbers, by the name of a file."""
@@ -76,6 +86,9 @@ class Everything:
             **{f"{measure.prefix}curves": table for measure, table in self.curves.items()},
             "areas": self.areas,
             "mean_areas": self.mean_areas,
+            "gains": self.gains,
+            "overall": self.overall,
+            "beats": self.beats,
             "labels_saved": self.saved,
             "seconds": self.seconds,
             "class_balance": self.balance,
@@ -84,7 +97,8 @@ class Everything:
             tables |= {penalty.file_name: penalty.as_marked_table() for penalty in self.comparison.matrices}
             tables |= {"normalised_errors": self.comparison.errors, "differences": self.comparison.differences}
         if isinstance(self.ranks, Ranks):
-            tables["mean_ranks"] = self.ranks.mean_ranks.rename("mean_rank").reset_index()
+            ranks = {"mean_rank": self.ranks.mean_ranks, "place": self.ranks.places}
+            tables["mean_ranks"] = pd.DataFrame(ranks).rename_axis("strategy").reset_index()
             nemenyi = self.ranks.p_values.reset_index(drop=True)
             nemenyi.insert(0, "strategy", self.ranks.p_values.index, allow_duplicates=True)
             tables["nemenyi"] = nemenyi
@@ -97,35 +111,47 @@ def everything(
     *,
     is_holm: bool = False,
     is_partial: bool = False,
-    interval: Interval = "standard_error",
+    interval: Interval = "stderr",
+    against: str = BASELINE,
+    margin: float = MARGIN,
 ) -> Everything:
-    """All that can be said of a folder of results; options as of `statistics.penalty.penalty_matrices`.
+    """All that can be said of a folder of results.
+
+    Options as of `statistics.penalty.penalty_matrices`, `statistics.curves.learning_curves`, `statistics.gains.gains`.
 
     Raises:
-        ResultsError: if there are no results, or a run is there twice.
+        ResultsError: if there are no results, a run is there twice, or none of the baseline.
     """
     runs = runs_in(folder)
     results = combined([run.file for run in runs if run.file is not None], folder)
     rounds = with_steps(results.rounds, runs)
     area_of_runs = areas(rounds)
     area_of_strategies = mean_areas(area_of_runs)
+    curves, known = all_curves(rounds, interval), families(rounds, runs)
+    gained = gains(rounds, curves, definition, against=against, margin=margin)
     return Everything(
         folder=folder,
         definition=definition,
         is_holm=is_holm,
         interval=interval,
+        against=against,
+        margin=margin,
         runs=tuple(runs),
         problems=(*results.problems, *misplaced(runs)),
         rounds=rounds,
         settings=tuple(setting_curves(rounds)),
-        curves=all_curves(rounds, interval),
+        curves=curves,
         areas=area_of_runs,
         mean_areas=area_of_strategies,
+        families=known,
+        gains=gained,
+        overall=overall(gained, known, margin=margin),
+        beats=beats(area_of_runs, known),
         saved=labels_saved(rounds),
         seconds=seconds(rounds),
         balance=class_balance(rounds),
         comparison=_comparison(rounds, definition, left_out(runs), is_holm=is_holm, is_partial=is_partial),
-        ranks=_ranks(area_of_strategies),
+        ranks=_ranks(area_of_strategies, known),
     )
 
 
@@ -147,8 +173,8 @@ def _comparison(
         return str(error)
 
 
-def _ranks(mean_areas: pd.DataFrame) -> Ranks | str:
+def _ranks(mean_areas: pd.DataFrame, known: Mapping[str, str]) -> Ranks | str:
     try:
-        return ranked(mean_areas)
+        return ranked(mean_areas, known)
     except ResultsError as error:
         return str(error)

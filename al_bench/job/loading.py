@@ -20,7 +20,7 @@ from al_bench.datasets.copies import Choice, Copies, Found, without_copies
 
 FACTS = {"data_dir", "rng"}
 NONE = Found()
-BESIDE = ("hyperparameters", "copies")  # keys of every data set that its function is not given
+BESIDE = ("hyperparameters", "copies", "family")  # keys of every data set that its function is not given
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +39,23 @@ class Loaded:
 
 
 def checked_node(node: Mapping[str, Any]) -> dict[str, Any]:
-    """The node of the data set without what it says to models; ConfigError for what its function would not take."""
-    node = {key: value for key, value in node.items() if key != "hyperparameters"}
+    """The node of what is loaded, as its function takes it; ConfigError for what it would not take."""
+    checked_value("dataset.family", str | None, node.get("family"))
+    node = {key: value for key, value in node.items() if key not in ("hyperparameters", "family")}
     checked_value("dataset.copies", Choice, node.get("copies", "keep"))
     checked_part("dataset", _of_function(node), facts=FACTS)
     return node
+
+
+def family_of(node: Mapping[str, Any], label: str) -> str | None:
+    """What data sets that are views of the same examples have in common: `dataset.family`.
+
+    Without it, what a label says beside its choice, where that stands for many: `openml,id=6`, `arrays,name=mine`.
+    """
+    choice, *others = label.split(",")
+    named = [each for each in others if each.startswith(("id=", "name=", "path="))]
+    family: str | None = node.get("family")
+    return family or (",".join([choice, *named]) if named else None)
 
 
 def loaded(node: Mapping[str, Any], data_dir: Path, seed: int) -> Loaded:

@@ -16,7 +16,7 @@ from al_bench.core.network import Network
 from al_bench.core.rounds import RoundRecord
 from al_bench.job.built import Parts, tried
 from al_bench.job.environment import describe
-from al_bench.job.loading import Loaded, loaded, on_features
+from al_bench.job.loading import Loaded, family_of, loaded, on_features
 from al_bench.job.observer import Observer, Plan
 from al_bench.job.pretraining import kept, kept_path
 from al_bench.loop.heartbeat import Heartbeat
@@ -42,7 +42,7 @@ def run(planned: Planned, parts: Parts, observers: Sequence[Observer] = (), mode
     """
     config, identity = planned.config, planned.identity
     set_up_torch(config.num_threads, parts.device)
-    environment = describe(parts.device) | {"budget": config.budget}
+    environment = describe(parts.device) | {"budget": config.budget, "family": family_of(config.dataset, identity.dataset)}
     with RunDirectory.opened(planned.path, identity, config.plain, environment, planned.default) as directory:
         directory.check_states(is_stateful=parts.strategy.state_dict() is not None)
         heartbeat = Heartbeat(identity.title)

@@ -18,7 +18,10 @@ from al_bench.records.layout import path_of, run_title
 from al_bench.records.run_config import IRRELEVANT, VARIANT_GROUPS, VARIANT_KEYS
 
 GROUPS = ("dataset", "model", "strategy")
-READ_BY_MODELS = "dataset.hyperparameters"  # its values count where a model takes them
+UNNAMED = {
+    "dataset.hyperparameters",  # its values count where a model takes them
+    "dataset.family",  # what is said over settings counts by it
+}
 NAMED = ("al_bench.datasets.arrays.arrays", "al_bench.datasets.modalities.modalities")  # by `name`, instead of `path`
 MAX_LABEL = 120
 NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
@@ -159,7 +162,7 @@ def _unnamed(config: Mapping[str, Any]) -> set[str]:
     """The keys that are no part of what a run is called or compared by, though they stand in a group."""
     dataset = config.get("dataset")
     is_named = isinstance(dataset, Mapping) and dataset.get("_target_") in NAMED and dataset.get("name") is not None
-    return {READ_BY_MODELS, "dataset.path"} if is_named else {READ_BY_MODELS}
+    return UNNAMED | {"dataset.path"} if is_named else UNNAMED
 
 
 def _relevant(group: str, config: Mapping[str, Any], unnamed: Set[str]) -> Mapping[str, Any]:

@@ -212,14 +212,14 @@ def settings_table(compared: pd.DataFrame) -> pd.DataFrame:
 def gains_table(rounds: pd.DataFrame) -> pd.DataFrame:
     """Of joint training over each baseline, a row for each setting."""
     table = gains(rounds, [(JOINT, than) for than in BASELINES])
-    wide = table.assign(text=in_points(table)).pivot(index="setting", columns="than", values="text")
+    wide = table.assign(text=in_points(table)).pivot(index="setting", columns="against", values="text")
     return wide[list(BASELINES)].reset_index()
 
 
 def ablations_table(all_gains: pd.DataFrame) -> pd.DataFrame:
     """In points of accuracy, a row for each variant, a column for each setting."""
-    rows = all_gains[(all_gains["strategy"] != JOINT) | (all_gains["than"] == "entropy")]
+    rows = all_gains[(all_gains["strategy"] != JOINT) | (all_gains["against"] == "entropy")]
     variants = rows["setting"][rows["strategy"] != JOINT].unique()
     table = rows.assign(text=in_points(rows))[rows["setting"].isin(variants)]
-    wide = table.pivot(index=["strategy", "than"], columns="setting", values="text").fillna("")
+    wide = table.pivot(index=["strategy", "against"], columns="setting", values="text").fillna("")
     return wide.reset_index()

@@ -7,17 +7,16 @@ import numpy as np
 import pandas as pd
 
 from al_bench.analysis.results import SETTING
-from al_bench.analysis.settings import BASELINE, rows_of
+from al_bench.analysis.settings import BASELINE, rows_of, setting_names
 from al_bench.analysis.statistics.areas import areas
-from al_bench.analysis.statistics.intervals import bca_interval
-from al_bench.records.layout import setting_title
+from al_bench.analysis.statistics.gains import gains as all_gains
+from al_bench.analysis.statistics.gains import whole_gains
 from papers.claims import Claim
 
 JOINT, ENTROPY = "joint", "entropy"
 BASELINES = (BASELINE, "confidence", "margin", ENTROPY)
 COMPARED = (JOINT, *BASELINES)
 MULTI_MODAL = ("multiple_features", "modalities")
-GAIN_COLUMNS = ["strategy", "than", "num_seeds", "gain", "low", "high"]
 COLLAPSE_COLUMNS = [
     *("labels", "strategy", "pool entropy", "largest class, mean", "largest class, most", "smallest class, least")
 ]
@@ -29,36 +28,32 @@ def is_multi_modal(setting: Mapping[str, object]) -> bool:
 
 
 def gains(rounds: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
-    """By how much the mean accuracy over all numbers of labels of one strategy is above that of another.
+    """The gains in area under the curve of one strategy over another, for every setting that has both.
 
     Args:
         rounds: as `al_bench.analysis.results.load_results` gives them.
-        pairs: strategy, and which other.
+        pairs: strategy, and against which.
 
     Returns:
-        For every setting that has both, paired by seed: the columns of a setting, setting (its name), strategy, than,
-        num_seeds, gain, low, high (95 % BCa interval; NaN for fewer than four seeds).
+        As `al_bench.analysis.statistics.gains.gains`, with the name of the setting.
     """
-    rows = []
-    for values, of_setting in areas(rounds).groupby(SETTING, sort=True):
-        by_seed = of_setting.pivot(index="seed", columns="strategy", values="area")
-        for strategy, than in pairs:
-            if not {strategy, than} <= set(by_seed.columns):
-                continue
-            gain_S = (by_seed[strategy] - by_seed[than]).dropna().to_numpy()
-            (low,), (high,) = bca_interval(gain_S[None])
-            name = setting_title(dict(zip(SETTING, values, strict=True)))
-            rows.append([*values, name, strategy, than, len(gain_S), gain_S.mean(), low, high])
-    return pd.DataFrame(rows, columns=[*SETTING, "setting", *GAIN_COLUMNS])
+    there = set(rounds["strategy"])
+    tables = []
+    for against in dict.fromkeys(against for _, against in pairs if against in there):
+        table = whole_gains(all_gains(rounds, against=against))
+        tables.append(table[table["strategy"].isin([strategy for strategy, other in pairs if other == against])])
+    table = pd.concat(tables) if tables else whole_gains(all_gains(rounds.iloc[:0]))
+    table.insert(0, "setting", setting_names(table))
+    return table.sort_values(SETTING, kind="stable").reset_index(drop=True)
 
 
 def in_points(table: pd.DataFrame) -> list[str]:
-    """`gains` to read: points of accuracy with their interval, or the number of seeds if they are too few for one."""
+    """`gains` to read: points of accuracy with their interval, and what they are judged as by themselves."""
     return [
-        f"{100 * gain:+.1f} ({num_seeds:.0f} seeds)"
-        if np.isnan(low)
-        else f"{100 * gain:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
-        for gain, low, high, num_seeds in table[["gain", "low", "high", "num_seeds"]].to_numpy()
+        f"{gain:+.2f} ({num_seeds} seeds)" if np.isnan(low) else f"{gain:+.2f} [{low:+.2f}, {high:+.2f}] {verdict}"
+        for gain, low, high, verdict, num_seeds in zip(
+            *(table[name] for name in ("gain", "low", "high", "verdict", "num_seeds")), strict=True
+        )
     ]
 
 
@@ -68,7 +63,7 @@ def claims(rounds: pd.DataFrame) -> list[Claim]:
     is_multi = np.array([is_multi_modal({"dataset": name}) for name in table["dataset"]], dtype=bool)
     names = {BASELINE: "random queries", "confidence": "least confident", "margin": "margin", ENTROPY: "entropy"}
     made = [
-        _is_above(table[(is_multi == multi) & (table["than"] == than)], f"{kind} data: joint is above {names[than]}")
+        _is_above(table[(is_multi == multi) & (table["against"] == than)], f"{kind} data: joint is above {names[than]}")
         for kind, multi in (("uni-modal", False), ("multi-modal", True))
         for than in BASELINES
     ]

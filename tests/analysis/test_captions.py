@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from papers import batches as batches_module
+from scipy import stats
 
 from al_bench.analysis.everything import Everything, everything
 from al_bench.analysis.page.export import _drawings
 from al_bench.analysis.page.report import report
 from al_bench.analysis.page.tables import area_tables, cost_tables
 from al_bench.analysis.pictures import figures, overviews
-from al_bench.analysis.statistics.intervals import bca_interval
 from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.records.identity import Identity
 from tests.support.made_results import write_run
@@ -53,16 +53,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["standard_error", "bootstrap"])
+@pytest.fixture(scope="module", params=["stderr", "t"])
 def found(request: pytest.FixtureRequest, folder: Path) -> Everything:
     return everything(folder, interval=request.param)
 
 
 def bands(values: list[float], interval: str) -> tuple[float, float, float]:
     mean = statistics.fmean(values)
-    if interval == "bootstrap":
-        (low,), (high,) = bca_interval(np.array([values]))
-        return mean, low, high
+    if interval == "t":
+        found = stats.ttest_1samp(values, 0).confidence_interval()
+        return mean, float(found.low), float(found.high)
     error = statistics.stdev(values) / len(values) ** 0.5
     return mean, mean - error, mean + error
 
@@ -83,8 +83,8 @@ def cost(of_round: float) -> float:
 
 CELLS: dict[str, tuple[tuple[str, ...], Callable[[str], tuple[float, ...]]]] = {  # by title, of badge
     "Area under the budget curve": (
-        ("mean over the seeds", "95 % BCa interval"),
-        lambda _: bands(areas("badge"), "bootstrap"),
+        ("mean over the seeds", "95 % interval by Student's t"),
+        lambda _: bands(areas("badge"), "t"),
     ),
     "Training steps": (("median over the runs",), lambda _: (cost(7),)),
     "Seconds of training, by the clock": (("median over the runs",), lambda _: (cost(2),)),
@@ -125,7 +125,7 @@ def test_labels_saved_are_by_curves_of_means(found):
 
 
 def test_balanced_accuracy_and_curves_have_the_bands_that_are_named(found):
-    name = "mean ± standard error" if found.interval == "standard_error" else "mean, 95 % BCa interval"
+    name = "mean ± standard error" if found.interval == "stderr" else "mean, 95 % interval by Student's t"
     (table,) = [table for table in area_tables(found) if table["title"] == "Balanced accuracy"]
     assert name in str(table["caption"])
     end = 1000  # where Random has 99 % of its final accuracy
@@ -152,7 +152,7 @@ def test_the_axes_of_figures_say_what_is_drawn(found, tmp_path, monkeypatch):
         monkeypatch.setattr(module, "saved", lambda figure, path, *_: drawn.setdefault(path.name, figure))
     for drawing in _drawings(found, tmp_path):
         drawing()
-    name = "mean ± standard error" if found.interval == "standard_error" else "mean, 95 % BCa interval"
+    name = "mean ± standard error" if found.interval == "stderr" else "mean, 95 % interval by Student's t"
     curve = drawn["curves_dataset_digits_model_mlp_batch_size_100"].axes[0]
     assert curve.get_ylabel() == f"test accuracy ({name})"
     (line,) = [line for line in curve.get_lines() if line.get_label() == "badge"]
@@ -165,9 +165,9 @@ def test_the_axes_of_figures_say_what_is_drawn(found, tmp_path, monkeypatch):
         assert np.asarray(marks.get_xdata()).tolist() == pytest.approx([cost(of_round)])
     assert "(mean)" in drawn["balance"].axes[0].get_xlabel()
     gains = drawn["gains"].axes[0]
-    assert "(mean over seeds, 95 % BCa)" in gains.get_xlabel()
-    differences = [first - second for first, second in zip(areas("badge"), areas("random"), strict=True)]
-    mean, low, high = bands(differences, "bootstrap")
+    assert "(percentage points; mean over seeds, 95 % t-interval)" in gains.get_xlabel()
+    differences = [100 * (first - second) for first, second in zip(areas("badge"), areas("random"), strict=True)]
+    mean, low, high = bands(differences, "t")
     (container,) = [each for each in gains.containers if each.get_label() == "badge"]
     assert container.lines[0].get_xdata()[0] == pytest.approx(mean)
     assert container.lines[2][0].get_segments()[0][:, 0].tolist() == pytest.approx([low, high])

@@ -2,14 +2,13 @@
 
 import statistics
 
-import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from al_bench.analysis.results import load_results
 from al_bench.analysis.settings import setting_curves
 from al_bench.analysis.statistics.curves import compared_part, learning_curves
-from al_bench.analysis.statistics.intervals import bca_interval
 from al_bench.analysis.statistics.measures import MEASURES
 from al_bench.records.identity import Identity
 from tests.support.made_results import SETTINGS, noisy, write_run, write_sweep
@@ -47,7 +46,7 @@ def test_a_point_that_a_seed_lacks_is_marked(tmp_path):
 
 
 def test_a_single_seed_has_no_interval(tmp_path):
-    for interval in ("standard_error", "bootstrap"):
+    for interval in ("stderr", "t"):
         curves = learning_curves(write_seeds(tmp_path / interval, 3), interval=interval)
         assert curves["mean"].tolist() == pytest.approx([0.5, 0.51, 0.52])
         assert curves[["low", "high"]].isna().all(axis=None)
@@ -74,32 +73,11 @@ def test_the_part_compared_ends_where_random_has_99_percent_of_its_final_accurac
     assert compared_part(setting_curves(rounds[rounds["strategy"] == "badge"])[0]) == (100, 200)
 
 
-class TestBca:
-    def test_a_tail_on_one_side(self):
-        """The interval of a skewed sample reaches further towards its tail."""
-        values_NS = np.array([[1.0, 1.1, 1.2, 1.3, 4.0, 1.05, 1.15, 1.25]])
-        low_N, high_N = bca_interval(values_NS)
-        mean = values_NS.mean()
-        assert low_N[0] < mean < high_N[0]
-        assert high_N[0] - mean > 2 * (mean - low_N[0])
-
-    @pytest.mark.slow
-    def test_how_often_they_hold_the_mean(self):
-        """2,000 intervals of 20 normal values: about 93 % hold it; by chance not 4 standard errors (2.3 %) off."""
-        low_N, high_N = bca_interval(np.random.default_rng(1).standard_normal((2000, 20)))
-        assert 0.907 < ((low_N <= 0) & (high_N >= 0)).mean() < 0.953
-
-    def test_the_same_values_have_the_same_interval(self):
-        values_NS = np.random.default_rng(0).random((3, 5))
-        assert np.array_equal(bca_interval(values_NS), bca_interval(values_NS))
-        assert bca_interval(values_NS[:1])[0][0] == bca_interval(np.repeat(values_NS[:1], 3, axis=0))[0][2]
-
-    def test_equal_values_have_an_interval_without_width(self):
-        low_N, high_N = bca_interval(np.array([[0.5, 0.5, 0.5, 0.5], [0.1, 0.2, 0.3, 0.2]]))
-        assert low_N[0] == high_N[0] == 0.5
-        assert low_N[1] < 0.2 < high_N[1]
-
-    def test_fewer_than_four_values_have_none(self):
-        """Of two, it would be from the smaller to the larger, and hold the mean in half of all cases."""
-        for num_seeds in (2, 3):
-            assert np.isnan(bca_interval(np.random.default_rng(0).random((5, num_seeds)))).all()
+def test_intervals_of_students_t(tmp_path):
+    write_sweep(tmp_path, noisy, settings=SETTINGS[5:], num_seeds=4)
+    rounds = load_results(tmp_path).rounds
+    curves = learning_curves(rounds, interval="t")
+    for row in curves.to_dict("records"):
+        is_there = (rounds["strategy"] == row["strategy"]) & (rounds["num_labelled"] == row["num_labelled"])
+        interval = stats.ttest_1samp(rounds.loc[is_there, "test_accuracy"], 0).confidence_interval()
+        assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))

@@ -13,6 +13,7 @@ from al_bench.analysis.page.export import _drawings
 from al_bench.analysis.page.report import report
 from al_bench.analysis.pictures import figures, overviews
 from al_bench.analysis.results import load_results
+from al_bench.analysis.statistics.gains import whole_gains
 from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.analysis.statistics.ranks import Ranks
 from al_bench.analysis.statistics.savings import labels_saved
@@ -27,17 +28,17 @@ LATE = dict(zip(range(100, 1100, 100), [0.3, 0.52, 0.62, 0.66, 0.69, 0.72, 0.74,
 STRATEGIES = ("badge", "margin", "random")
 
 
-def identity(strategy: str, seed: int, batch_size: int = 100) -> Identity:
-    return Identity("digits", "mlp", strategy, batch_size, "", seed)
+def identity(strategy: str, seed: int, batch_size: int = 100, dataset: str = "digits") -> Identity:
+    return Identity(dataset, "mlp", strategy, batch_size, "", seed)
 
 
-def written(folder: Path, batch_sizes: tuple[int, ...] = (100, 50)) -> None:
+def written(folder: Path, batch_sizes: tuple[int, ...] = (100, 50), dataset: str = "digits") -> None:
     for batch_size in batch_sizes:
         for seed in range(4):
             for strategy in STRATEGIES:
                 curve = RANDOM if strategy == "random" else LATE
                 curve = {labels: value + 0.001 * seed * (-1) ** labels for labels, value in curve.items()}
-                write_run(folder, identity(strategy, seed, batch_size), curve)
+                write_run(folder, identity(strategy, seed, batch_size, dataset), curve)
 
 
 def stop(folder: Path, strategy: str, seed: int, num_rounds: int) -> None:
@@ -105,7 +106,6 @@ def test_every_statistic_is_marked_or_refused_while_random_is_not_finished(tmp_p
     assert isinstance(found.ranks, str)
     text = plain(report(found, ["report"]))
     assert "digits · mlp · b100: areas and seconds are of 400 labels, where runs have come to so far" in text
-    assert "Mean penalties (partial: runs are missing or too short)" in text
     assert "digits · mlp · b100 not finished: random" in text
 
 
@@ -119,12 +119,15 @@ def test_an_area_that_cannot_change_any_more_is_not_marked(tmp_path):
         stop(tmp_path, "random", seed, 8)
     found = everything(tmp_path)
     assert not found.areas["is_partial"].any()
-    assert not found.mean_areas[["is_partial", "is_gain_partial"]].any(axis=None)
+    assert not found.mean_areas["is_partial"].any()
+    assert not whole_gains(found.gains)["is_partial"].any()
     assert saved(tmp_path)["is_partial"].all()
 
 
 def test_means_over_fewer_seeds_are_marked_and_not_ranked(tmp_path):
     written(tmp_path, (100, 50, 20))
+    for dataset in ("mnist", "svhn"):
+        written(tmp_path, (50,), dataset)
     for strategy in STRATEGIES:  # as many of each, but of other seeds
         shutil.rmtree(tmp_path / identity(strategy, STRATEGIES.index(strategy)).path)
     found = everything(tmp_path)
@@ -134,6 +137,7 @@ def test_means_over_fewer_seeds_are_marked_and_not_ranked(tmp_path):
     assert isinstance(found.ranks, Ranks)
     assert found.ranks.left_out == ("digits · mlp · b100",)
     curves = found.curves[ACCURACY]
+    curves = curves[curves["dataset"] == "digits"]
     assert curves.groupby("batch_size")["is_partial"].all().to_dict() == {20: False, 50: False, 100: True}
     assert "fewer seeds: badge 3 of 4, margin 3 of 4, random 3 of 4" in plain(report(found, ["report"]))
 

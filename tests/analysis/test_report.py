@@ -83,27 +83,26 @@ class TestTheText:
 
     def test_it_answers_which_strategy_is_better_and_how_sure_that_is(self, html):
         text = plain(html)
-        assert "Mean penalties, the lowest and best first: badge 0.00" in text
-        assert re.search(r"badge has the best mean rank, 1\.\d\d over 6 settings \(Friedman p = \S+\)", text)
-        assert re.search(r"With 5 seeds, two strategies typically had to differ by 0\.\d\d points", text)
+        assert "Gain over random in area under the curve, by setting (Holm): badge above 5, open 1; albl same 6" in text
+        assert "By mean rank over 4 data sets, badge is first (1.00)" in text
+        assert re.search(r"With 5 seeds, a gain of 0\.\d\d points is found with a power of 80 %", text)
+        assert "No model has 3 data sets or more with a gain over random" in text
 
     @pytest.mark.slow
-    def test_the_differences_from_random_have_their_significance(self, html, sweep):
-        found = everything(sweep)
-        assert isinstance(found.comparison, Comparison)
-        pairs = found.comparison.differences
-        row = pairs[(pairs["first"] == "confidence") & (pairs["second"] == "random") & (pairs["dataset"] == "openml_6")]
+    def test_gains_over_random_have_their_interval_and_verdict(self, html, sweep):
+        gains = everything(sweep).gains
+        rows = gains[(gains["strategy"] == "confidence") & (gains["dataset"] == "openml_6")]
+        rows = rows[rows["measure"] == "test_accuracy"]
         cells = " ".join(
-            f"{100 * each.difference:+.2f}{'**' if each.p_holm < 0.05 else '*' if each.p < 0.05 else ''}"
-            for each in row.itertuples()
+            f"{each.gain:+.2f} ± {(each.high - each.low) / 2:.2f} {each.verdict_holm}" for each in rows.itertuples()
         )
-        assert "**" in cells
+        assert "above" in cells
         assert f"confidence {cells}" in plain(html)
 
     def test_differences_have_the_sign_of_the_strategy_wherever_it_stands(self, tmp_path):
         write_sweep(tmp_path, shifted, settings=SETTINGS[:1], strategies=("badge", "random", "zeta"))
         text = plain(report(everything(tmp_path), COMMAND))
-        assert re.search(r"badge (\+1\.00\S* ){5}zeta (-2\.00\S* ){5}", text)
+        assert re.search(r"badge (\+1\.00 ± 0\.00 above ){9}zeta (-2\.00 ± 0\.00 below ){9}", text)
 
     @pytest.mark.slow
     def test_the_best_of_a_row_is_bold(self, html, sweep):
@@ -152,7 +151,7 @@ class TestIncompleteResults:
         assert "Missing: 1 mnist · mlp · margin · b100 · seed 1" in text
         assert "runs are missing or too short" in text
         assert "largest possible entry" not in text
-        assert "Gain over Random" in text, "what can be said is"
+        assert "Gain over random" in text, "what can be said is"
         partial = self.made(tmp_path, is_partial=True)
         assert "largest possible entry 2" in partial
         assert "Missing or too short: mnist · mlp · b100 · margin · seed 1: there is no such run" in partial
@@ -174,7 +173,7 @@ class TestIncompleteResults:
         text = self.made(tmp_path)
         assert "there is no run of strategy random" in text
         assert "Learning curves" in text
-        assert "Gain over Random" not in text
+        assert "Gain over random" not in text
 
     def test_one_seed_of_one_strategy(self, tmp_path):
         write_run(tmp_path, Identity("digits", "mlp", "badge", 10, "", 7), {10: 0.5})
@@ -215,8 +214,8 @@ class TestIncompleteResults:
     def test_what_bands_are_is_said(self, tmp_path):
         write_sweep(tmp_path, noisy, settings=SETTINGS[1:2], num_seeds=4)
         assert "Over the seeds: mean ± standard error" in plain(report(everything(tmp_path), COMMAND))
-        bootstrap = everything(tmp_path, interval="bootstrap")
-        assert "Over the seeds: mean, 95 % BCa interval" in plain(report(bootstrap, COMMAND))
+        by_t = everything(tmp_path, interval="t")
+        assert "Over the seeds: mean, 95 % interval by Student's t" in plain(report(by_t, COMMAND))
 
     def test_a_strategy_that_ends_early_is_named(self, tmp_path):
         write_sweep(tmp_path, noisy, settings=SETTINGS[1:2], num_seeds=2)
@@ -258,7 +257,7 @@ class TestTheScripts:
     @pytest.mark.slow
     def test_a_report_with_all_figures_and_numbers(self, tmp_path):
         write_sweep(tmp_path, noisy, settings=SETTINGS[1:3], num_seeds=3)
-        finished = run_script(tmp_path, "--figures", tmp_path / "paper", "--interval", "bootstrap", "--holm")
+        finished = run_script(tmp_path, "--figures", tmp_path / "paper", "--interval", "t", "--holm")
         assert finished.returncode == 0, finished.stderr
         assert finished.stderr == ""
         assert (tmp_path / "analysis" / "report.html").stat().st_size > 1_000_000

@@ -17,6 +17,7 @@ from al_bench.core.errors import DataError
 from al_bench.datasets.checks import check_dataset
 from al_bench.datasets.digits import digits
 from al_bench.datasets.multiple_features import IDS
+from al_bench.job.loading import BESIDE
 from tests.conftest import blobs, real_data
 from tests.support.image_files import expect, made, write
 from tests.support.tables import letters, openml_folder, rng
@@ -63,7 +64,7 @@ def configured(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     np.savez(tmp_path / "a.npz", inputs=np.random.default_rng(0).normal(size=(90, 3, 2)), targets=np.arange(90) % 3)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         node = OmegaConf.to_container(compose("config", [f"dataset={option}", *overrides]).dataset, resolve=True)
-    del node["hyperparameters"], node["copies"]
+    node = {key: value for key, value in node.items() if key not in BESIDE}
     part = checked_part("dataset", node, facts={"data_dir", "rng"})
     return lambda seed: called("dataset", part, data_dir=folder, rng=rng(seed))
 

@@ -12,6 +12,7 @@ from al_bench.analysis.pictures.overviews import draw_by_setting, draw_distribut
 from al_bench.analysis.settings import marked_names, not_whole, ordered, rows_of
 from al_bench.analysis.statistics.costs import COSTS
 from al_bench.analysis.statistics.curves import compared_part
+from al_bench.analysis.statistics.gains import whole_gains
 from al_bench.analysis.statistics.ranks import Ranks
 from al_bench.files.locks import alone_in
 from al_bench.files.writing import replace_text
@@ -36,7 +37,7 @@ def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:
             yield partial(draw_penalty_matrix, penalty, folder / penalty.file_name)
         for group, distributions in everything.comparison.distributions:
             yield partial(draw_distributions, distributions, group, folder / file_name("errors", group), looks)
-    gains = everything.mean_areas.dropna(subset="gain")
+    gains = whole_gains(everything.gains)
     if len(gains):
         yield partial(draw_gains, gains, folder / "gains", looks)
     if isinstance(everything.ranks, Ranks):

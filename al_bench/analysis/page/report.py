@@ -14,13 +14,14 @@ from plotly.offline import get_plotlyjs
 
 import al_bench
 from al_bench.analysis.everything import Everything, everything
-from al_bench.analysis.names import encodable
+from al_bench.analysis.names import encodable, isolated
 from al_bench.analysis.page import tables as report_tables
 from al_bench.analysis.page import text as report_text
 from al_bench.analysis.pictures.interactive import curves_figure, distributions_figure, gains_figure
 from al_bench.analysis.pictures.overviews import draw_ranks
 from al_bench.analysis.settings import group_name, not_whole, rows_of, with_seeds
 from al_bench.analysis.statistics.curves import compared_part
+from al_bench.analysis.statistics.gains import GAIN_CAPTION, whole_gains
 from al_bench.analysis.statistics.penalty import PenaltyMatrix
 
 
@@ -43,7 +44,7 @@ def _page(everything: Everything, command: Sequence[str]) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    plots, gains = Plots(), everything.mean_areas.dropna(subset="gain")
+    plots, gains = Plots(), whole_gains(everything.gains)
     context = {
         "title": everything.folder.resolve().name,
         "version": al_bench.__version__,
@@ -57,6 +58,11 @@ def _page(everything: Everything, command: Sequence[str]) -> str:
         "comparison": _comparison(everything, plots),
         "curves": _curves(everything, plots),
         "gains": plots.add(gains_figure(gains, everything.looks)) if len(gains) else None,
+        "gain_caption": GAIN_CAPTION,
+        "against": isolated(everything.against),
+        "margin": f"{everything.margin:g}",
+        "overall_tables": list(report_tables.overall_tables(everything)),
+        "few": report_text.too_few(everything),
         "area_tables": list(report_tables.area_tables(everything)),
         "cost_tables": list(report_tables.cost_tables(everything)),
         "ranks": _ranks(everything),
@@ -131,7 +137,7 @@ def _curves(everything: Everything, plots: Plots) -> list[dict[str, object]]:
                 "name": curves.name,
                 "not_whole": not_whole(curves),
                 "plots": [(label, plots.add(figure)) for label, figure in figures],
-                "differences": report_tables.differences_from_random(everything.comparison, curves),
+                "differences": report_tables.gain_table(everything, curves),
             }
         )
     return shown

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 
 from al_bench.analysis.everything import Comparison, Everything
-from al_bench.analysis.settings import BASELINE, PARTIAL, Curves, ordered, rows_of, setting_names
+from al_bench.analysis.families import MIN_DATASETS
+from al_bench.analysis.settings import PARTIAL, Curves, ordered, rows_of, setting_names
 from al_bench.analysis.statistics.areas import AREA_CAPTION
 from al_bench.analysis.statistics.costs import BALANCE_CAPTION, COST_CAPTION, COSTS
 from al_bench.analysis.statistics.curves import compared_part
+from al_bench.analysis.statistics.gains import WHOLE
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
-from al_bench.analysis.statistics.paired import LEVEL
+from al_bench.analysis.statistics.overall import ALL, BEATS_CAPTION, OVERALL_CAPTION
 from al_bench.analysis.statistics.savings import SAVED_CAPTION
-
-POINTS = 100  # percentage points
 
 
 def settings_table(everything: Everything) -> list[dict[str, object]]:
@@ -38,28 +38,67 @@ def settings_table(everything: Everything) -> list[dict[str, object]]:
     return rows
 
 
-def differences_from_random(comparison: Comparison | str, curves: Curves) -> dict[str, object] | None:
-    """Of each strategy from Random, by number of labels, with what the seeds could have shown."""
-    if isinstance(comparison, str):
+def gain_table(everything: Everything, curves: Curves) -> dict[str, object] | None:
+    """Gains in accuracy in a setting: a row per strategy, a column per part."""
+    gains = rows_of(everything.gains, curves.setting)
+    gains = gains[gains["measure"] == ACCURACY.column]
+    if gains.empty:
         return None
-    pairs = rows_of(comparison.differences, curves.setting)
-    if pairs.empty:
-        return None
-    against: dict[tuple[str, int], str] = {}
-    columns = ["first", "second", "num_labelled", "difference", "p", "p_holm"]
-    for first, second, budget, difference, p, p_holm in pairs[columns].itertuples(index=False, name=None):
-        if BASELINE in (first, second):
-            strategy, sign = (second, -POINTS) if first == BASELINE else (first, POINTS)
-            if np.isnan(difference):
-                continue
-            stars = "" if not p < LEVEL else "*" if not p_holm < LEVEL else "**"
-            against[strategy, budget] = f"{sign * difference:+.2f}{stars}"
-    budgets = sorted(pairs["num_labelled"].unique().tolist())
-    strategies = ordered(list({strategy for strategy, _ in against}))
-    rows = [(name, [against.get((name, budget), "") for budget in budgets]) for name in strategies]
-    smallest = POINTS * pairs.groupby("num_labelled")["smallest_significant"].median()
-    rows.append(("smallest significant", [f"{smallest[budget]:.2f}" for budget in budgets]))
-    return {"budgets": [f"{budget:,}" for budget in budgets], "rows": rows}
+    parts = gains["part"].unique().tolist()
+    texts: dict[tuple[str, str], str] = {}
+    columns = ["strategy", "part", "gain", "low", "high", "verdict_holm"]
+    for strategy, part, gain, low, high, verdict in gains[columns].itertuples(index=False, name=None):
+        texts[strategy, part] = _with_spread(gain, low, high, verdict)
+    rows = [(name, [texts.get((name, part), "") for part in parts]) for name in gains["strategy"].unique().tolist()]
+    detectable = gains.groupby("part", sort=False)["detectable"].median()
+    rows.append(("found with a power of 80 % (median)", [_or_nothing(detectable[part], "{:.2f}") for part in parts]))
+    return {"parts": [f"{int(part):,}" if part.isdigit() else part for part in parts], "rows": rows}
+
+
+def overall_tables(everything: Everything) -> Iterator[dict[str, object]]:
+    """What is said over data sets: gains of each model and batch size, and how often strategies beat each other."""
+    table = everything.overall
+    table = table[(table["part"] == WHOLE) & (table["measure"] == ACCURACY.column)]
+    table = table[table["num_datasets"] >= MIN_DATASETS]
+    strategies = ordered(table["strategy"].unique().tolist())
+    rows: dict[str, dict[str, str]] = {}
+    for row in table.to_dict("records"):
+        size = "all batch sizes" if row["batch_size"] == ALL else f"b{row['batch_size']}"
+        name = " · ".join(filter(None, [row["model"], size, row["variant"], f"{row['num_datasets']} data sets"]))
+        text = _with_spread(row["gain"], row["low"], row["high"], row["verdict"])
+        new = f"{row['predicted_low']:+.2f} to {row['predicted_high']:+.2f}"
+        rows.setdefault(name, {})[row["strategy"]] = f"{text}\n{new}" + f"\n{PARTIAL}" * bool(row["is_partial"])
+    if rows:
+        yield {
+            "title": f"Gain over {everything.against} in area under the curve",
+            "caption": OVERALL_CAPTION,
+            "names": strategies,
+            "rows": [(name, [(known.get(each, ""), False) for each in strategies]) for name, known in rows.items()],
+        }
+    shares = everything.beats
+    if len(shares):
+        names = ordered(shares["first"].unique().tolist())
+        texts = {
+            (first, second): f"{share:.0%}" + _or_nothing(low, "\n{:.0%}") + _or_nothing(high, " to {:.0%}")
+            for first, second, share, low, high in shares[["first", "second", "share", "low", "high"]].itertuples(
+                index=False, name=None
+            )
+        }
+        yield {
+            "title": "How often the strategy of the row beats that of the column",
+            "caption": BEATS_CAPTION,
+            "names": names,
+            "rows": [(first, [(texts.get((first, second), ""), False) for second in names]) for first in names],
+        }
+
+
+def _with_spread(gain: float, low: float, high: float, verdict: str) -> str:
+    spread = "" if np.isnan(low) else f" ± {(high - low) / 2:.2f}"
+    return f"{gain:+.2f}{spread}\n{verdict}"
+
+
+def _or_nothing(value: float, text: str) -> str:
+    return "" if np.isnan(value) else text.format(value)
 
 
 def area_tables(everything: Everything) -> Iterator[dict[str, object]]:

@@ -6,16 +6,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from al_bench.analysis.everything import Comparison, Everything
+import pandas as pd
+
+from al_bench.analysis.everything import Everything
+from al_bench.analysis.families import MIN_DATASETS
 from al_bench.analysis.names import isolated
 from al_bench.analysis.runs import Run, State, described
-from al_bench.analysis.settings import BASELINE, setting_names
+from al_bench.analysis.settings import BASELINE, ordered, setting_names
 from al_bench.analysis.statistics.areas import common_range, is_range_partial
-from al_bench.analysis.statistics.paired import LEVEL
+from al_bench.analysis.statistics.gains import whole_gains
+from al_bench.analysis.statistics.overall import ALL
 from al_bench.analysis.statistics.ranks import Ranks
+from al_bench.analysis.statistics.verdicts import Verdict
 
 MAX_LISTED = 30  # lines of a list
-POINTS = 100  # percentage points
 
 
 def facts(everything: Everything) -> list[tuple[str, str]]:
@@ -36,44 +40,70 @@ def facts(everything: Everything) -> list[tuple[str, str]]:
 
 def in_short(everything: Everything) -> Iterator[str]:
     """Sentences: which strategy is better, and how sure that is."""
-    comparison, ranks = everything.comparison, everything.ranks
-    if isinstance(comparison, Comparison) and comparison.matrices[0].settings:
-        penalties = comparison.matrices[0].penalties.dropna().sort_values(kind="stable")
-        listed = ", ".join(f"{isolated(str(name))} {value:.2f}" for name, value in penalties.items())
-        partial = " (partial: runs are missing or too short)" if comparison.matrices[0].missing else ""
-        yield f"Mean penalties{partial}, the lowest and best first: {listed}."
-    if isinstance(comparison, str):
-        yield "Penalties and errors relative to Random are not compared: see what is missing below."
-    if isinstance(ranks, Ranks):
-        yield rank_sentence(ranks)
-    if isinstance(comparison, Comparison):
-        smallest = POINTS * comparison.differences["smallest_significant"]
-        is_varied = smallest > 0
-        smallest, seeds = smallest[is_varied], comparison.differences["num_seeds"][is_varied]
-        if len(smallest):
-            num_seeds = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
+    gains, against = whole_gains(everything.gains), isolated(everything.against)
+    if len(gains):
+        yield f"Gain over {against} in area under the curve, by setting (Holm): {_counted_verdicts(gains)}."
+        detectable = gains["detectable"].dropna()
+        if len(detectable):
             yield (
-                f"With {num_seeds} seeds, two strategies typically had to differ by {smallest.median():.2f} points of "
-                f"accuracy to differ significantly (5 %; median over pairs and budgets, of which 90 % needed "
-                f"{smallest.quantile(0.05):.2f} to {smallest.quantile(0.95):.2f})."
+                f"With {_range(gains['num_seeds'])} seeds, a gain of {detectable.median():.2f} points is found with a "
+                "power of 80 % (median over strategies and settings): what is open may be smaller, or not there."
             )
+    else:
+        yield f"There are no gains over {against}: no setting has a run of it and of another strategy."
+    table = whole_gains(everything.overall)
+    table = table[(table["batch_size"] == ALL) & (table["num_datasets"] >= MIN_DATASETS)]
+    for model, rows in table.groupby("model", sort=False):
+        told = (
+            f"{isolated(str(row['strategy']))} {row['gain']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}] "
+            f"{row['verdict']}"
+            for row in rows.sort_values("gain", ascending=False, kind="stable").to_dict("records")
+        )
+        yield f"Over {_range(rows['num_datasets'])} data sets ({isolated(str(model))}), in points: {'; '.join(told)}."
+    if few := too_few(everything):
+        yield few
+    if isinstance(everything.comparison, str):
+        yield "Penalties and errors relative to Random are not compared: see what is missing below."
+    if isinstance(everything.ranks, Ranks):
+        yield rank_sentence(everything.ranks)
+
+
+def too_few(everything: Everything) -> str:
+    """Why there is no interval over settings; empty if there is one."""
+    if (everything.overall["num_datasets"] >= MIN_DATASETS).any():
+        return ""
+    return (
+        f"No model has {MIN_DATASETS} data sets or more with a gain over {isolated(everything.against)}, so there is "
+        "no interval over settings: those of one data set are not independent."
+    )
+
+
+def _counted_verdicts(gains: pd.DataFrame) -> str:
+    """`badge above 5, open 1; margin open 6`."""
+    kinds = gains["verdict_holm"].map(lambda verdict: Verdict(verdict).kind.value)
+    counts = pd.crosstab(gains["strategy"], kinds)
+    parts = []
+    for strategy in ordered(counts.index.tolist()):
+        known = counts.loc[strategy]
+        told = ", ".join(f"{kind} {known[kind]}" for kind in Verdict if known.get(kind))
+        parts.append(f"{isolated(strategy)} {told}")
+    return "; ".join(parts)
+
+
+def _range(numbers: pd.Series) -> str:
+    low, high = numbers.min(), numbers.max()
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def rank_sentence(ranks: Ranks) -> str:
-    """Which strategy ranks best, and which are not significantly worse."""
-    best = ranks.mean_ranks.index[0]
-    text = (
-        f"{isolated(best)} has the best mean rank, {ranks.mean_ranks.iloc[0]:.2f} over {len(ranks.settings)} settings"
-    )
-    if not ranks.p_value < LEVEL:
-        return f"{text}, but Friedman's test does not tell the strategies apart (p = {ranks.p_value:.2g})."
-    alike = [name for name in ranks.mean_ranks.index[1:] if ranks.p_values.loc[best, name] >= LEVEL]
-    others = (
-        f"; not significantly worse: {', '.join(map(isolated, alike))}"
-        if alike
-        else ", significantly better than all others"
-    )
-    return f"{text} (Friedman p = {ranks.p_value:.2g}){others} (Nemenyi, 5 %)."
+    """Which strategies share the first place."""
+    first = [isolated(str(name)) for name, place in ranks.places.items() if place == 1]
+    text = f"By mean rank over {len(ranks.datasets)} data sets, {first[0]} is first ({ranks.mean_ranks.iloc[0]:.2f})"
+    if len(first) == len(ranks.places):
+        text = f"{text}, but no strategy can be told from it"
+    elif len(first) > 1:
+        text = f"{text}; its place is shared, as the interval of the difference covers 0, by {', '.join(first[1:])}"
+    return f"{text} (Friedman p = {ranks.p_value:.2g})."
 
 
 def warnings(everything: Everything) -> Iterator[str]:

@@ -8,9 +8,9 @@ import plotly.graph_objects as go
 
 from al_bench.analysis.names import for_plotly
 from al_bench.analysis.pictures.style import Look, looks
-from al_bench.analysis.settings import BASELINE, marked_names, ordered
-from al_bench.analysis.statistics.areas import GAIN
+from al_bench.analysis.settings import marked_names, ordered
 from al_bench.analysis.statistics.cdf import ERROR, SHARE, corners
+from al_bench.analysis.statistics.gains import gain_axis
 from al_bench.analysis.statistics.measures import ACCURACY
 
 AXIS = {"gridcolor": "#e6e6e6", "zerolinecolor": "#999", "linecolor": "#444", "ticks": "outside"}
@@ -104,14 +104,14 @@ def distributions_figure(distributions: pd.DataFrame, looks_of: Mapping[str, Loo
     return figure
 
 
-def gains_figure(mean_areas: pd.DataFrame, looks_of: Mapping[str, Look] | None = None) -> go.Figure:
-    """Gains over Random in the area under the budget curve, a row per setting, with 95 % BCa intervals."""
-    strategies = [name for name in ordered(mean_areas["strategy"].unique().tolist()) if name != BASELINE]
-    named = dict(zip(mean_areas.index, marked_names(mean_areas, "is_gain_partial"), strict=True))
+def gains_figure(gains: pd.DataFrame, looks_of: Mapping[str, Look] | None = None) -> go.Figure:
+    """Gains in the area under the curve, as `whole_gains` has them: a row per setting, with 95 % intervals."""
+    strategies = ordered(gains["strategy"].unique().tolist())
+    named = dict(zip(gains.index, marked_names(gains), strict=True))
     settings = list(dict.fromkeys(named.values()))
     figure = go.Figure()
     for position, strategy in enumerate(strategies):
-        rows = mean_areas[(mean_areas["strategy"] == strategy) & mean_areas["gain"].notna()]
+        rows = gains[gains["strategy"] == strategy]
         names = [named[row] for row in rows.index]
         shift = 0.8 * ((position + 0.5) / len(strategies) - 0.5)
         heights = [settings.index(name) + shift for name in names]
@@ -120,7 +120,7 @@ def gains_figure(mean_areas: pd.DataFrame, looks_of: Mapping[str, Look] | None =
     figure.update_layout(
         **LAYOUT | {"margin": {"l": 10, "r": 10, "t": 10, "b": 45}},
         height=90 + 13 * (len(strategies) + 1) * len(settings),
-        xaxis=AXIS | {"title": {"text": GAIN}, "zeroline": True},
+        xaxis=AXIS | {"title": {"text": gain_axis(gains["against"].iloc[0])}, "zeroline": True},
         yaxis={
             "tickvals": list(range(len(settings))),
             "ticktext": [for_plotly(name) for name in settings],
@@ -147,8 +147,8 @@ def _add_gains(
         error_x={
             "type": "data",
             "symmetric": False,
-            "array": (rows["gain_high"] - rows["gain"]).fillna(0),
-            "arrayminus": (rows["gain"] - rows["gain_low"]).fillna(0),
+            "array": (rows["high"] - rows["gain"]).fillna(0),
+            "arrayminus": (rows["gain"] - rows["low"]).fillna(0),
             "thickness": 1.5,
             "width": 0,
         },
@@ -156,14 +156,14 @@ def _add_gains(
         mode="markers",
         marker={"color": look.colour, "symbol": look.plotly_marker, "size": 8},
         customdata=[
-            [for_plotly(name), _interval(low, high), num_paired]
-            for name, low, high, num_paired in zip(
-                settings, rows["gain_low"], rows["gain_high"], rows["num_paired"], strict=True
+            [for_plotly(name), "" if np.isnan(low) else f"{low:+.2f} to {high:+.2f}, ", verdict, num_seeds]
+            for name, low, high, verdict, num_seeds in zip(
+                settings, rows["low"], rows["high"], rows["verdict_holm"], rows["num_seeds"], strict=True
             )
         ],
         hovertemplate=(
-            f"<b>{strategy}</b>, %{{customdata[0]}}<br>%{{x:+.4f}}<br>%{{customdata[1]}}"
-            "%{customdata[2]} seeds<extra></extra>"
+            f"<b>{strategy}</b>, %{{customdata[0]}}<br>%{{x:+.2f}}<br>%{{customdata[1]}}"
+            "%{customdata[2]}<br>%{customdata[3]} seeds<extra></extra>"
         ),
     )
 

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from al_bench.analysis.names import isolated
 from al_bench.analysis.pictures.canvas import FORMATS, MAX_MARKERS, STYLE, height_of, legend, saved, width_of
 from al_bench.analysis.pictures.style import Look, looks
-from al_bench.analysis.settings import BASELINE, group_name, marked_names, ordered
-from al_bench.analysis.statistics.areas import GAIN
+from al_bench.analysis.settings import group_name, marked_names, ordered
 from al_bench.analysis.statistics.cdf import ERROR, SHARE, corners
+from al_bench.analysis.statistics.gains import gain_axis
 from al_bench.analysis.statistics.paired import LEVEL
 from al_bench.analysis.statistics.ranks import Ranks
 
@@ -47,10 +47,10 @@ def draw_distributions(
         return saved(figure, path)
 
 
-def draw_gains(mean_areas: pd.DataFrame, path: Path, looks_of: Mapping[str, Look] | None = None) -> list[Path]:
-    """Gains over Random in the area under the budget curve, a row per setting, with 95 % BCa intervals."""
-    strategies = [name for name in ordered(mean_areas["strategy"].unique().tolist()) if name != BASELINE]
-    named = dict(zip(mean_areas.index, marked_names(mean_areas, "is_gain_partial"), strict=True))
+def draw_gains(gains: pd.DataFrame, path: Path, looks_of: Mapping[str, Look] | None = None) -> list[Path]:
+    """Gains in the area under the curve, as `whole_gains` has them: a row per setting, with 95 % intervals."""
+    strategies = ordered(gains["strategy"].unique().tolist())
+    named = dict(zip(gains.index, marked_names(gains), strict=True))
     settings = list(dict.fromkeys(named.values()))
     looks_of = looks_of or looks(strategies)
     with mpl.rc_context(STYLE):
@@ -59,10 +59,10 @@ def draw_gains(mean_areas: pd.DataFrame, path: Path, looks_of: Mapping[str, Look
         axes = figure.subplots()
         axes.axvline(0, color="0.4", linewidth=1)
         for position, strategy in enumerate(strategies):
-            rows = mean_areas[mean_areas["strategy"] == strategy]
+            rows = gains[gains["strategy"] == strategy]
             places = [settings.index(named[row]) for row in rows.index]
             y = np.array(places) + 0.8 * ((position + 0.5) / len(strategies) - 0.5)
-            spread = np.stack([rows["gain"] - rows["gain_low"], rows["gain_high"] - rows["gain"]])
+            spread = np.stack([rows["gain"] - rows["low"], rows["high"] - rows["gain"]])
             look = looks_of[strategy]
             axes.errorbar(
                 rows["gain"],
@@ -75,7 +75,7 @@ def draw_gains(mean_areas: pd.DataFrame, path: Path, looks_of: Mapping[str, Look
             )
         axes.set_yticks(range(len(settings)), settings)
         axes.set_ylim(len(settings) - 0.5, -0.5)
-        axes.set_xlabel(GAIN)
+        axes.set_xlabel(gain_axis(gains["against"].iloc[0]))
         legend(axes, {strategy: looks_of[strategy] for strategy in strategies}, is_line=False)
         return saved(figure, path)
 
@@ -105,7 +105,7 @@ def draw_ranks(
         for text in drawn["labels"]:
             text.set_color("black")  # on paper in grey, too
         axes.set_title(
-            f"mean ranks over {len(ranks.settings)} settings; Friedman p = {ranks.p_value:.2g}\n"
+            f"mean ranks over {len(ranks.datasets)} data sets; Friedman p = {ranks.p_value:.2g}\n"
             f"critical difference {ranks.critical_difference:.2f}: strategies on a bar do not differ significantly",
             fontsize=10,
         )

@@ -4,31 +4,15 @@ import numpy as np
 import pandas as pd
 
 from al_bench.analysis.results import SETTING
-from al_bench.analysis.settings import BASELINE, Curves, Floats, setting_curves
-from al_bench.analysis.statistics.intervals import bca_interval
+from al_bench.analysis.settings import Curves, Floats, setting_curves
+from al_bench.analysis.statistics.intervals import Sample
 
 AREA_COLUMNS = [*SETTING, "strategy", "seed", "from_labels", "to_labels", "area", "is_partial"]
-MEAN_COLUMNS = [
-    *SETTING,
-    "strategy",
-    "num_seeds",
-    "area",
-    "area_low",
-    "area_high",
-    "is_partial",
-    "num_paired",
-    "gain",
-    "gain_low",
-    "gain_high",
-    "is_gain_partial",
-]
-
-
+MEAN_COLUMNS = [*SETTING, "strategy", "num_seeds", "area", "area_low", "area_high", "is_partial"]
 AREA_CAPTION = (
     "test accuracy, averaged over the numbers of labels that all strategies have; mean over the seeds, with its "
-    "95 % BCa interval"
+    "95 % interval by Student's t"
 )
-GAIN = "accuracy averaged over the budget, minus Random's (mean over seeds, 95 % BCa)"
 
 
 def common_range(curves: Curves) -> tuple[int, int]:
@@ -65,45 +49,36 @@ def areas(rounds: pd.DataFrame) -> pd.DataFrame:
         is_open = is_range_partial(curves)
         for strategy, seed, labels_L, accuracy_L in curves.runs():
             is_spanning = labels_L[0] <= first < last <= labels_L[-1]
-            area = _mean_between(first, last, labels_L, accuracy_L) if is_spanning else np.nan
+            area = mean_between(first, last, labels_L, accuracy_L) if is_spanning else np.nan
             is_partial = is_open or (np.isnan(area) and (strategy, seed) in curves.unfinished)
             rows.append([*curves.setting.values(), strategy, seed, first, last, area, is_partial])
     return pd.DataFrame(rows, columns=AREA_COLUMNS)
 
 
 def mean_areas(areas: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds with 95 % BCa intervals, and the gain over Random, paired by seed.
+    """Means over seeds, with 95 % intervals by Student's t.
 
     Args:
         areas: as `areas` gives them.
 
     Returns:
-        The columns of a setting, strategy, num_seeds, area, area_low, area_high, is_partial (whether it lacks a seed
-        that the setting has, or may change when all runs are finished), num_paired (seeds that Random has too), gain
-        (mean difference from Random), gain_low, gain_high, is_gain_partial; NaN where there are too few seeds.
+        The columns of a setting, strategy, num_seeds, area, area_low, area_high (NaN where there are too few seeds),
+        and is_partial (whether it lacks a seed that the setting has, or may change when all runs are finished).
     """
     rows = []
     for setting, of_setting in areas.groupby(SETTING, sort=True):
         by_seed = of_setting.pivot(index="seed", columns="strategy", values="area")
         is_open = of_setting.groupby("strategy")["is_partial"].any()
-        for strategy in by_seed.columns:
-            area_S = by_seed[strategy].dropna().to_numpy()
-            gain_S = (by_seed[strategy] - by_seed[BASELINE]).dropna().to_numpy() if BASELINE in by_seed else area_S[:0]
-            is_partial = bool(is_open[strategy]) or len(area_S) < len(by_seed)
-            is_gain_partial = is_partial or len(gain_S) < len(by_seed)
-            area, gain = (len(area_S), *_mean(area_S), is_partial), (len(gain_S), *_mean(gain_S), is_gain_partial)
-            rows.append([*setting, strategy, *area, *gain])
+        sample = Sample.of(by_seed.to_numpy(dtype=float).T)
+        columns = (by_seed.columns, sample.num_N, sample.mean_N, *sample.interval())
+        for strategy, num_seeds, area, low, high in zip(*columns, strict=True):
+            is_partial = bool(is_open[strategy]) or num_seeds < len(by_seed)
+            rows.append([*setting, strategy, num_seeds, area, low, high, is_partial])
     return pd.DataFrame(rows, columns=MEAN_COLUMNS)
 
 
-def _mean(values_S: Floats) -> tuple[float, float, float]:
-    if not len(values_S):
-        return np.nan, np.nan, np.nan
-    low_1, high_1 = bca_interval(values_S[None])
-    return float(values_S.mean()), float(low_1[0]), float(high_1[0])
-
-
-def _mean_between(first: int, last: int, labels_L: Floats, accuracy_L: Floats) -> float:
+def mean_between(first: float, last: float, labels_L: Floats, accuracy_L: Floats) -> float:
+    """The mean of a curve, linear between its points, from one number of labels to another."""
     is_inside_L = (labels_L > first) & (labels_L < last)
     x_P = np.concatenate([[first], labels_L[is_inside_L], [last]])
     return float(np.trapezoid(np.interp(x_P, labels_L, accuracy_L), x_P) / (last - first))

@@ -8,27 +8,25 @@ import pandas as pd
 from al_bench.analysis.budgets import enough_labels
 from al_bench.analysis.settings import BASELINE, Curves, Floats, setting_curves
 from al_bench.analysis.statistics.areas import common_range
-from al_bench.analysis.statistics.intervals import bca_interval
+from al_bench.analysis.statistics.intervals import Sample
 from al_bench.analysis.statistics.measures import ACCURACY, MEASURES, Measure
 
-Interval = Literal["standard_error", "bootstrap"]
+Interval = Literal["stderr", "t"]
 
 
-def all_curves(rounds: pd.DataFrame, interval: Interval = "standard_error") -> dict[Measure, pd.DataFrame]:
+def all_curves(rounds: pd.DataFrame, interval: Interval = "stderr") -> dict[Measure, pd.DataFrame]:
     """The `learning_curves` of every measure that some of the runs have."""
     there = [each for each in MEASURES if each.column in rounds and rounds[each.column].notna().any()]
     return {measure: learning_curves(rounds, measure, interval) for measure in there}
 
 
-def learning_curves(
-    rounds: pd.DataFrame, measure: Measure = ACCURACY, interval: Interval = "standard_error"
-) -> pd.DataFrame:
+def learning_curves(rounds: pd.DataFrame, measure: Measure = ACCURACY, interval: Interval = "stderr") -> pd.DataFrame:
     """The mean curve of every strategy in every setting, as in Ash et al. (2020), Figures 3, 6, 10 and 12.
 
     Args:
         rounds: as `al_bench.analysis.results.load_results` gives them.
         measure: whose column is averaged.
-        interval: the mean plus and minus its standard error, or its 95 % BCa interval.
+        interval: the mean plus and minus its standard error, or its 95 % interval by Student's t.
 
     Returns:
         The columns of a setting, strategy, num_labelled, mean, low, high (NaN for a single seed), num_seeds,
@@ -60,12 +58,11 @@ def _of_setting(curves: Curves, interval: Interval) -> pd.DataFrame:
 
 
 def _means(values_NS: Floats, interval: Interval) -> tuple[Floats, Floats, Floats]:
-    mean_N = values_NS.mean(axis=1)
-    if interval == "bootstrap":
-        return mean_N, *bca_interval(values_NS)
-    num_seeds = values_NS.shape[1]
-    error_N = values_NS.std(axis=1, ddof=1) / np.sqrt(num_seeds) if num_seeds > 1 else np.full(len(values_NS), np.nan)
-    return mean_N, mean_N - error_N, mean_N + error_N
+    sample = Sample.of(values_NS)
+    if interval == "t":
+        return sample.mean_N, *sample.interval()
+    error_N = sample.sd_N / np.sqrt(sample.num_N)
+    return sample.mean_N, sample.mean_N - error_N, sample.mean_N + error_N
 
 
 def compared_part(curves: Curves) -> tuple[int, int]:

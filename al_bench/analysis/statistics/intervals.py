@@ -1,40 +1,96 @@
-"""Confidence intervals of means over seeds."""
+"""Student's t of a few values, one for each seed or data set: intervals, p-values, and what could have been found."""
 
-import warnings
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from scipy import stats
+from numpy.typing import NDArray
+from scipy import optimize, stats
 
 from al_bench.analysis.settings import Floats
 
-NUM_RESAMPLES = 9_999
 LEVEL = 0.95
-MIN_SEEDS = 4
+SAME_LEVEL = 0.9  # of two one-sided tests at 5 %
+POWER = 0.8
 
 
-def bca_interval(values_NS: Floats) -> tuple[Floats, Floats]:
-    """95 % bootstrap intervals, bias-corrected and accelerated, of the means of N rows over S seeds: low and high (N,).
+@dataclass(frozen=True)
+class Sample:
+    """N rows of values, of which each mean is tested against 0 by Student's t; NaN where a row has too few.
 
-    Efron, "Better Bootstrap Confidence Intervals" (1987), by scipy. Always the same resamples, so the same values have
-    the same interval. Rows that are all equal have an interval of width 0. With few seeds such intervals are too
-    narrow: of five normal values, a 95 % interval holds the true mean in 85 % of all cases; of fewer than four there is
-    none (NaN), as those of three would in 71 %, of two in 50 %.
+    Attributes:
+        num_N: values of the row.
+        mean_N: of them.
+        sd_N: with one degree of freedom less.
     """
-    if values_NS.shape[1] < MIN_SEEDS:
-        return np.full(len(values_NS), np.nan), np.full(len(values_NS), np.nan)
-    low_N, high_N = values_NS.mean(axis=1), values_NS.mean(axis=1)
-    is_varied_N = np.ptp(values_NS, axis=1) > 0
-    if is_varied_N.any():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-            interval = stats.bootstrap(
-                (values_NS[is_varied_N],),
-                np.mean,
-                axis=1,
-                method="BCa",
-                n_resamples=NUM_RESAMPLES,
-                confidence_level=LEVEL,
-                rng=np.random.default_rng(0),
-            ).confidence_interval
-        low_N[is_varied_N], high_N[is_varied_N] = interval.low, interval.high
-    return low_N, high_N
+
+    num_N: NDArray[np.int64]
+    mean_N: Floats
+    sd_N: Floats
+
+    @classmethod
+    def of(cls, values_NS: Floats) -> "Sample":
+        """Of rows (N, S) in which NaN is no value."""
+        is_there_NS = np.isfinite(values_NS)
+        num_N = is_there_NS.sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean_N = np.where(is_there_NS, values_NS, 0).sum(axis=1) / num_N
+            squares_N = np.where(is_there_NS, (values_NS - mean_N[:, None]) ** 2, 0).sum(axis=1)
+            sd_N = np.sqrt(squares_N / np.where(num_N > 1, num_N - 1, np.nan))
+        highest_N = values_NS.max(axis=1, where=is_there_NS, initial=-np.inf)
+        is_constant_N = (num_N > 1) & (values_NS.min(axis=1, where=is_there_NS, initial=np.inf) == highest_N)
+        return cls(num_N, np.where(is_constant_N, highest_N, mean_N), np.where(is_constant_N, 0.0, sd_N))
+
+    def interval(self, level: float = LEVEL) -> tuple[Floats, Floats]:
+        """Of the mean: low and high (N,)."""
+        half_N = self._quantile_N(level) * self.sd_N / np.sqrt(self.num_N)
+        return self.mean_N - half_N, self.mean_N + half_N
+
+    def prediction(self, level: float = LEVEL) -> tuple[Floats, Floats]:
+        """Of one value more: low and high (N,)."""
+        half_N = self._quantile_N(level) * self.sd_N * np.sqrt(1 + 1 / np.maximum(self.num_N, 1))
+        return self.mean_N - half_N, self.mean_N + half_N
+
+    @property
+    def p_N(self) -> Floats:
+        """Two-sided. Without variance 0 for a mean other than 0, and 1 for 0."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            t_N = np.abs(self.mean_N) / self.sd_N * np.sqrt(self.num_N)
+        p_N: Floats = 2 * stats.t.sf(np.where((self.mean_N == 0) & (self.sd_N == 0), 0, t_N), self._degrees_N)
+        return p_N
+
+    @property
+    def detectable_N(self) -> Floats:
+        """The mean that a test at 5 % finds with a power of 80 %, by the noncentral t, if this is the spread."""
+        factor_N = np.array([detectable_factor(num) for num in self.num_N.tolist()])
+        return factor_N * self.sd_N / np.sqrt(np.maximum(self.num_N, 1))
+
+    @property
+    def _degrees_N(self) -> Floats:
+        return np.where(self.num_N > 1, self.num_N - 1.0, np.nan)
+
+    def _quantile_N(self, level: float) -> Floats:
+        quantile_N: Floats = stats.t.isf((1 - level) / 2, self._degrees_N)
+        return quantile_N
+
+
+@cache
+def detectable_factor(num: int) -> float:
+    """That times sd / sqrt(num): 3.76 with five values, 3.15 with ten; NaN with fewer than two."""
+    if num < 2:
+        return np.nan
+    critical = stats.t.isf((1 - LEVEL) / 2, num - 1)
+    return float(optimize.brentq(lambda shift: stats.nct.sf(critical, num - 1, shift) - POWER, 1, 2 * critical + 4))
+
+
+def holm(p_N: Floats) -> Floats:
+    """p-values adjusted for all of them: Holm, "A Simple Sequentially Rejective Multiple Test Procedure" (1979).
+
+    NaN are no tests, and stay.
+    """
+    order = p_N.argsort(kind="stable")  # NaN come last
+    num_tests = np.isfinite(p_N).sum()
+    adjusted_N = np.empty_like(p_N)
+    adjusted_N[order] = np.minimum(np.maximum.accumulate(p_N[order] * (num_tests - np.arange(len(p_N)))), 1)
+    adjusted_N[np.isnan(p_N)] = np.nan
+    return adjusted_N

@@ -13,6 +13,7 @@ from scipy import stats
 from al_bench.analysis.budgets import Definition, compared_settings
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import Floats
+from al_bench.analysis.statistics.intervals import holm
 
 LEVEL = 0.05
 PAIRWISE_COLUMNS = (
@@ -49,13 +50,9 @@ class PairedTests:
 
     @property
     def holm_KK(self) -> Floats:
-        """p-values adjusted for all pairs: Holm, "A Simple Sequentially Rejective Multiple Test Procedure" (1979)."""
+        """p-values adjusted for all pairs, see `al_bench.analysis.statistics.intervals.holm`."""
         rows, columns = np.triu_indices_from(self.p_KK, k=1)
-        p = self.p_KK[rows, columns]
-        order = p.argsort(kind="stable")  # NaN come last
-        num_tests = np.isfinite(p).sum()
-        adjusted = np.empty_like(p)
-        adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * (num_tests - np.arange(len(p)))), 1)
+        adjusted = holm(self.p_KK[rows, columns])
         holm_KK = np.ones_like(self.p_KK)
         holm_KK[rows, columns] = holm_KK[columns, rows] = adjusted
         return holm_KK

@@ -1,0 +1,147 @@
+"""The paired gain of a strategy over a baseline in one setting: at each budget, and as area under the curve.
+
+A gain is positive where the strategy is better; accuracies are in percentage points, other measures in their unit.
+Shapes: K strategies, S seeds, P parts.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from al_bench.analysis.budgets import Definition, budgets_of
+from al_bench.analysis.names import isolated
+from al_bench.analysis.results import SETTING, listed
+from al_bench.analysis.settings import BASELINE, Curves, Floats, setting_curves
+from al_bench.analysis.statistics.areas import common_range, is_range_partial, mean_between
+from al_bench.analysis.statistics.intervals import Sample, holm
+from al_bench.analysis.statistics.measures import ACCURACY, Measure
+from al_bench.analysis.statistics.verdicts import MARGIN, verdicts
+from al_bench.core.errors import ResultsError
+
+WHOLE = "whole"
+PARTS = (WHOLE, "early", "middle", "late")
+GAIN_COLUMNS = [
+    *(*SETTING, "strategy", "against", "measure", "part", "num_seeds", "gain", "low", "high", "p", "p_holm"),
+    *("detectable", "verdict", "verdict_holm", "is_partial"),
+]
+GAIN_CAPTION = (
+    "paired by seed, in percentage points; ± half the width of the 95 % interval by Student's t; what it is judged as, "
+    "after Holm's method over the strategies of the column"
+)
+
+
+def whole_gains(gains: pd.DataFrame, measure: Measure = ACCURACY) -> pd.DataFrame:
+    """The rows of the area under the whole curve of a measure."""
+    return gains[(gains["part"] == WHOLE) & (gains["measure"] == measure.column)]
+
+
+def gain_axis(against: str) -> str:
+    """What a figure of `whole_gains` has on its axis."""
+    return (
+        f"gain over {isolated(against)} in area under the curve (percentage points; mean over seeds, 95 % t-interval)"
+    )
+
+
+def gains(
+    rounds: pd.DataFrame,
+    measures: Iterable[Measure] = (ACCURACY,),
+    definition: Definition = "paper",
+    *,
+    against: str = BASELINE,
+    margin: float = MARGIN,
+) -> pd.DataFrame:
+    """Of every strategy over `against`, by setting, measure and part.
+
+    A part is `whole`, the area under the curve over the numbers of labels that all strategies have in common (see
+    `al_bench.analysis.statistics.areas`); `early`, `middle` and `late`, the same over thirds of that range; or a number
+    of labels of `definition`.
+
+    Args:
+        rounds: as `al_bench.analysis.results.load_results` gives them.
+        measures: of the curves.
+        definition: of the budgets; a setting without Random, or with a single seed, has none.
+        against: the baseline.
+        margin: in percentage points, within which a gain is the same; measures in other units have no same.
+
+    Returns:
+        The columns of a setting, strategy, against, measure, part, num_seeds (that both have), gain (mean), low and
+        high (95 %, Student's t), p, p_holm (Holm's method over the strategies of a setting, measure and part),
+        detectable (the gain that so many seeds of this spread find with a power of 80 %), verdict (of this comparison
+        alone), verdict_holm (of one among the strategies), and is_partial (whether it may change when all runs are
+        finished).
+
+    Raises:
+        ResultsError: if there is no run of `against`.
+    """
+    known = sorted(set(rounds["strategy"]))
+    if against not in known and against != BASELINE:
+        raise ResultsError(f"against={against}: there is no run of that strategy; those there are:{listed(known)}")
+    accuracies = setting_curves(rounds)
+    frames = []
+    for measure in measures:
+        factor, limit = (100.0, margin) if measure.unit == "" else (1.0, None)
+        sign = factor if measure.better == "higher" else -factor
+        for curves, accuracy in zip(setting_curves(rounds, measure.column), accuracies, strict=True):
+            if against in curves.strategies:
+                budgets = _budgets(accuracy, definition)
+                frames.append(_of_setting(curves, budgets, against, sign, limit).assign(measure=measure.column))
+    return pd.concat(frames, ignore_index=True)[GAIN_COLUMNS] if frames else pd.DataFrame(columns=GAIN_COLUMNS)
+
+
+def _of_setting(
+    curves: Curves, budgets: Sequence[int], against: str, sign: float, margin: float | None
+) -> pd.DataFrame:
+    value_KSP = np.concatenate([part_areas(curves), *(1 - curves.at(budget)[:, :, None] for budget in budgets)], axis=2)
+    parts = [*PARTS, *map(str, budgets)]
+    others = [number for number, strategy in enumerate(curves.strategies) if strategy != against]
+    gain_KSP = sign * (value_KSP[others] - value_KSP[curves.strategies.index(against)])
+    frames = []
+    for number, part in enumerate(parts):
+        sample = Sample.of(gain_KSP[:, :, number])
+        (low_K, high_K), p_holm_K = sample.interval(), holm(sample.p_N)
+        is_open = is_range_partial(curves) if part in PARTS else curves.is_baseline_partial
+        names = [curves.strategies[other] for other in others]
+        columns = {
+            **curves.setting,
+            "strategy": names,
+            "against": against,
+            "part": part,
+            "num_seeds": sample.num_N,
+            "gain": sample.mean_N,
+            "low": low_K,
+            "high": high_K,
+            "p": sample.p_N,
+            "p_holm": p_holm_K,
+            "detectable": sample.detectable_N,
+            "verdict": [str(each) for each in verdicts(sample, margin)],
+            "verdict_holm": [str(each) for each in verdicts(sample, margin, p_holm_K)],
+            "is_partial": is_open | (sample.num_N < len(curves.seeds)),
+        }
+        frame = pd.DataFrame(columns)
+        frames.append(frame[frame["num_seeds"] > 0])
+    return pd.concat(frames, ignore_index=True)
+
+
+def part_areas(curves: Curves) -> Floats:
+    """The mean value (K, S, 4) of each run over the whole of the common range, and over its thirds.
+
+    NaN for a run that does not span the range.
+    """
+    first, last = common_range(curves)
+    edges = np.linspace(first, last, 4)
+    spans = [(first, last), *pairwise(edges)]
+    area_KSP = np.full((*curves.error_KSL.shape[:2], len(spans)), np.nan)
+    for strategy, seed, labels_L, value_L in curves.runs():
+        if labels_L[0] <= first < last <= labels_L[-1]:
+            row = curves.strategies.index(strategy), curves.seeds.index(seed)
+            area_KSP[row] = [mean_between(start, end, labels_L, value_L) for start, end in spans]
+    return area_KSP
+
+
+def _budgets(curves: Curves, definition: Definition) -> Sequence[int]:
+    try:
+        return budgets_of(curves, definition)
+    except ResultsError:  # there is nothing to say at which; the comparison of the paper says why
+        return []
