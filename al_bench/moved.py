@@ -16,6 +16,7 @@ MODULES: dict[str, tuple[str, ...]] = {  # that are gone, and where their names 
     "seeding": ("core.seeding",),
     "learner": ("training.learner",),
     **{f"analysis.{name}": (f"analysis.statistics.{name}",) for name in STATISTICS},
+    "analysis.costs": ("analysis.statistics.costs", "analysis.statistics.bought"),
     "analysis.interactive": ("analysis.pictures.interactive",),
     "analysis.figures": ("analysis.pictures.figures",),
 }
@@ -25,7 +26,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {  # where modules were, and where their 
     "tracking": ("tracking.tracker",),
     "training": ("training.options",),
 }
-RENAMED = {"Training": "TrainingOptions"}
+RENAMED = {"Training": "TrainingOptions", "seconds": "costs"}
 
 
 def find_old_modules() -> None:

@@ -31,7 +31,7 @@ OLD = {  # paths that README and docs named
     "al_bench.tracking": "NullTracker WandbTracker",
     "al_bench.analysis.areas": "areas mean_areas",
     "al_bench.analysis.cdf": "normalised_errors",
-    "al_bench.analysis.costs": "class_balance seconds",
+    "al_bench.analysis.costs": "batch_balance class_balance seconds",
     "al_bench.analysis.curves": "learning_curves",
     "al_bench.analysis.paired": "pairwise_differences",
     "al_bench.analysis.penalty": "penalty_matrices",

@@ -13,8 +13,9 @@ from al_bench.analysis.results import combined
 from al_bench.analysis.runs import Run, left_out, misplaced, runs_in, runs_table
 from al_bench.analysis.settings import BASELINE, Curves, ordered, setting_curves
 from al_bench.analysis.statistics.areas import areas, mean_areas
+from al_bench.analysis.statistics.bought import bought, class_balance
 from al_bench.analysis.statistics.cdf import grouped_distributions, normalised_errors
-from al_bench.analysis.statistics.costs import class_balance, seconds
+from al_bench.analysis.statistics.costs import costs
 from al_bench.analysis.statistics.curves import Interval, all_curves
 from al_bench.analysis.statistics.gains import gains
 from al_bench.analysis.statistics.measures import Measure
@@ -23,7 +24,7 @@ from al_bench.analysis.statistics.paired import pairwise_differences
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.analysis.statistics.ranks import Ranks, ranked
 from al_bench.analysis.statistics.savings import labels_saved
-from al_bench.analysis.statistics.training_steps import with_steps
+from al_bench.analysis.statistics.training_steps import busy_runs, with_steps
 from al_bench.analysis.statistics.verdicts import MARGIN
 from al_bench.core.errors import ResultsError
 
@@ -64,7 +65,9 @@ class Everything:
     overall: pd.DataFrame
     beats: pd.DataFrame
     saved: pd.DataFrame
-    seconds: pd.DataFrame
+    costs: pd.DataFrame
+    busy: pd.DataFrame
+    bought: pd.DataFrame
     balance: pd.DataFrame
     comparison: Comparison | str
     ranks: Ranks | str
@@ -90,7 +93,8 @@ class Everything:
             "overall": self.overall,
             "beats": self.beats,
             "labels_saved": self.saved,
-            "seconds": self.seconds,
+            "costs": self.costs,
+            "bought": self.bought,
             "class_balance": self.balance,
         }
         if isinstance(self.comparison, Comparison):
@@ -148,7 +152,9 @@ def everything(
         overall=overall(gained, known, margin=margin),
         beats=beats(area_of_runs, known),
         saved=labels_saved(rounds),
-        seconds=seconds(rounds),
+        costs=costs(rounds),
+        busy=busy_runs(rounds),
+        bought=bought(rounds),
         balance=class_balance(rounds),
         comparison=_comparison(rounds, definition, left_out(runs), is_holm=is_holm, is_partial=is_partial),
         ranks=_ranks(area_of_strategies, known),

@@ -20,8 +20,9 @@ DESCRIPTION = """A report of a folder of results: one HTML file that opens witho
     {command} outputs/default
 
 Writes report.html to FOLDER/analysis or DIR. With --figures, every figure as
-PNG and PDF for a paper, and every number as CSV, too. With --wandb, a run of
-Weights & Biases with the figures, the tables and the report."""
+PNG and PDF for a paper, every number as CSV, and gains and costs as LaTeX, too.
+With --wandb, a run of Weights & Biases with the figures, the tables and the
+report."""
 
 
 def parser(called: Called) -> CommandParser:
@@ -29,7 +30,7 @@ def parser(called: Called) -> CommandParser:
     parser = folder_parser(called, DESCRIPTION)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where report.html goes (FOLDER/analysis)")
     parser.add_argument(
-        "--figures", type=Path, metavar="DIR", help="where figures (PNG, PDF) and numbers (CSV) go (nowhere)"
+        "--figures", type=Path, metavar="DIR", help="where figures (PNG, PDF) and numbers (CSV, LaTeX) go (nowhere)"
     )
     parser.add_argument("--definition", choices=["paper", "reference"], default="paper", help="of the budgets (paper)")
     parser.add_argument(

@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -22,6 +23,8 @@ broken, and missing.
     {command} outputs/default
 
 Missing are those of the product of the settings, strategies and seeds seen.
+On a busy machine are runs whose training took above 1.2 times its CPU seconds
+by the clock, or a step above 1.5 times the lower quartile of its setting.
 A running run holds the lock of its folder; failed and interrupted ones go on
 when their command is repeated."""
 
@@ -50,14 +53,31 @@ def main(arguments: Sequence[str], called: Called) -> None:
         of_state = [run for run in runs if run.state is state]
         if state is State.FINISHED or not of_state:
             continue
-        lines = described(of_state)
-        console.print(f"\n[bold]{state.value}: {len(of_state)}[/bold]")
-        for line in lines if options.all else lines[:MAX_LISTED]:
-            console.print(f"  {escape(line)}", soft_wrap=True)
-        if not options.all and len(lines) > MAX_LISTED:
-            console.print(f"  ... and {len(lines) - MAX_LISTED} more lines (--all)")
+        show_lines(console, state.value, described(of_state), len(of_state), is_all=options.all)
+    slowed = busy(runs, options.folder)
+    show_lines(console, "runs on a busy machine", slowed, len(slowed), is_all=options.all)
     for line in misplaced(runs):
         console.print(f"\n{escape(line)}", soft_wrap=True)
+
+
+def show_lines(console: Console, title: str, lines: Sequence[str], count: int, *, is_all: bool) -> None:
+    """A list, if there is anything in it; the first of its lines if there are many."""
+    if lines:
+        console.print(f"\n[bold]{title}: {count}[/bold]")
+    for line in lines if is_all else lines[:MAX_LISTED]:
+        console.print(f"  {escape(line)}", soft_wrap=True)
+    if not is_all and len(lines) > MAX_LISTED:
+        console.print(f"  ... and {len(lines) - MAX_LISTED} more lines (--all)")
+
+
+def busy(runs: Sequence["Run"], folder: Path) -> list[str]:
+    """A line for each run that was trained on a busy machine."""
+    from al_bench.analysis.results import combined
+    from al_bench.analysis.runs import State
+    from al_bench.analysis.statistics.training_steps import busy_lines, busy_runs, with_steps
+
+    files = [run.file for run in runs if run.file is not None and run.state is not State.BROKEN]
+    return list(busy_lines(busy_runs(with_steps(combined(files, folder).rounds, runs)))) if files else []
 
 
 def counts(runs: Sequence["Run"]) -> Table:

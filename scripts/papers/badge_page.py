@@ -47,7 +47,7 @@ def page(
         curves=[(curves.name, file_name("curves", curves.setting)) for curves in found.settings],
         batches=None if batches is None else batches_table(batches),
         num_batch_seeds=0 if batches is None else batches["seed"].nunique(),
-        steps=steps_table(found.seconds, PAPER_ORDER),
+        steps=steps_table(found.costs, PAPER_ORDER),
         hours=f"{hours.sum():.1f} ({', '.join(f'{name} {value:.1f}' for name, value in hours.items())})",
         **provenance([start for run in found.runs for start in run.starts]),
         discussion=discussion.rstrip(),

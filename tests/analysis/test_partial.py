@@ -88,7 +88,16 @@ def test_of_what_is_finished_nothing_is_marked(tmp_path):
     written(tmp_path, (100,))
     found = everything(tmp_path)
     tables = {name: table for name, table in found.tables().items() if "is_partial" in table}
-    assert {"curves", "areas", "mean_areas", "labels_saved", "seconds", "class_balance", "differences"} < tables.keys()
+    assert {
+        "curves",
+        "areas",
+        "mean_areas",
+        "labels_saved",
+        "costs",
+        "bought",
+        "class_balance",
+        "differences",
+    } < tables.keys()
     assert not any(table["is_partial"].any() for table in tables.values())
     assert "not finished" not in plain(report(found, ["report"]))
 
@@ -100,7 +109,7 @@ def test_every_statistic_is_marked_or_refused_while_random_is_not_finished(tmp_p
     assert isinstance(everything(tmp_path).comparison, str)
     found = everything(tmp_path, is_partial=True)
     for name, table in found.tables().items():
-        if name not in ("runs", "curves", "balanced_curves"):  # which show how far each has come
+        if name not in ("runs", "curves", "balanced_curves", "bought"):  # which show how far each has come
             assert table["is_partial"].all() == (name != "class_balance"), name
             assert table["is_partial"].any(), name
     assert isinstance(found.ranks, str)

@@ -88,6 +88,32 @@ class TestTheText:
         assert re.search(r"With 5 seeds, a gain of 0\.\d\d points is found with a power of 80 %", text)
         assert "No model has 3 data sets or more with a gain over random" in text
 
+    def test_it_names_runs_on_a_busy_machine_and_shows_what_was_bought(self, tmp_path):
+        for strategy in ("badge", "random"):
+            for seed in range(2):
+                identity = Identity("digits", "mlp", strategy, 10, "", seed)
+                columns = {"fit_seconds": 9.0} if (strategy, seed) == ("badge", 1) else {}
+                write_run(
+                    tmp_path, identity, {10: 0.5, 20: 0.6, 30: 0.7}, num_copies=3, class_counts="9 1 0", **columns
+                )
+        found = report(everything(tmp_path), COMMAND)
+        text = plain(found)
+        assert "Runs on a busy machine: 1" in text
+        assert text.count("times its CPU seconds by the clock (above 1.2)") == 1
+        assert "digits · mlp · badge · b10 · seed 1: training took 7.20 times its CPU seconds by the clock" in text
+        section = text[text.index("What was bought") : text.index("Cost and class balance")]
+        assert "classes of which no label was bought so far: 1 throughout" in section
+        assert "copies of what was bought before, share of the batch: 0.3 throughout" in section
+        assert "class balance of the labels so far: " not in section, "which varies a little, and is drawn"
+        (path,) = (tmp_path / "digits" / "mlp" / "badge" / "b10" / "s1").glob("rounds.csv")
+        path.write_text(path.read_text().replace(",9 1 0,", ",4 3 3,"))
+        again = report(everything(tmp_path), COMMAND)
+        plots = [
+            json.loads(text) for text in re.findall(r'<script type="application/json" id="\S+">(.*?)</script>', again)
+        ]
+        titles = [plot["layout"]["yaxis"].get("title", {}).get("text", "") for plot in plots]
+        assert "classes of which no label was bought so far (classes; mean over the seeds)" in titles
+
     @pytest.mark.slow
     def test_gains_over_random_have_their_interval_and_verdict(self, html, sweep):
         gains = everything(sweep).gains
@@ -270,10 +296,21 @@ class TestTheScripts:
                 "balanced_curves_dataset_mnist_model_mlp_batch_size_1000",
             ),
             *("penalty_overall", "penalty_batch_size_1000_model_mlp", "errors_overall", "errors_dataset_mnist"),
-            *("gains", "ranks", "fit_seconds", "query_seconds", "balance"),
+            *("gains", "ranks", "num_steps", "microseconds_per_step", "fit_cpu_seconds", "query_cpu_seconds"),
+            *("fit_seconds", "query_seconds", "balance"),
         } <= figures
         tables = {
-            *("runs", "curves", "balanced_curves", "areas", "mean_areas", "labels_saved", "seconds", "class_balance"),
+            *(
+                "runs",
+                "curves",
+                "balanced_curves",
+                "areas",
+                "mean_areas",
+                "labels_saved",
+                "costs",
+                "bought",
+                "class_balance",
+            ),
             *(
                 "normalised_errors",
                 "differences",
@@ -284,6 +321,7 @@ class TestTheScripts:
             ),
         }
         assert tables <= {Path(name).stem for name in names if name.endswith(".csv")}
+        assert r"\begin{tabular}" in (tmp_path / "paper" / "costs.tex").read_text()
         for name in tables:
             assert len(pd.read_csv(tmp_path / "paper" / f"{name}.csv")) > 0
 

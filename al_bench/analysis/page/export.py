@@ -1,4 +1,4 @@
-"""Every figure as PNG and PDF, for a paper, and every number as CSV."""
+"""Every figure as PNG and PDF, for a paper, every number as CSV, and what a paper prints of them as LaTeX."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -6,10 +6,12 @@ from pathlib import Path
 
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.names import encodable, file_name
+from al_bench.analysis.page.latex import latex_tables
 from al_bench.analysis.pictures.drawing import Drawing, drawn
 from al_bench.analysis.pictures.figures import draw_curves, draw_penalty_matrix
 from al_bench.analysis.pictures.overviews import draw_by_setting, draw_distributions, draw_gains, draw_ranks
 from al_bench.analysis.settings import marked_names, not_whole, ordered, rows_of
+from al_bench.analysis.statistics.bought import BOUGHT_BANDS, bought_curves
 from al_bench.analysis.statistics.costs import COSTS
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.gains import whole_gains
@@ -23,9 +25,13 @@ def export(everything: Everything, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     with alone_in(folder):
-        for name, table in everything.tables().items():
+        tables = everything.tables()
+        for name, table in tables.items():
             paths.append(folder / f"{name}.csv")
             replace_text(paths[-1], encodable(table.to_csv(index=False)))
+        for name, text in latex_tables(tables).items():
+            paths.append(folder / f"{name}.tex")
+            replace_text(paths[-1], encodable(text))
         return paths + drawn(list(_drawings(everything, folder)))
 
 
@@ -43,7 +49,7 @@ def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:
     if isinstance(everything.ranks, Ranks):
         yield partial(draw_ranks, everything.ranks, folder / "ranks", looks)
     for table, column, name, is_log in (
-        *((everything.seconds, column, f"{name} of a run (median)", True) for column, name in COSTS.items()),
+        *((everything.costs, column, f"{name} of a run (median)", True) for column, name in COSTS.items()),
         (everything.balance, "balance", "class balance of the queried batches (mean)", False),
     ):
         names = marked_names(table)
@@ -62,3 +68,7 @@ def _curves(everything: Everything, folder: Path) -> Iterator[Drawing]:
                 path, label = folder / f"{measure.prefix}{name}", measure.axis(everything.bands)
                 arguments = (rows, compared_part(curves), path, label, everything.looks, not_whole(curves))
                 yield partial(draw_curves, *arguments)
+        for measure, rows in bought_curves(everything.bought, curves.setting).items():
+            path, label = folder / f"{measure.prefix}{name}", measure.axis(BOUGHT_BANDS)
+            arguments = (rows, compared_part(curves), path, label, everything.looks, not_whole(curves))
+            yield partial(draw_curves, *arguments)

@@ -20,9 +20,11 @@ from al_bench.analysis.page import text as report_text
 from al_bench.analysis.pictures.interactive import curves_figure, distributions_figure, gains_figure
 from al_bench.analysis.pictures.overviews import draw_ranks
 from al_bench.analysis.settings import group_name, not_whole, rows_of, with_seeds
+from al_bench.analysis.statistics.bought import BOUGHT, BOUGHT_BANDS, bought_curves
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.gains import GAIN_CAPTION, whole_gains
 from al_bench.analysis.statistics.penalty import PenaltyMatrix
+from al_bench.analysis.statistics.training_steps import BUSY_CAPTION, busy_lines
 
 
 def report(results: Everything | Path | str, command: Sequence[str] = ("al-bench", "report")) -> str:
@@ -53,6 +55,8 @@ def _page(everything: Everything, command: Sequence[str]) -> str:
         "facts": report_text.facts(everything),
         "in_short": list(report_text.in_short(everything)),
         "warnings": list(report_text.warnings(everything)),
+        "busy": list(busy_lines(everything.busy)),
+        "busy_caption": BUSY_CAPTION,
         "not_finished": report_text.not_finished(everything.runs),
         "settings": report_tables.settings_table(everything),
         "comparison": _comparison(everything, plots),
@@ -64,6 +68,8 @@ def _page(everything: Everything, command: Sequence[str]) -> str:
         "overall_tables": list(report_tables.overall_tables(everything)),
         "few": report_text.too_few(everything),
         "area_tables": list(report_tables.area_tables(everything)),
+        "bought": _bought(everything, plots),
+        "bought_bands": BOUGHT_BANDS,
         "cost_tables": list(report_tables.cost_tables(everything)),
         "ranks": _ranks(everything),
         "commands": report_text.commands(everything.runs),
@@ -140,6 +146,26 @@ def _curves(everything: Everything, plots: Plots) -> list[dict[str, object]]:
                 "differences": report_tables.gain_table(everything, curves),
             }
         )
+    return shown
+
+
+def _bought(everything: Everything, plots: Plots) -> list[dict[str, object]]:
+    """Of each setting figures of what varies, and in words what does not; none where runs say nothing of it."""
+    shown: list[dict[str, object]] = []
+    for curves in everything.settings:
+        part, of_setting = compared_part(curves), rows_of(everything.bought, curves.setting)
+        figures = {
+            measure.label: curves_figure(rows, part, measure.axis(BOUGHT_BANDS), everything.looks)
+            for measure, rows in bought_curves(everything.bought, curves.setting).items()
+        }
+        constant = [
+            f"{measure.label}: {of_setting[measure.column].max():.3g} throughout"
+            for measure in BOUGHT
+            if of_setting[measure.column].nunique() == 1
+        ]
+        if figures or constant:
+            plotted = [(label, plots.add(figure)) for label, figure in figures.items()]
+            shown.append({"name": curves.name, "plots": plotted, "constant": constant})
     return shown
 
 

@@ -9,7 +9,8 @@ from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.families import MIN_DATASETS
 from al_bench.analysis.settings import PARTIAL, Curves, ordered, rows_of, setting_names
 from al_bench.analysis.statistics.areas import AREA_CAPTION
-from al_bench.analysis.statistics.costs import BALANCE_CAPTION, COST_CAPTION, COSTS
+from al_bench.analysis.statistics.bought import BALANCE_CAPTION
+from al_bench.analysis.statistics.costs import COST_CAPTION, COSTS
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.gains import WHOLE
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
@@ -147,8 +148,10 @@ def cost_tables(everything: Everything) -> Iterator[dict[str, object]]:
     """What strategies cost and which classes they buy, with a row per setting and a column per strategy."""
     balance = everything.balance
     for column, title in COSTS.items():
-        known = everything.seconds.dropna(subset=column)
-        texts = [f"{value:,.0f}" if column == "num_steps" else f"{value:,.4g}" for value in known[column]]
+        known = everything.costs.dropna(subset=column)
+        texts = [
+            f"{value:,.0f}" if column == "num_steps" or value >= 1000 else f"{value:.4g}" for value in known[column]
+        ]
         yield _by_setting(f"{title[0].upper()}{title[1:]}", COST_CAPTION, known, texts, -known[column])
     yield _by_setting(
         "Class balance of the queried batches",

@@ -118,7 +118,7 @@ def warnings(everything: Everything) -> Iterator[str]:
         if changed:
             yield f"{name}: {len(changed)} starts were of a source tree with uncommitted changes"
     yield from _short_strategies(everything)
-    hit = everything.seconds[everything.seconds["epoch_limit_share"] > 0]
+    hit = everything.costs[everything.costs["epoch_limit_share"] > 0]
     for name, strategy, share in zip(setting_names(hit), hit["strategy"], hit["epoch_limit_share"], strict=True):
         yield f"{name} · {isolated(strategy)}: the epoch limit ended training in {share:.0%} of the rounds"
 
