@@ -1,9 +1,10 @@
-"""What runs cost, in seconds and bytes, and what others will cost."""
+"""What runs cost, in steps, seconds and bytes, and what others will cost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from al_bench.analysis.results import IDENTITY, SETTING, load_results
@@ -14,7 +15,8 @@ from al_bench.records.state import done_of
 
 TWIN = [*SETTING, "strategy"]
 KIN = ([*SETTING], ["dataset", "model"])  # what a run without a twin is taken for, the nearest first
-COSTS = [*TWIN, "seed", "num_labelled", "pool_size", "seconds", "num_bytes"]
+SUMS = ["num_steps", "fit_cpu_seconds", "query_cpu_seconds", "fit_seconds", "query_seconds"]
+COSTS = [*TWIN, "seed", "to_labels", *SUMS, "pool_size", "num_bytes"]
 PUBLISHED = Path(__file__).with_name("published_costs.csv")  # by scripts/published_costs.py
 
 
@@ -22,12 +24,14 @@ PUBLISHED = Path(__file__).with_name("published_costs.csv")  # by scripts/publis
 class Estimate:
     """Mean seconds and bytes of the runs that are most like one, up to its budget.
 
-    `is_least` if none of them goes so far; `device` if they were published.
+    Seconds are of the processor; of the clock if `is_by_clock`, as a run has no others. `is_least` if none of them
+    goes so far; `device` if they were published.
     """
 
     seconds: float
     num_bytes: float
     is_least: bool = False
+    is_by_clock: bool = False
     device: str = ""
 
 
@@ -52,26 +56,26 @@ def estimates(runs: Sequence[tuple[Identity, int | None]], folder: Path) -> list
     return [known[key] for key in keys_of_runs]
 
 
-def costs(rounds: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """The columns `COSTS` of finished runs: of each round, the seconds of the run so far, and of the bytes of its
-    directory the share of its labels.
+def costs_so_far(rounds: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """The columns `COSTS` of finished runs: of each round, up to its labels, the steps and seconds of the run so far
+    (NaN where it does not say), and of the bytes of its directory the share of its labels.
 
     Args:
         rounds: as `al_bench.analysis.results.load_results` gives them.
         folder: of the runs.
     """
     rounds = rounds[rounds["is_finished"]]
-    rounds = rounds.assign(seconds=rounds["fit_seconds"] + rounds["query_seconds"])
+    rounds = rounds.assign(to_labels=rounds["num_labelled"], **{name: rounds.get(name, np.nan) for name in SUMS})
     frames = []
     for _, of_run in rounds.groupby(IDENTITY, sort=False):
         identity = dict(zip(IDENTITY, of_run[IDENTITY].to_numpy()[0].tolist(), strict=True))
         path = folder / Identity(**identity).path
         done = done_of(path)
-        labels = of_run["num_labelled"]
+        labels = of_run["to_labels"]
         frames.append(
-            of_run[[*TWIN, "seed", "num_labelled"]].assign(
+            of_run[[*TWIN, "seed", "to_labels"]].assign(
+                **{name: of_run[name].cumsum() for name in SUMS},
                 pool_size=labels.max() if done is None else done.pool_size,
-                seconds=of_run["seconds"].cumsum(),
                 num_bytes=_num_bytes(folder, path) * labels / labels.max(),
             )
         )
@@ -79,27 +83,34 @@ def costs(rounds: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 
 def _estimate(rows: pd.DataFrame, budget: int | None) -> Estimate:
-    """Of some rows of `costs`."""
+    """Of some rows of `costs_so_far`."""
     asked = rows["pool_size"].max() if budget is None else budget
-    ends = rows.groupby([*TWIN, "seed"])["num_labelled"].transform("max")
+    ends = rows.groupby([*TWIN, "seed"])["to_labels"].transform("max")
     rows = rows[ends >= min(asked, ends.max())]
-    up_to = rows[rows["num_labelled"] <= max(asked, rows["num_labelled"].min())]
+    up_to = rows[rows["to_labels"] <= max(asked, rows["to_labels"].min())]
     at_end = up_to.groupby([*TWIN, "seed"]).last()
-    device = ", ".join(dict.fromkeys(at_end["device"]))
-    return Estimate(at_end["seconds"].mean(), at_end["num_bytes"].mean(), bool(ends.max() < asked), device)
+    cpu = at_end["fit_cpu_seconds"] + at_end["query_cpu_seconds"]
+    return Estimate(
+        seconds=cpu.fillna(at_end["fit_seconds"] + at_end["query_seconds"]).mean(),
+        num_bytes=at_end["num_bytes"].mean(),
+        is_least=bool(ends.max() < asked),
+        is_by_clock=bool(cpu.isna().any()),
+        device=", ".join(dict.fromkeys(at_end["device"])),
+    )
 
 
 def _measured(folder: Path) -> pd.DataFrame:
     """Of the finished runs."""
     try:
-        return costs(load_results(folder).rounds, folder).assign(device="")
+        return costs_so_far(load_results(folder).rounds, folder).assign(device="")
     except ResultsError:
         return pd.DataFrame(columns=[*COSTS, "device"])
 
 
 def _published() -> pd.DataFrame:
-    """Of the runs that are published: the cost.csv files of docs/results, one after another."""
-    return pd.read_csv(PUBLISHED, keep_default_na=False)
+    """Of the runs that are published: the costs.csv files of docs/results, one after another."""
+    table = pd.read_csv(PUBLISHED, keep_default_na=False, na_values={name: [""] for name in SUMS})
+    return table.assign(seed=0)
 
 
 def _num_bytes(folder: Path, path: Path) -> int:

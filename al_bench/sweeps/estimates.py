@@ -43,6 +43,10 @@ def show(to_do: Sequence[Planned], finished: Sequence[Planned], folder: Path, co
         console.print(f"{len(to_do)} runs to do: {time} one after another, {disk}")
     if devices := sorted({estimate.device for estimate in known if estimate and estimate.device}):
         console.print(f"~ as in docs/results: measured on {', '.join(devices)}, not here")
+    if any(estimate.is_by_clock for estimate in known if estimate):
+        console.print(
+            "* by the clock, of a machine that may have been busy: the runs that were measured have no CPU seconds"
+        )
     if any(estimate.is_least for estimate in known if estimate):
         console.print("+ at least: no run that was measured has so many labels")
     if unknown := known.count(None):
@@ -62,5 +66,7 @@ def _cost(estimates: Sequence[Estimate | None]) -> tuple[str, str]:
         return ("?", "?") if estimates else ("", "")
     more = "+" if len(known) < len(estimates) or any(estimate.is_least for estimate in known) else ""
     about = "~" if any(estimate.device for estimate in known) else ""
+    by_clock = "*" if any(estimate.is_by_clock for estimate in known) else ""
     num_bytes = sum(estimate.num_bytes for estimate in known)
-    return f"{about}{duration(sum(e.seconds for e in known))}{more}", f"{num_bytes / MEGABYTE:.1f} MB{more}"
+    time = f"{about}{duration(sum(estimate.seconds for estimate in known))}{more}{by_clock}"
+    return time, f"{num_bytes / MEGABYTE:.1f} MB{more}"

@@ -100,10 +100,10 @@ def write(found: Everything, incomplete: Sequence[str], batches: pd.DataFrame | 
         raise ResultsError(found.comparison)
     if not found.comparison.distributions:
         raise ResultsError("no setting of the archive has a number of labels at which strategies are compared")
-    for name, table in (("curves", found.curves[ACCURACY]), ("areas", found.areas), ("steps", found.seconds[STEPS])):
+    for name, table in (("curves", found.curves[ACCURACY]), ("areas", found.areas), ("steps", found.costs[STEPS])):
         whole = table.drop(columns="is_partial", errors="ignore")  # as all are
         replace_text(out / f"{name}.csv", whole.to_csv(index=False))
-    replace_text(out / "cost.csv", cost_of_runs(found.rounds, found.runs, found.folder).to_csv(index=False))
+    replace_text(out / "costs.csv", cost_of_runs(found.rounds, found.runs, found.folder).to_csv(index=False))
     for penalty in shown_matrices(found.comparison):
         replace_text(out / f"{penalty.file_name}.csv", penalty.as_table().to_csv(index=False))
     drawn(list(drawings(found, found.comparison, batches, out)))

@@ -12,8 +12,8 @@ RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
 
 def published_costs() -> str:
-    """The cost.csv files of docs/results, one after another under one header."""
-    tables = [path.read_text().splitlines(keepends=True) for path in sorted(RESULTS.glob("*/cost.csv"))]
+    """The costs.csv files of docs/results, one after another under one header."""
+    tables = [path.read_text().splitlines(keepends=True) for path in sorted(RESULTS.glob("*/costs.csv"))]
     return "".join([*tables[0][:1], *(line for table in tables for line in table[1:])])
 
 

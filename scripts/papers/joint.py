@@ -21,7 +21,7 @@ from al_bench.analysis.pictures.style import looks
 from al_bench.analysis.results import SETTING, combined
 from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.analysis.settings import rows_of, setting_curves, setting_names
-from al_bench.analysis.statistics.costs import seconds
+from al_bench.analysis.statistics.costs import costs
 from al_bench.analysis.statistics.curves import learning_curves
 from al_bench.analysis.statistics.measures import ACCURACY, UNLABELLED_ENTROPY
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
@@ -66,9 +66,9 @@ def main() -> None:
             runs, tuning = (restored(folder / f"{name}.tar.xz", Path(scratch) / name) for name in ("runs", "tuning"))
             discussion = (folder / "discussion.md").read_text()
             out.mkdir(parents=True, exist_ok=True)
-            costs = cost_of_runs(rounds_of(runs), runs, Path(scratch) / "runs")
+            table = cost_of_runs(rounds_of(runs), runs, Path(scratch) / "runs")
             with alone_in(out):
-                replace_text(out / "cost.csv", costs.to_csv(index=False))
+                replace_text(out / "costs.csv", table.to_csv(index=False))
                 write(runs, rounds_of(tuning), discussion, out)
     except (UserError, OSError) as error:
         sys.exit(f"joint: {folder}: {error}")
@@ -113,7 +113,7 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
             for name, setting in zip(setting_names(pd.DataFrame(collapsing)), collapsing, strict=True)
         },
         chosen=chosen(tuning),
-        steps=steps_table(seconds(with_steps(compared, runs)), COMPARED),
+        steps=steps_table(costs(with_steps(compared, runs)), COMPARED),
         hours=f"{rounds[['fit_seconds', 'query_seconds']].to_numpy().sum() / 3600:.1f}",
         **provenance([start for run in runs for start in run.starts]),
         discussion=discussion.rstrip(),

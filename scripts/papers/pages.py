@@ -8,9 +8,13 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from al_bench.analysis.run_costs import COSTS, costs
+from al_bench.analysis.run_costs import SUMS, TWIN, costs_so_far
 from al_bench.analysis.runs import Run
 from al_bench.analysis.settings import group_name, setting_names
+from al_bench.analysis.statistics.training_steps import microseconds_per_step, with_steps
+
+COSTS = ["num_steps", "fit_cpu_seconds", "query_cpu_seconds", "microseconds_per_step", "fit_seconds", "query_seconds"]
+DIGITS = dict.fromkeys(SUMS, 2) | {"microseconds_per_step": 1, "num_bytes": 0}
 
 
 def rendered(template: str, **values: object) -> str:
@@ -40,15 +44,21 @@ def _commit(start: dict[str, Any]) -> str:
 
 
 def cost_of_runs(rounds: pd.DataFrame, runs: Sequence[Run], folder: Path) -> pd.DataFrame:
-    """Of each setting and strategy, up to each number of labels, medians over the seeds that go so far, for dry_run."""
-    table = costs(rounds, folder).assign(seed=0)
-    medians = table.groupby(COSTS[:-2], sort=False).median().reset_index().round({"seconds": 2, "num_bytes": 0})
+    """As the costs.csv of a report, of each setting and strategy up to each number of labels: medians over the runs
+    that go so far. With pool_size, num_bytes and device, for dry runs.
+    """
+    table = costs_so_far(with_steps(rounds, runs), folder)
+    table["microseconds_per_step"] = microseconds_per_step(table["fit_cpu_seconds"], table["num_steps"])
+    by_labels = table.groupby([*TWIN, "to_labels"], sort=False)
+    medians = by_labels[[*COSTS, "pool_size", "num_bytes"]].median().round(DIGITS)
+    medians.insert(0, "num_runs", by_labels.size())
     devices = sorted({str(start["device_name"]) for run in runs for start in run.starts})
-    return medians.assign(device=", ".join(devices))
+    whole = medians.reset_index().astype({"pool_size": int, "num_bytes": int}).assign(device=", ".join(devices))
+    return whole[[*TWIN, "num_runs", "to_labels", *COSTS, "pool_size", "num_bytes", "device"]]
 
 
 def steps_table(costs: pd.DataFrame, strategies: Sequence[str]) -> pd.DataFrame:
-    """Training steps of a run, a row for each setting, from `al_bench.analysis.statistics.costs.seconds`."""
+    """Training steps of a run, a row for each setting, from `al_bench.analysis.statistics.costs.costs`."""
     table = costs.assign(setting=setting_names(costs), steps=[f"{steps:,.0f}" for steps in costs["num_steps"]])
     return table.pivot(index="setting", columns="strategy", values="steps")[list(strategies)].reset_index()
 

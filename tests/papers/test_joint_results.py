@@ -265,9 +265,13 @@ def test_the_page_and_every_figure_come_from_the_archives(tmp_path):
     assert chosen_first.startswith("| dbn | joint | 20 | 80.00 |")
     curves = pd.read_csv(tmp_path / "page" / "gains.csv")
     assert set(curves["strategy"]) == {"joint", *VARIANTS}
-    costs = pd.read_csv(tmp_path / "page" / "cost.csv")
-    of_run = costs[(costs["dataset"] == "digits") & (costs["strategy"] == "joint")]["seconds"]
-    assert of_run.tolist() == pytest.approx([1.75 * number for number in range(1, 22)])
+    costs = pd.read_csv(tmp_path / "page" / "costs.csv")
+    of_run = costs[(costs["dataset"] == "digits") & (costs["strategy"] == "joint")]
+    numbers = np.arange(1, 22)
+    for column, of_round in (("fit_seconds", 1.5), ("fit_cpu_seconds", 1.25), ("num_steps", 40)):
+        assert of_run[column].tolist() == pytest.approx((of_round * numbers).tolist())
+    assert of_run["query_cpu_seconds"].tolist() == pytest.approx(0.125 * numbers, abs=0.005)
+    assert of_run["microseconds_per_step"].tolist() == pytest.approx([1e6 * 1.25 / 40] * 21)
     assert not (tmp_path / "README.md").exists()
 
 

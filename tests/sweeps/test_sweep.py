@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -369,7 +370,7 @@ class TestDryRun:
 
     def test_queries_and_the_files_of_wandb_count(self, tmp_path):
         identity = Identity("digits", "mlp", "badge", 10, "", 0)
-        write_run(tmp_path / "default", identity, {10: 0.5, 20: 0.6}, fit_seconds=1.0, query_seconds=2.0)
+        write_run(tmp_path / "default", identity, {10: 0.5, 20: 0.6}, fit_cpu_seconds=1.0, query_cpu_seconds=2.0)
         path = tmp_path / "default" / identity.path
         (path / "wandb_id").write_text("abc\n")
         for name, size in (("abc", 100_000), ("other", 7_000_000)):
@@ -380,27 +381,44 @@ class TestDryRun:
         own = sum(file.stat().st_size for file in path.iterdir())
         assert (estimate.seconds, estimate.num_bytes) == (6, 100_000 + own)
 
+    def test_seconds_of_the_clock_count_where_a_run_has_no_others_and_say_so(self, tmp_path):
+        """Two twins: one of an older version, and one that took longer by the clock than on the processor."""
+        identity = Identity("digits", "mlp", "badge", 10, "", 0)
+        cpu = {"fit_cpu_seconds": 1.0, "query_cpu_seconds": 0.5}
+        wall = {"fit_seconds": 30.0, "query_seconds": 5.0}
+        write_run(tmp_path, identity, {10: 0.5, 20: 0.6}, **cpu, **wall)
+        (estimate,) = estimates([(identity, 20)], tmp_path)
+        assert (estimate.seconds, estimate.is_by_clock) == (3.0, False)
+        path = write_run(tmp_path, replace(identity, seed=1), {10: 0.5, 20: 0.6}, **wall) / "rounds.csv"
+        pd.read_csv(path, keep_default_na=False).drop(columns=[*cpu]).to_csv(path, index=False)
+        (estimate,) = estimates([(identity, 20)], tmp_path)
+        assert (estimate.seconds, estimate.is_by_clock) == ((3.0 + 70.0) / 2, True)
+
     @pytest.mark.slow
     def test_where_nothing_was_measured_the_published_cost_counts(self, cli, tmp_path, monkeypatch):
         published = tmp_path / "published.csv"
         published.write_text(
-            "dataset,model,batch_size,variant,strategy,seed,num_labelled,pool_size,seconds,num_bytes,device\n"
-            'digits,"mlp,max_epochs=3,width=8",20,num_initial=20,margin,0,20,1437,1000,500000,Some CPU\n'
-            'digits,"mlp,max_epochs=3,width=8",20,num_initial=20,margin,0,60,1437,3600,2000000,Some CPU\n'
-            'digits,"mlp,max_epochs=3,width=8",20,num_initial=20,margin,0,80,1437,9000,9000000,Some CPU\n'
-            "digits,mlp,20,,random,0,60,1437,9,1000000,Other CPU\n"
+            "dataset,model,batch_size,variant,strategy,num_runs,to_labels,num_steps,fit_cpu_seconds,query_cpu_seconds,"
+            "microseconds_per_step,fit_seconds,query_seconds,pool_size,num_bytes,device\n"
+            'digits,"mlp,max_epochs=3,width=8",20,num_initial=20,margin,5,20,9,,,,600,400,1437,500000,Some CPU\n'
+            'digits,"mlp,max_epochs=3,width=8",20,num_initial=20,margin,5,60,9,,,,3000,600,1437,2000000,Some CPU\n'
+            'digits,"mlp,max_epochs=3,width=8",20,num_initial=20,margin,5,80,9,,,,8000,1000,1437,9000000,Some CPU\n'
+            "digits,mlp,20,,random,5,60,9,4,1,1,5,4,1437,1000000,Other CPU\n"
         )
         monkeypatch.setattr(run_costs, "PUBLISHED", published)
         told = cli(*self.SWEEP, "dry_run=true").out
-        assert re.search(r"margin +0-2 +~3\.0 h +6\.0 MB", told)
+        assert re.search(r"margin +0-2 +~3\.0 h\* +6\.0 MB", told)
+        assert "* by the clock, of a machine that may have been busy" in told
         assert re.search(r"random +0-2 +\? +\?", told)
         assert "~ as in docs/results: measured on Some CPU, not here" in told
         assert "of 3 runs nothing is known" in told
         longer = cli(*self.SWEEP, "strategy=margin", "budget=100", "dry_run=true").out
-        assert re.search(r"margin +0-2 +~7\.5 h\+ +27\.0 MB\+", longer)
+        assert re.search(r"margin +0-2 +~7\.5 h\+\* +27\.0 MB\+", longer)
         assert "+ at least: no run that was measured has so many labels" in longer
         assert cli("strategy=margin", "seed=0", *QUICK).code == 0
-        assert "Some CPU" not in cli(*self.SWEEP, "dry_run=true").out
+        measured = cli(*self.SWEEP, "dry_run=true").out
+        assert "Some CPU" not in measured
+        assert "by the clock" not in measured
         assert "Some CPU" in cli(*self.SWEEP, "strategy=margin", "budget=80", "dry_run=true").out
 
     def test_of_a_longer_run_that_was_measured_the_beginning_counts(self, tmp_path):
@@ -408,7 +426,7 @@ class TestDryRun:
         folder = tmp_path / "default"
         for seed, counts in ((0, (10, 20, 30, 40)), (1, (10, 20, 30, 40)), (2, (10,))):
             identity = Identity("digits", "mlp", "badge", 10, "", seed)
-            write_run(folder, identity, dict.fromkeys(counts, 0.5), fit_seconds=1.0 + seed, query_seconds=0.0)
+            write_run(folder, identity, dict.fromkeys(counts, 0.5), fit_cpu_seconds=1.0 + seed, query_cpu_seconds=0.0)
         made = [(replace(identity, seed=3), budget) for budget in (10, 25, 40, 50, None)]
         found = estimates(made, folder)
         assert [(each.seconds, each.is_least) for each in found] == [
@@ -440,7 +458,7 @@ class TestDryRun:
     def test_the_estimate_is_that_of_the_nearest_kin(self, tmp_path):
         def run(dataset: str, strategy: str, batch_size: int, seconds: float) -> None:
             identity = Identity(dataset, "mlp", strategy, batch_size, "", 0)
-            write_run(tmp_path, identity, {10: 0.5, 20: 0.6}, fit_seconds=seconds, query_seconds=0)
+            write_run(tmp_path, identity, {10: 0.5, 20: 0.6}, fit_cpu_seconds=seconds, query_cpu_seconds=0)
 
         run("digits", "badge", 10, 5.0)
         run("digits", "random", 10, 1.0)
