@@ -12,7 +12,14 @@ from al_bench.tracking.wandb_report import JOB_TYPE
 from al_bench.tracking.wandb_runs import group_of, plain
 
 CURVES = {measure.column: measure.label for measure in (*MEASURES, TEST_LOSS)}
-COST = {"fit_seconds": "seconds of training", "query_seconds": "seconds of a query", "num_epochs": "epochs"}
+COST = {
+    "num_steps": "training steps",
+    "fit_cpu_seconds": "CPU seconds of training",
+    "query_cpu_seconds": "CPU seconds of a query",
+    "fit_seconds": "seconds of training, by the clock",
+    "query_seconds": "seconds of a query, by the clock",
+    "num_epochs": "epochs",
+}
 MAX_RUNS = 100  # in a panel
 
 

@@ -407,7 +407,7 @@ def test_the_dashboard_is_of_what_is_tracked(tmp_path):
     assert [each["name"] for each in of_setting["run_sets"][0]["grouping"]] == ["jobType"]
     assert of_setting["settings"]["x_axis"] == "num_labelled"
     panels = [panel["config"] for section in of_setting["panel_bank_config"]["sections"] for panel in section["panels"]]
-    assert len(panels) == 6
+    assert len(panels) == 9
     for panel in panels:
         assert panel["x_axis"] in run.history[0]
         assert set(panel["metrics"]) <= run.history[0].keys()
