@@ -97,6 +97,8 @@ def show(penalty: "PenaltyMatrix") -> None:
             cells = ("" if math.isnan(value) else f"{value:.2f}" for value in values[columns])
             table.add_row(Text(label), *cells, end_section=number == len(names))
         console.print(table)
+    for note in penalty.notes:
+        console.print(Text(note), soft_wrap=True)
     if penalty.without_budgets:
         console.print(Text(f"without budgets: {', '.join(penalty.without_budgets)}"), soft_wrap=True)
 

@@ -9,6 +9,7 @@ page). Writes README.md, figures as PNG and PDF, and numbers as CSV, to the same
 import argparse
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -130,7 +131,7 @@ def shown_matrices(compared: pd.DataFrame) -> list[PenaltyMatrix]:
         if len(part):
             overall = penalty_matrices(part)[0]
             group = {} if name == "all" else {"data": name}
-            made.append(PenaltyMatrix(overall.matrix, group, overall.settings, overall.without_budgets))
+            made.append(replace(overall, group=group))
     return made
 
 

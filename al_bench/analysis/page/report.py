@@ -106,6 +106,7 @@ def _comparison(everything: Everything, plots: Plots) -> dict[str, object]:
             "matrix": _matrix(penalty),
             "num_settings": len(penalty.settings),
             "without": ", ".join(penalty.without_budgets),
+            "notes": "; ".join(penalty.notes),
         }
         for penalty in comparison.matrices
     ]

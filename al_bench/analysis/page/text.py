@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from al_bench.analysis.everything import Everything
+from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.families import MIN_DATASETS
 from al_bench.analysis.names import isolated
 from al_bench.analysis.runs import Run, State, described
@@ -66,6 +66,12 @@ def in_short(everything: Everything) -> Iterator[str]:
         yield "Penalties and errors relative to Random are not compared: see what is missing below."
     if isinstance(everything.ranks, Ranks):
         yield rank_sentence(everything.ranks)
+    comparison = everything.comparison
+    if isinstance(comparison, Comparison) and comparison.matrices[0].settings:
+        penalties = comparison.matrices[0].penalties.dropna().sort_values(kind="stable")
+        listed = ", ".join(f"{isolated(str(name))} {value:.2f}" for name, value in penalties.items())
+        partial = " (partial: runs are missing or too short)" if comparison.matrices[0].missing else ""
+        yield f"Mean penalties{partial}, the lowest first: {listed}."
 
 
 def too_few(everything: Everything) -> str:

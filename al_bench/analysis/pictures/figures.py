@@ -163,6 +163,7 @@ def _title(penalty: PenaltyMatrix) -> str:
 
 def _caption(penalty: PenaltyMatrix) -> str:
     parts = [f"rows beat columns; column means: lower is better; definition: {penalty.definition}"]
+    parts.extend(penalty.notes)
     if penalty.without_budgets:
         parts.append(f"without budgets: {', '.join(penalty.without_budgets)}")
     if penalty.missing:

@@ -3,19 +3,85 @@
 Ash et al. (2020), section 4: at a few label counts of a setting (data set, model, batch size), a paired two-sided
 t-test over the seeds decides whether strategy i beats j; each win adds 1 / (number of counts) to entry (i, j). So a
 setting adds 1 at most, rows beat columns, and a column's mean is the penalty of its strategy: lower is better.
+
+More seeds make more wins, so a matrix takes as many seeds of each of its settings as the one with the fewest has.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from al_bench.analysis.budgets import Compared, Definition, Missing, compared_settings
 from al_bench.analysis.names import file_name
 from al_bench.analysis.settings import Floats, grouped, ordered
 from al_bench.analysis.statistics.paired import LEVEL, paired_tests
 from al_bench.records.layout import setting_title
+
+NOISE = "strategies with noisy runs lose less"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How often a strategy beat another: at one budget of one setting, one of a pair at most.
+
+    Attributes:
+        num_tests: pairs compared, summed over budgets and settings: that many wins are possible.
+        num_budgets: at which any pair was compared, summed over settings.
+    """
+
+    num_wins: int = 0
+    num_tests: int = 0
+    num_budgets: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        """Of both together."""
+        return Tally(
+            self.num_wins + other.num_wins, self.num_tests + other.num_tests, self.num_budgets + other.num_budgets
+        )
+
+    def sentence(self, *, is_holm: bool) -> str:
+        """The wins, beside how many there would be if all strategies were equal.
+
+        Each test finds a difference that is none in 5 % of all cases; adjusted by Holm's method, a budget has any such
+        in 5 % at most, and how many is not known.
+        """
+        wins = f"{self.num_wins:,} wins of {self.num_tests:,} possible"
+        if is_holm:
+            most = LEVEL * self.num_budgets
+            return (
+                f"{wins}; if all strategies were equal, at most {most:.1f} of {self.num_budgets:,} budgets would be "
+                "expected to have any (5 %, by Holm's method)"
+            )
+        expected = f"{LEVEL * self.num_tests:,.1f} expected if all strategies were equal (5 %, uncorrected)"
+        return f"{wins}; {expected}"
+
+
+@dataclass(frozen=True)
+class SettingWins:
+    """Of one setting: entry (i, j) of `share_KK` is the share of its budgets at which i beats j.
+
+    Of those at which both have two seeds or more in common: all, unless runs are missing. NaN if there is none.
+
+    Attributes:
+        num_seeds: those that were taken, of `num_known` that the setting has.
+    """
+
+    setting: Mapping[str, object]
+    budgets: tuple[int, ...]
+    share_KK: Floats
+    missing: tuple[Missing, ...] = ()
+    tally: Tally = Tally()
+    num_seeds: int = 0
+    num_known: int = 0
+
+    @property
+    def name(self) -> str:
+        """For people: `mnist · mlp · b100`."""
+        return setting_title(self.setting)
 
 
 @dataclass(frozen=True)
@@ -29,6 +95,8 @@ class PenaltyMatrix:
         without_budgets: those that add nothing, as a rule because Random is soon as good as with all labels.
         missing: the runs that are missing or too short, as `Compared`; pairs are compared on the seeds that both have.
         definition: of the budgets, with what p-values are adjusted by.
+        is_holm: whether they are.
+        wins: what is summed, a setting with budgets each, on the same number of seeds; none if that is not known.
     """
 
     matrix: pd.DataFrame
@@ -37,6 +105,8 @@ class PenaltyMatrix:
     without_budgets: tuple[str, ...]
     missing: tuple[Missing, ...] = ()
     definition: str = "paper"
+    is_holm: bool = False
+    wins: tuple[SettingWins, ...] = ()
 
     @property
     def penalties(self) -> pd.Series:
@@ -47,6 +117,25 @@ class PenaltyMatrix:
     def file_name(self) -> str:
         """Without its ending: `penalty_overall`, `penalty_batch_size_100_model_mlp`."""
         return file_name("penalty", self.group)
+
+    @property
+    def tally(self) -> Tally:
+        """Of all its settings."""
+        return sum((each.tally for each in self.wins), Tally())
+
+    @property
+    def cut(self) -> tuple[SettingWins, ...]:
+        """The settings that have more seeds than were taken."""
+        return tuple(each for each in self.wins if each.num_seeds < each.num_known)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to read below the matrix; nothing if its wins are not known, or there is no test."""
+        if not self.tally.num_tests:
+            return ()
+        cut = ", ".join(f"{each.name} from {each.num_known} to {each.num_seeds}" for each in self.cut)
+        seeds = (f"cut to as many seeds as the setting with the fewest has: {cut}",) if cut else ()
+        return self.tally.sentence(is_holm=self.is_holm), NOISE, *seeds
 
     def as_table(self) -> pd.DataFrame:
         """The matrix with a last row `mean`, and the strategies in the first column."""
@@ -63,28 +152,14 @@ class PenaltyMatrix:
         return table
 
 
-@dataclass(frozen=True)
-class SettingWins:
-    """Of one setting: entry (i, j) of `share_KK` is the share of its budgets at which i beats j.
-
-    Of those at which both have two seeds or more in common: all, unless runs are missing. NaN if there is none.
-    """
-
-    setting: Mapping[str, object]
-    budgets: tuple[int, ...]
-    share_KK: Floats
-    missing: tuple[Missing, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """For people: `mnist · mlp · b100`."""
-        return setting_title(self.setting)
-
-
 def penalty_matrices(
     rounds: pd.DataFrame, definition: Definition = "paper", *, is_holm: bool = False, is_partial: bool = False
 ) -> list[PenaltyMatrix]:
     """The matrix of all settings first, then by batch size, model, data set, and any two of them.
+
+    Each by itself takes the same number of seeds of all its settings: the fewest that one of them has (those without
+    budgets do not count). They are the first that all strategies of the setting have. The budgets stay those that
+    Random says over all seeds.
 
     Args:
         rounds: as `al_bench.analysis.results.load_results` gives them.
@@ -95,52 +170,78 @@ def penalty_matrices(
     Raises:
         ResultsError: if Random is missing, a setting has fewer than two seeds, or runs are missing or too short.
     """
-    wins = setting_wins(rounds, definition, is_holm=is_holm, is_partial=is_partial)
+    settings = compared_settings(rounds, definition, is_partial=is_partial)
     strategies = ordered(rounds["strategy"].unique().tolist())
-    described = f"{definition}{', Holm' if is_holm else ''}"
-    return [
-        _summed([wins[position] for position in members], strategies, group, described)
-        for group, members in grouped([each.setting for each in wins])
-    ]
+
+    @cache
+    def wins_of(position: int, num_seeds: int) -> SettingWins:
+        return _wins(settings[position], num_seeds, is_holm=is_holm)
+
+    matrices = []
+    for group, members in grouped([setting.curves.setting for setting in settings]):
+        compared = [position for position in members if settings[position].budgets]
+        fewest = min((len(settings[position].curves.seeds) for position in compared), default=0)
+        matrices.append(
+            PenaltyMatrix(
+                matrix=_summed([wins_of(position, fewest).share_KK for position in compared], strategies),
+                group=group,
+                settings=tuple(settings[position].curves.name for position in compared),
+                without_budgets=tuple(
+                    settings[position].curves.name for position in members if not settings[position].budgets
+                ),
+                missing=tuple(run for position in members for run in settings[position].missing),
+                definition=f"{definition}{', Holm' if is_holm else ''}",
+                is_holm=is_holm,
+                wins=tuple(wins_of(position, fewest) for position in compared),
+            )
+        )
+    return matrices
 
 
 def setting_wins(
     rounds: pd.DataFrame, definition: Definition = "paper", *, is_holm: bool = False, is_partial: bool = False
 ) -> list[SettingWins]:
-    """The wins of every setting; see `penalty_matrices`."""
+    """The wins of every setting by itself, on all of its seeds; see `penalty_matrices`."""
     return [
-        SettingWins(setting.curves.setting, setting.budgets, _wins(setting, is_holm=is_holm), setting.missing)
+        _wins(setting, len(setting.curves.seeds), is_holm=is_holm)
         for setting in compared_settings(rounds, definition, is_partial=is_partial)
     ]
 
 
-def _wins(setting: Compared, *, is_holm: bool) -> Floats:
-    num_strategies = len(setting.curves.strategies)
-    num_wins_KK, num_tested_KK = np.zeros((2, num_strategies, num_strategies))
+def _wins(setting: Compared, num_seeds: int, *, is_holm: bool) -> SettingWins:
+    curves = setting.curves
+    taken_S = _first_seeds(setting, num_seeds)
+    num_wins_KK, num_tested_KK = np.zeros((2, len(curves.strategies), len(curves.strategies)))
+    tally = Tally()
     for budget in setting.budgets:
-        tests = paired_tests(setting.curves.at(budget))
+        tests = paired_tests(curves.at(budget)[:, taken_S])
         p_KK = tests.holm_KK if is_holm else tests.p_KK
-        num_wins_KK += (p_KK < LEVEL) & (tests.mean_KK < 0)
-        num_tested_KK += tests.num_KK >= 2
+        is_win_KK, is_tested_KK = (p_KK < LEVEL) & (tests.mean_KK < 0), np.triu(tests.num_KK >= 2, k=1)
+        num_wins_KK += is_win_KK
+        num_tested_KK += is_tested_KK + is_tested_KK.T
+        tally += Tally(int(is_win_KK.sum()), int(is_tested_KK.sum()), int(is_tested_KK.any()))
     np.fill_diagonal(num_tested_KK, len(setting.budgets))
     share_KK: Floats = np.divide(
         num_wins_KK, num_tested_KK, out=np.full_like(num_wins_KK, np.nan), where=num_tested_KK > 0
     )
-    return share_KK
-
-
-def _summed(
-    members: Sequence[SettingWins], strategies: Sequence[str], group: dict[str, object], definition: str
-) -> PenaltyMatrix:
-    shares_SKK = np.array([member.share_KK for member in members if member.budgets])
-    summed_KK = np.zeros((len(strategies), len(strategies)))
-    if len(shares_SKK):
-        summed_KK = np.where(np.isnan(shares_SKK).all(axis=0), np.nan, np.nansum(shares_SKK, axis=0))
-    return PenaltyMatrix(
-        matrix=pd.DataFrame(summed_KK, index=list(strategies), columns=list(strategies)),
-        group=group,
-        settings=tuple(member.name for member in members if member.budgets),
-        without_budgets=tuple(member.name for member in members if not member.budgets),
-        missing=tuple(run for member in members for run in member.missing),
-        definition=definition,
+    return SettingWins(
+        curves.setting, setting.budgets, share_KK, setting.missing, tally, len(taken_S), len(curves.seeds)
     )
+
+
+def _first_seeds(setting: Compared, num_seeds: int) -> NDArray[np.int64]:
+    """The positions of so many seeds: those that all strategies have at all budgets, the lowest first.
+
+    Only where there are too few of them, as runs are missing, do others follow: first those that fewest lack.
+    """
+    num_lacking_S = np.zeros(len(setting.curves.seeds))
+    for budget in setting.budgets:
+        num_lacking_S += np.isnan(setting.curves.at(budget)).sum(axis=0)
+    return num_lacking_S.argsort(kind="stable")[:num_seeds]
+
+
+def _summed(shares: Sequence[Floats], strategies: Sequence[str]) -> pd.DataFrame:
+    summed_KK = np.zeros((len(strategies), len(strategies)))
+    if shares:
+        summed_KK = np.where(np.isnan(shares).all(axis=0), np.nan, np.nansum(shares, axis=0))
+    return pd.DataFrame(summed_KK, index=list(strategies), columns=list(strategies))
