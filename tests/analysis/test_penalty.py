@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 import shutil
 import statistics
 import subprocess
@@ -13,13 +14,16 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy import stats
 
-from al_bench.analysis.budgets import enough_labels, paper_budgets, reference_budgets
+from al_bench.analysis.budgets import Compared, enough_labels, paper_budgets, reference_budgets
 from al_bench.analysis.pictures.figures import draw_penalty_matrix
 from al_bench.analysis.results import load_results
+from al_bench.analysis.settings import Curves
 from al_bench.analysis.statistics.paired import paired_tests
-from al_bench.analysis.statistics.penalty import penalty_matrices, setting_wins
+from al_bench.analysis.statistics.penalty import NOISE, Tally, _wins, penalty_matrices, setting_wins
 from al_bench.core.errors import ResultsError
+from al_bench.records.archive.moving import restore
 from al_bench.records.identity import Identity
 from tests.support.forks import python
 from tests.support.made_results import SETTINGS, STRATEGIES, noisy, write_run, write_sweep
@@ -43,24 +47,32 @@ def obvious_budgets(random: dict[int, float], batch: int, definition: str) -> li
     return budgets
 
 
-def second_implementation(folder: Path, definition: str, num_seeds: int) -> dict[tuple[str, str], float]:
-    """Straight from the definition, with the csv module and no table."""
+def second_implementation(
+    folder: Path, definition: str, dataset: str = ""
+) -> tuple[dict[tuple[str, str], float], tuple[int, int]]:
+    """Straight from the definition, with the csv module and no table: the matrix, and wins of so many possible."""
     accuracy: dict[tuple[str, ...], dict[int, float]] = {}
     for path in folder.rglob("rounds.csv"):
         for row in csv.DictReader(path.read_text().splitlines()):
             key = (row["dataset"], row["model"], row["batch_size"], row["strategy"], row["seed"])
-            accuracy.setdefault(key, {})[int(row["num_labelled"])] = float(row["test_accuracy"])
-    matrix = {(i, j): 0.0 for i in STRATEGIES for j in STRATEGIES}
+            if dataset in ("", row["dataset"]):
+                accuracy.setdefault(key, {})[int(row["num_labelled"])] = float(row["test_accuracy"])
+    budgets, seeds = {}, {}
     for setting in {key[:3] for key in accuracy}:
-        seeds = [str(seed) for seed in range(num_seeds)]
-        counts = sorted(accuracy[(*setting, "random", "0")])
-        random = {n: statistics.fmean(accuracy[(*setting, "random", seed)][n] for seed in seeds) for n in counts}
-        budgets = obvious_budgets(random, int(setting[2]), definition)
-        for count in budgets:
+        seeds[setting] = sorted({key[4] for key in accuracy if key[:3] == setting}, key=int)
+        counts = sorted(accuracy[(*setting, "random", seeds[setting][0])])
+        of_random = [accuracy[(*setting, "random", seed)] for seed in seeds[setting]]
+        random = {n: statistics.fmean(run[n] for run in of_random) for n in counts}
+        budgets[setting] = obvious_budgets(random, int(setting[2]), definition)
+    num_seeds = min(len(seeds[setting]) for setting in budgets if budgets[setting])
+    matrix, num_wins, num_possible = {(i, j): 0.0 for i in STRATEGIES for j in STRATEGIES}, 0, 0
+    for setting in budgets:
+        for count in budgets[setting]:
             for i in STRATEGIES:
                 for j in STRATEGIES:
                     errors = [
-                        (1 - accuracy[(*setting, i, s)][count]) - (1 - accuracy[(*setting, j, s)][count]) for s in seeds
+                        (1 - accuracy[(*setting, i, s)][count]) - (1 - accuracy[(*setting, j, s)][count])
+                        for s in seeds[setting][:num_seeds]
                     ]
                     mean = statistics.fmean(errors)
                     if max(errors) == min(errors):
@@ -68,8 +80,10 @@ def second_implementation(folder: Path, definition: str, num_seeds: int) -> dict
                     else:
                         t = math.sqrt(num_seeds) * mean / statistics.stdev(errors)
                         is_win = t < -CRITICAL[num_seeds]
-                    matrix[i, j] += is_win / len(budgets)
-    return matrix
+                    matrix[i, j] += is_win / len(budgets[setting])
+                    num_wins += is_win
+                    num_possible += i < j
+    return matrix, (num_wins, num_possible)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +102,8 @@ def rounds(sweep: Path) -> pd.DataFrame:
 @pytest.mark.parametrize("definition", ["paper", "reference"])
 def test_the_matrix_is_that_of_a_second_implementation(sweep, rounds, definition):
     ours = penalty_matrices(rounds, definition)[0]
-    expected = second_implementation(sweep, definition, 5)
+    expected, (num_wins, num_possible) = second_implementation(sweep, definition)
+    assert (ours.tally.num_wins, ours.tally.num_tests) == (num_wins, num_possible)
     assert sum(value > 0 for value in expected.values()) > 15
     for (i, j), value in expected.items():
         assert ours.matrix.loc[i, j] == pytest.approx(value, abs=1e-12)
@@ -103,8 +118,33 @@ def test_the_matrix_is_that_of_a_second_implementation(sweep, rounds, definition
 def test_the_critical_value_is_that_of_the_number_of_seeds(tmp_path, num_seeds):
     write_sweep(tmp_path, noisy, settings=SETTINGS[:2], num_seeds=num_seeds)
     ours = penalty_matrices(load_results(tmp_path).rounds)[0].matrix
-    for (i, j), value in second_implementation(tmp_path, "paper", num_seeds).items():
+    for (i, j), value in second_implementation(tmp_path, "paper")[0].items():
         assert ours.loc[i, j] == pytest.approx(value, abs=1e-12)
+
+
+@pytest.mark.moderate
+def test_settings_are_cut_to_the_fewest_seeds_among_those_that_are_summed(tmp_path):
+    """Each matrix by itself; a setting without budgets does not count."""
+    for setting, num_seeds in ((SETTINGS[0], 8), (SETTINGS[2], 3), (SETTINGS[5], 2)):
+        write_sweep(tmp_path, noisy, settings=[setting], num_seeds=num_seeds)
+    rounds = load_results(tmp_path).rounds
+    matrices = {tuple(each.group.items()): each for each in penalty_matrices(rounds)}
+    overall = matrices[()]
+    for group, dataset in (((), ""), ((("dataset", "mnist"),), "mnist"), ((("dataset", "openml_6"),), "openml_6")):
+        expected, (num_wins, num_possible) = second_implementation(tmp_path, "paper", dataset)
+        for (i, j), value in expected.items():
+            assert matrices[group].matrix.loc[i, j] == pytest.approx(value, abs=1e-12)
+        assert (matrices[group].tally.num_wins, matrices[group].tally.num_tests) == (num_wins, num_possible)
+    assert [(each.name, each.num_known, each.num_seeds) for each in overall.cut] == [("mnist · mlp · b100", 8, 3)]
+    assert [each.num_seeds for each in overall.wins] == [3, 3]
+    assert "cut to as many seeds as the setting with the fewest has: mnist · mlp · b100 from 8 to 3" in overall.notes
+    whole = matrices[(("dataset", "mnist"),)]
+    assert (whole.cut, whole.wins[0].num_seeds) == ((), 8)
+    assert overall.tally.num_wins < whole.tally.num_wins + matrices[(("dataset", "openml_6"),)].tally.num_wins
+    (by_itself,) = [each for each in setting_wins(rounds) if each.name == "mnist · mlp · b100"]
+    assert np.array_equal(by_itself.share_KK, whole.matrix.to_numpy()), "on all of its seeds"
+    shuffled = rounds.sample(frac=1, random_state=0)
+    assert penalty_matrices(shuffled)[0].matrix.equals(overall.matrix)
 
 
 def test_groups_add_up_to_the_whole(rounds):
@@ -222,6 +262,81 @@ def test_only_the_compared_numbers_of_labels_need_to_coincide(tmp_path):
     assert penalty_matrices(load_results(tmp_path).rounds)[0].settings == ("digits · mlp · b100",)
 
 
+@pytest.mark.moderate
+def test_what_is_missing_is_cut_away_first(tmp_path):
+    """One setting has five seeds, the first of which a strategy lacks, the other three: the next three are taken."""
+    digits = {f"margin_{seed}": rising(0.03 + 0.001 * seed if seed in (1, 2, 3) else -0.4) for seed in range(5)}
+    small(tmp_path, strategies=("badge", "margin", "random"), seeds=range(5), **digits | {"badge_0": {}})
+    for strategy in ("badge", "margin", "random"):
+        for seed in range(3):
+            write_run(tmp_path, Identity("mnist", "mlp", strategy, 100, "", seed), rising(0.0))
+    penalty = penalty_matrices(load_results(tmp_path).rounds, is_partial=True)[0]
+    assert penalty.matrix.loc["margin", "random"] == penalty.matrix.loc["margin", "badge"] == 1
+    assert [(each.name, each.num_known, each.num_seeds) for each in penalty.cut] == [("digits · mlp · b100", 5, 3)]
+    assert penalty.tally == Tally(num_wins=2 * 3, num_tests=2 * 3 * 3, num_budgets=6)
+
+
+def test_wins_possible_wins_and_those_that_chance_makes_by_hand(tmp_path):
+    better = {f"badge_{seed}": rising(0.02 + 0.001 * seed) for seed in range(3)}
+    small(tmp_path, strategies=("badge", "entropy", "margin", "random"), **better)
+    rounds = load_results(tmp_path).rounds
+    plain, adjusted = (penalty_matrices(rounds, is_holm=each)[0] for each in (False, True))
+    assert plain.wins[0].budgets == (200, 300, 500)
+    assert plain.tally == Tally(num_wins=3 * 3, num_tests=6 * 3, num_budgets=3)
+    expected = "9 wins of 18 possible; 0.9 expected if all strategies were equal (5 %, uncorrected)"
+    assert plain.notes == (expected, NOISE)
+    assert adjusted.notes[0].startswith("9 wins of 18 possible; if all strategies were equal, at most 0.2 of 3 budgets")
+    assert "uncorrected" not in adjusted.notes[0]
+
+
+def test_without_tests_nothing_is_said_of_wins(tmp_path):
+    write_sweep(tmp_path, noisy, settings=SETTINGS[5:], num_seeds=2)
+    assert penalty_matrices(load_results(tmp_path).rounds)[0].notes == ()
+
+
+@pytest.mark.slow
+def test_chance_makes_so_many_wins_as_is_said():
+    """4,000 budgets of seven strategies that are equal, over five seeds with an effect of their own.
+
+    Found: wins in .0507 of the tests (standard error .0010); by Holm, any at .0413 of the budgets (.0034).
+    """
+    rng = np.random.default_rng(0)
+    error_KSL = 0.2 + 0.02 * rng.standard_normal((5, 4_000)) + 0.01 * rng.standard_normal((7, 5, 4_000))
+    labels = tuple(range(4_000))
+    curves = Curves({}, STRATEGIES, (0, 1, 2, 3, 4), labels, error_KSL)
+    plain, adjusted = (
+        np.array([_wins(Compared(curves, (budget,)), 5, is_holm=each).tally.num_wins for budget in labels])
+        for each in (False, True)
+    )
+    share, error = plain.mean() / 21, plain.std() / 21 / math.sqrt(len(plain))
+    assert error < 0.0011
+    assert abs(share - 0.05) < 2 * error, f"{share:.4f}, standard error {error:.4f}"
+    family, error = (adjusted > 0).mean(), math.sqrt(0.05 * 0.95 / len(adjusted))
+    assert 0.02 < family < 0.05 + 2 * error, f"{family:.4f}, standard error {error:.4f}"
+    assert (plain > 0).mean() > 0.2, "uncorrected, a budget has some far more often"
+
+
+@pytest.mark.parametrize(("own", "penalty"), [(1, ".995"), (4, ".38"), (8, ".14")])
+def test_noisy_runs_lose_less(own, penalty):
+    """Four points worse, five seeds, the other's standard deviation 1: what the report and the documentation say."""
+    power = stats.nct.sf(stats.t.isf(0.025, 4), 4, math.sqrt(5) * 4 / math.hypot(own, 1))
+    assert f"{power:.{len(penalty) - 1}f}".lstrip("0") == penalty
+    root = SCRIPT.parents[1]
+    for path in ("al_bench/analysis/page/report.html.jinja", "docs/analysis.md"):
+        assert ".995, .38 or .14" in (root / path).read_text()
+
+
+@pytest.mark.slow
+def test_the_published_runs_of_badge(tmp_path):
+    restore(SCRIPT.parents[1] / "docs" / "results" / "badge", tmp_path, with_unfinished=False)
+    overall, *groups = penalty_matrices(load_results(tmp_path).rounds)
+    assert overall.tally == Tally(num_wins=99 + 53 + 41, num_tests=21 * (7 + 4 + 3), num_budgets=7 + 4 + 3)
+    assert "193 wins of 294 possible; 14.7 expected if all" in overall.notes[0]
+    assert [(each.name, each.num_known, each.num_seeds) for each in overall.cut] == [("mnist · mlp · b1000", 10, 5)]
+    alone = next(each for each in groups if each.settings == ("mnist · mlp · b1000",))
+    assert (alone.tally.num_wins, alone.cut) == (66, ()), "ten seeds find more than five"
+
+
 def rising(lead: float) -> dict[int, float]:
     return {100 + 100 * step: 0.5 + 0.05 * step + lead for step in range(9)}
 
@@ -284,7 +399,7 @@ def test_the_figure_shows_the_matrix_and_says_how_it_was_made(tmp_path, monkeypa
     assert np.array_equal(drawn[0], penalty.matrix.to_numpy())
     assert np.array_equal(drawn[1], penalty.penalties.to_numpy()[None])
     assert said[0] == "Pairwise penalties, all settings: largest possible entry 5"
-    for expected in ("definition: paper, Holm", "without budgets: svhn · vgg · b10000"):
+    for expected in ("definition: paper, Holm", "without budgets: svhn · vgg · b10000", *penalty.notes):
         assert expected in said[1].replace("\n", " ")
 
 
@@ -309,6 +424,8 @@ def test_the_script_writes_every_matrix_as_table_and_figure(tmp_path):
     values = np.array([row[1:] for row in table[1:]], dtype=float)
     assert np.allclose(values[-1], values[:-1].mean(axis=0))
     assert "mean" in finished.stdout
+    assert re.search(r"^\d+ wins of \d+ possible; \d+\.\d expected if all", finished.stdout, re.MULTILINE)
+    assert NOISE in finished.stdout
     again = run_script(tmp_path, "--out", tmp_path / "other", "--definition", "reference", "--holm")
     assert again.returncode == 0
     assert (tmp_path / "other" / "penalty_overall.csv").exists()

@@ -80,6 +80,15 @@ class TestTheText:
             assert f"{strategy} {values}" in text
         assert "all settings: largest possible entry 5; without budgets: svhn · vgg · b10000" in text
         assert text.count("largest possible entry") == len(found.comparison.matrices)
+        for penalty in found.comparison.matrices:
+            assert "; ".join(penalty.notes) in text
+
+    def test_strategies_are_not_judged_by_penalties(self, html):
+        sections = re.findall(r'<section id="(\w+)"', html)
+        assert sections[-2:] == ["penalties", "made"]
+        assert re.findall(r'href="#(\w+)"', html[html.index("<nav>") : html.index("</nav>")]) == sections[1:]
+        assert "what strategies are judged by are gains with their intervals" in plain(html)
+        assert re.search(r"\d+ wins of \d+ possible; \d+\.\d expected if all strategies were equal", plain(html))
 
     def test_it_answers_which_strategy_is_better_and_how_sure_that_is(self, html):
         text = plain(html)
