@@ -22,6 +22,7 @@ from al_bench.analysis.statistics.measures import Measure
 from al_bench.analysis.statistics.overall import beats, overall
 from al_bench.analysis.statistics.paired import pairwise_differences
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
+from al_bench.analysis.statistics.profiles import Profiles, profiles
 from al_bench.analysis.statistics.ranks import Ranks, ranked
 from al_bench.analysis.statistics.savings import labels_saved
 from al_bench.analysis.statistics.training_steps import busy_runs, with_steps
@@ -44,7 +45,7 @@ class Comparison:
 class Everything:
     """Tables and tests of a folder of results.
 
-    `comparison` and `ranks` are messages where they are refused: runs are missing, or there are too few.
+    `comparison`, `ranks` and `profiles` are messages where they are refused: runs are missing, or there are too few.
     """
 
     folder: Path
@@ -71,6 +72,7 @@ class Everything:
     balance: pd.DataFrame
     comparison: Comparison | str
     ranks: Ranks | str
+    profiles: Profiles | str
 
     @property
     def looks(self) -> dict[str, Look]:
@@ -106,6 +108,8 @@ class Everything:
             nemenyi = self.ranks.p_values.reset_index(drop=True)
             nemenyi.insert(0, "strategy", self.ranks.p_values.index, allow_duplicates=True)
             tables["nemenyi"] = nemenyi
+        if isinstance(self.profiles, Profiles):
+            tables["profiles"] = self.profiles.as_table()
         return tables
 
 
@@ -158,6 +162,7 @@ def everything(
         balance=class_balance(rounds),
         comparison=_comparison(rounds, definition, left_out(runs), is_holm=is_holm, is_partial=is_partial),
         ranks=_ranks(area_of_strategies, known),
+        profiles=_profiles(area_of_strategies, known),
     )
 
 
@@ -182,5 +187,12 @@ def _comparison(
 def _ranks(mean_areas: pd.DataFrame, known: Mapping[str, str]) -> Ranks | str:
     try:
         return ranked(mean_areas, known)
+    except ResultsError as error:
+        return str(error)
+
+
+def _profiles(mean_areas: pd.DataFrame, known: Mapping[str, str]) -> Profiles | str:
+    try:
+        return profiles(mean_areas, known)
     except ResultsError as error:
         return str(error)

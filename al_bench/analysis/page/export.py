@@ -9,12 +9,19 @@ from al_bench.analysis.names import encodable, file_name
 from al_bench.analysis.page.latex import latex_tables
 from al_bench.analysis.pictures.drawing import Drawing, drawn
 from al_bench.analysis.pictures.figures import draw_curves, draw_penalty_matrix
-from al_bench.analysis.pictures.overviews import draw_by_setting, draw_distributions, draw_gains, draw_ranks
+from al_bench.analysis.pictures.overviews import (
+    draw_by_setting,
+    draw_distributions,
+    draw_gains,
+    draw_profiles,
+    draw_ranks,
+)
 from al_bench.analysis.settings import marked_names, not_whole, ordered, rows_of
 from al_bench.analysis.statistics.bought import BOUGHT_BANDS, bought_curves
 from al_bench.analysis.statistics.costs import COSTS
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.gains import whole_gains
+from al_bench.analysis.statistics.profiles import Profiles
 from al_bench.analysis.statistics.ranks import Ranks
 from al_bench.files.locks import alone_in
 from al_bench.files.writing import replace_text
@@ -48,6 +55,8 @@ def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:
         yield partial(draw_gains, gains, folder / "gains", looks)
     if isinstance(everything.ranks, Ranks):
         yield partial(draw_ranks, everything.ranks, folder / "ranks", looks)
+    if isinstance(everything.profiles, Profiles):
+        yield partial(draw_profiles, everything.profiles, folder / "profiles", looks)
     for table, column, name, is_log in (
         *((everything.costs, column, f"{name} of a run (median)", True) for column, name in COSTS.items()),
         (everything.balance, "balance", "class balance of the queried batches (mean)", False),

@@ -17,7 +17,12 @@ from al_bench.analysis.everything import Everything, everything
 from al_bench.analysis.names import encodable, isolated
 from al_bench.analysis.page import tables as report_tables
 from al_bench.analysis.page import text as report_text
-from al_bench.analysis.pictures.interactive import curves_figure, distributions_figure, gains_figure
+from al_bench.analysis.pictures.interactive import (
+    curves_figure,
+    distributions_figure,
+    gains_figure,
+    profiles_figure,
+)
 from al_bench.analysis.pictures.overviews import draw_ranks
 from al_bench.analysis.settings import group_name, not_whole, rows_of, with_seeds
 from al_bench.analysis.statistics.bought import BOUGHT, BOUGHT_BANDS, bought_curves
@@ -72,6 +77,7 @@ def _page(everything: Everything, command: Sequence[str]) -> str:
         "bought_bands": BOUGHT_BANDS,
         "cost_tables": list(report_tables.cost_tables(everything)),
         "ranks": _ranks(everything),
+        "profiles": _profiles(everything, plots),
         "commands": report_text.commands(everything.runs),
         "versions": report_text.versions(everything.runs),
         "definition": everything.definition,
@@ -182,4 +188,16 @@ def _ranks(everything: Everything) -> dict[str, object]:
         "svg": svg[svg.index("<svg") :],
         "sentence": report_text.rank_sentence(ranks),
         "left_out": ", ".join(ranks.left_out),
+    }
+
+
+def _profiles(everything: Everything, plots: Plots) -> dict[str, object]:
+    found = everything.profiles
+    if isinstance(found, str):
+        return {"refusal": found}
+    return {
+        "refusal": "",
+        "plot": plots.add(profiles_figure(found, everything.looks)),
+        "caption": found.caption,
+        "left_out": ", ".join(found.left_out),
     }

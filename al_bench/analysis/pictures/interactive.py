@@ -12,6 +12,8 @@ from al_bench.analysis.settings import marked_names, ordered
 from al_bench.analysis.statistics.cdf import ERROR, SHARE, corners
 from al_bench.analysis.statistics.gains import gain_axis
 from al_bench.analysis.statistics.measures import ACCURACY
+from al_bench.analysis.statistics.profiles import SHARE as SHARE_OF_DATASETS
+from al_bench.analysis.statistics.profiles import WITHIN, Profiles
 
 AXIS = {"gridcolor": "#e6e6e6", "zerolinecolor": "#999", "linecolor": "#444", "ticks": "outside"}
 LAYOUT = {
@@ -101,6 +103,27 @@ def distributions_figure(distributions: pd.DataFrame, looks_of: Mapping[str, Loo
         )
     x_axis = AXIS | {"title": {"text": ERROR}, "range": [low, high]}
     figure.update_layout(**LAYOUT, xaxis=x_axis, yaxis=AXIS | {"title": {"text": SHARE}})
+    return figure
+
+
+def profiles_figure(profiles: Profiles, looks_of: Mapping[str, Look] | None = None) -> go.Figure:
+    """Performance profiles: on what share of the data sets a strategy is within so many points of the best."""
+    figure = go.Figure()
+    most, steps = profiles.steps()
+    for strategy, (x, y) in steps.items():
+        look = (looks_of or looks(list(steps)))[strategy]
+        figure.add_scatter(
+            x=np.round(x, DIGITS).tolist(),
+            y=np.round(y, DIGITS).tolist(),
+            name=for_plotly(strategy),
+            mode="lines+markers",
+            line={"color": look.colour, "dash": look.plotly_dash, "shape": "hv", "width": 2},
+            marker={"symbol": look.plotly_marker, "size": 7, "maxdisplayed": MAX_MARKERS},
+            hovertemplate=f"<b>{for_plotly(strategy)}</b><br>%{{y:.0%}} within %{{x:.2f}} points<extra></extra>",
+        )
+    x_axis = AXIS | {"title": {"text": WITHIN}, "range": [0, most]}
+    y_axis = AXIS | {"title": {"text": SHARE_OF_DATASETS}, "range": [0, 1.03]}
+    figure.update_layout(**LAYOUT, xaxis=x_axis, yaxis=y_axis)
     return figure
 
 

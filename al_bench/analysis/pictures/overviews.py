@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import matplotlib as mpl
@@ -16,6 +17,8 @@ from al_bench.analysis.settings import group_name, marked_names, ordered
 from al_bench.analysis.statistics.cdf import ERROR, SHARE, corners
 from al_bench.analysis.statistics.gains import gain_axis
 from al_bench.analysis.statistics.paired import LEVEL
+from al_bench.analysis.statistics.profiles import SHARE as SHARE_OF_DATASETS
+from al_bench.analysis.statistics.profiles import WITHIN, Profiles
 from al_bench.analysis.statistics.ranks import Ranks
 
 PLOT = 4.5  # inches between the names of settings and the legend
@@ -110,6 +113,28 @@ def draw_ranks(
             fontsize=10,
         )
         return saved(figure, path, formats)
+
+
+def draw_profiles(profiles: Profiles, path: Path, looks_of: Mapping[str, Look] | None = None) -> list[Path]:
+    """Performance profiles: on what share of the data sets a strategy is within so many points of the best."""
+    most, steps = profiles.steps()
+    looks_of = looks_of or looks(steps)
+    with mpl.rc_context(STYLE):
+        size = max(7.2, PLOT + 1.8 + width_of(steps)), max(4.8, height_of([*steps]))
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots()
+        for strategy, (x, y) in steps.items():
+            look = looks_of[strategy]
+            every = slice(0, -1, max(1, -(-len(x) // MAX_MARKERS)))
+            line: Any = {"color": look.colour, "linestyle": look.dash, "marker": look.marker, "markersize": 4.5}
+            axes.step(x, y, where="post", markevery=every, label=strategy, **line)
+        axes.set_xlim(0, most)
+        axes.set_ylim(0, 1.03)
+        axes.set_xlabel(WITHIN)
+        axes.set_ylabel(SHARE_OF_DATASETS)
+        legend(axes, {strategy: looks_of[strategy] for strategy in steps})
+        figure.supxlabel("\n".join(wrap(profiles.caption, int(size[0] / 0.065))), fontsize=8, color="0.35")
+        return saved(figure, path)
 
 
 def draw_by_setting(
