@@ -10,13 +10,14 @@ from types import ModuleType
 from typing import Any
 
 CORE = ("core.data", "core.network", "core.strategy", "core.rounds")
-STATISTICS = ("areas", "cdf", "costs", "curves", "paired", "penalty", "ranks", "savings", "training_steps")
+STATISTICS = ("areas", "cdf", "curves", "paired", "penalty", "ranks", "savings")
 MODULES: dict[str, tuple[str, ...]] = {  # that are gone, and where their names are
     "interfaces": CORE,
     "seeding": ("core.seeding",),
     "learner": ("training.learner",),
     **{f"analysis.{name}": (f"analysis.statistics.{name}",) for name in STATISTICS},
-    "analysis.costs": ("analysis.statistics.costs", "analysis.statistics.bought"),
+    "analysis.costs": ("analysis.spent.costs", "analysis.spent.bought"),
+    "analysis.training_steps": ("analysis.spent.training_steps",),
     "analysis.interactive": ("analysis.pictures.interactive",),
     "analysis.figures": ("analysis.pictures.figures",),
 }

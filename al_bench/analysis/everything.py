@@ -12,12 +12,14 @@ from al_bench.analysis.pictures.style import Look, looks
 from al_bench.analysis.results import combined
 from al_bench.analysis.runs import Run, left_out, misplaced, runs_in, runs_table
 from al_bench.analysis.settings import BASELINE, Curves, ordered, setting_curves
+from al_bench.analysis.spent.bought import bought, class_balance
+from al_bench.analysis.spent.costs import costs
+from al_bench.analysis.spent.training_steps import busy_runs, with_steps
 from al_bench.analysis.statistics.areas import areas, mean_areas
-from al_bench.analysis.statistics.bought import bought, class_balance
 from al_bench.analysis.statistics.cdf import grouped_distributions, normalised_errors
-from al_bench.analysis.statistics.costs import costs
 from al_bench.analysis.statistics.curves import Interval, all_curves
 from al_bench.analysis.statistics.gains import gains
+from al_bench.analysis.statistics.intervals import MARGIN
 from al_bench.analysis.statistics.measures import Measure
 from al_bench.analysis.statistics.overall import beats, overall
 from al_bench.analysis.statistics.paired import pairwise_differences
@@ -25,8 +27,6 @@ from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.analysis.statistics.profiles import Profiles, profiles
 from al_bench.analysis.statistics.ranks import Ranks, ranked
 from al_bench.analysis.statistics.savings import labels_saved
-from al_bench.analysis.statistics.training_steps import busy_runs, with_steps
-from al_bench.analysis.statistics.verdicts import MARGIN
 from al_bench.core.errors import ResultsError
 
 
@@ -133,10 +133,9 @@ def everything(
     runs = runs_in(folder)
     results = combined([run.file for run in runs if run.file is not None], folder)
     rounds = with_steps(results.rounds, runs)
-    area_of_runs = areas(rounds)
-    area_of_strategies = mean_areas(area_of_runs)
     curves, known = all_curves(rounds, interval), families(rounds, runs)
     gained = gains(rounds, curves, definition, against=against, margin=margin)
+    tables = _tables(rounds, known)
     return Everything(
         folder=folder,
         definition=definition,
@@ -149,21 +148,29 @@ def everything(
         rounds=rounds,
         settings=tuple(setting_curves(rounds)),
         curves=curves,
-        areas=area_of_runs,
-        mean_areas=area_of_strategies,
         families=known,
         gains=gained,
         overall=overall(gained, known, margin=margin),
-        beats=beats(area_of_runs, known),
-        saved=labels_saved(rounds),
-        costs=costs(rounds),
-        busy=busy_runs(rounds),
-        bought=bought(rounds),
-        balance=class_balance(rounds),
         comparison=_comparison(rounds, definition, left_out(runs), is_holm=is_holm, is_partial=is_partial),
-        ranks=_ranks(area_of_strategies, known),
-        profiles=_profiles(area_of_strategies, known),
+        ranks=_ranks(tables["mean_areas"], known),
+        profiles=_profiles(tables["mean_areas"], known),
+        **tables,
     )
+
+
+def _tables(rounds: pd.DataFrame, known: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+    """By the attributes of `Everything` that take no options."""
+    area_of_runs = areas(rounds)
+    return {
+        "areas": area_of_runs,
+        "mean_areas": mean_areas(area_of_runs),
+        "beats": beats(area_of_runs, known),
+        "saved": labels_saved(rounds),
+        "costs": costs(rounds),
+        "busy": busy_runs(rounds),
+        "bought": bought(rounds),
+        "balance": class_balance(rounds),
+    }
 
 
 def _comparison(

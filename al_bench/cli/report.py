@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from al_bench.cli.parsing import Called, CommandParser, folder_parser
 from al_bench.core.errors import UserError
 
-MARGIN = 0.5  # percentage points, as of al_bench.analysis.statistics.verdicts, which has pandas
+MARGIN = 0.5  # percentage points, as of al_bench.analysis.statistics.intervals, which has pandas
 
 if TYPE_CHECKING:
     from al_bench.analysis.everything import Everything

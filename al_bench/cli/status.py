@@ -74,7 +74,7 @@ def busy(runs: Sequence["Run"], folder: Path) -> list[str]:
     """A line for each run that was trained on a busy machine."""
     from al_bench.analysis.results import combined
     from al_bench.analysis.runs import State
-    from al_bench.analysis.statistics.training_steps import busy_lines, busy_runs, with_steps
+    from al_bench.analysis.spent.training_steps import busy_lines, busy_runs, with_steps
 
     files = [run.file for run in runs if run.file is not None and run.state is not State.BROKEN]
     return list(busy_lines(busy_runs(with_steps(combined(files, folder).rounds, runs)))) if files else []

@@ -42,7 +42,10 @@ def run(planned: Planned, parts: Parts, observers: Sequence[Observer] = (), mode
     """
     config, identity = planned.config, planned.identity
     set_up_torch(config.num_threads, parts.device)
-    environment = describe(parts.device) | {"budget": config.budget, "family": family_of(config.dataset, identity.dataset)}
+    environment = describe(parts.device) | {
+        "budget": config.budget,
+        "family": family_of(config.dataset, identity.dataset),
+    }
     with RunDirectory.opened(planned.path, identity, config.plain, environment, planned.default) as directory:
         directory.check_states(is_stateful=parts.strategy.state_dict() is not None)
         heartbeat = Heartbeat(identity.title)

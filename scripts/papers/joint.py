@@ -22,11 +22,11 @@ from al_bench.analysis.pictures.style import looks
 from al_bench.analysis.results import SETTING, combined
 from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.analysis.settings import rows_of, setting_curves, setting_names
-from al_bench.analysis.statistics.costs import costs
+from al_bench.analysis.spent.costs import costs
+from al_bench.analysis.spent.training_steps import with_steps
 from al_bench.analysis.statistics.curves import learning_curves
 from al_bench.analysis.statistics.measures import ACCURACY, UNLABELLED_ENTROPY
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
-from al_bench.analysis.statistics.training_steps import with_steps
 from al_bench.core.errors import ResultsError, UserError
 from al_bench.files.locks import alone_in
 from al_bench.files.writing import replace_text

@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from al_bench.analysis.run_costs import SUMS, TWIN, costs_so_far
 from al_bench.analysis.runs import Run
 from al_bench.analysis.settings import group_name, setting_names
-from al_bench.analysis.statistics.training_steps import microseconds_per_step, with_steps
+from al_bench.analysis.spent.training_steps import microseconds_per_step, with_steps
 
 COSTS = ["num_steps", "fit_cpu_seconds", "query_cpu_seconds", "microseconds_per_step", "fit_seconds", "query_seconds"]
 DIGITS = dict.fromkeys(SUMS, 2) | {"microseconds_per_step": 1, "num_bytes": 0}
@@ -58,7 +58,7 @@ def cost_of_runs(rounds: pd.DataFrame, runs: Sequence[Run], folder: Path) -> pd.
 
 
 def steps_table(costs: pd.DataFrame, strategies: Sequence[str]) -> pd.DataFrame:
-    """Training steps of a run, a row for each setting, from `al_bench.analysis.statistics.costs.costs`."""
+    """Training steps of a run, a row for each setting, from `al_bench.analysis.spent.costs.costs`."""
     table = costs.assign(setting=setting_names(costs), steps=[f"{steps:,.0f}" for steps in costs["num_steps"]])
     return table.pivot(index="setting", columns="strategy", values="steps")[list(strategies)].reset_index()
 

@@ -121,7 +121,7 @@ class TestRanks:
     def table(self, values: list[list[float]], strategies=("badge", "margin", "random")) -> pd.DataFrame:
         rows = [
             {"dataset": f"d{row}", "model": "mlp", "batch_size": 100, "variant": "", "strategy": strategy}
-            | {"area": area, "num_seeds": 5}
+            | {"area": area, "num_seeds": 5, "is_partial": False}
             for row, areas in enumerate(values)
             for strategy, area in zip(strategies, areas, strict=True)
         ]

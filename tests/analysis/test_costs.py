@@ -10,8 +10,8 @@ import pytest
 
 from al_bench.analysis.results import load_results
 from al_bench.analysis.runs import runs_in
-from al_bench.analysis.statistics.costs import COSTS, costs
-from al_bench.analysis.statistics.training_steps import busy_lines, busy_runs, with_steps
+from al_bench.analysis.spent.costs import COSTS, costs
+from al_bench.analysis.spent.training_steps import busy_lines, busy_runs, with_steps
 from al_bench.records.identity import Identity
 from tests.support.forks import python
 from tests.support.made_results import write_run

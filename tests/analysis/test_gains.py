@@ -18,11 +18,10 @@ from al_bench.analysis.results import load_results
 from al_bench.analysis.runs import runs_in
 from al_bench.analysis.statistics.areas import areas, mean_areas
 from al_bench.analysis.statistics.gains import GAIN_COLUMNS, gains
-from al_bench.analysis.statistics.intervals import Sample, detectable_factor, holm
+from al_bench.analysis.statistics.intervals import Sample, Verdict, detectable_factor, holm, verdicts
 from al_bench.analysis.statistics.measures import ACCURACY, TEST_LOSS
 from al_bench.analysis.statistics.overall import OVERALL_COLUMNS, beats, overall
 from al_bench.analysis.statistics.ranks import places, ranked
-from al_bench.analysis.statistics.verdicts import Verdict, verdicts
 from al_bench.core.errors import ResultsError
 from al_bench.records.identity import Identity
 from tests.support.made_results import write_run

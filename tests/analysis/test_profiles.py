@@ -11,13 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from al_bench.analysis.everything import everything
+from al_bench.analysis.families import families
 from al_bench.analysis.page.export import export
 from al_bench.analysis.page.report import report
 from al_bench.analysis.pictures.interactive import profiles_figure
 from al_bench.analysis.pictures.overviews import draw_profiles
 from al_bench.analysis.results import SETTING, load_results
 from al_bench.analysis.statistics.areas import areas, mean_areas
-from al_bench.analysis.statistics.profiles import Profiles, family_of, profiles
+from al_bench.analysis.statistics.profiles import Profiles, profiles
 from al_bench.core.errors import ResultsError
 from tests.analysis.test_report import plain
 from tests.support.made_results import noisy, write_sweep
@@ -27,6 +28,11 @@ SETTINGS = (
     *(("mnist", "mlp", 100, 12), ("mnist", "mlp", 200, 12), ("mnist,pool=1000", "mlp", 100, 12)),
     *(("svhn", "vgg", 100, 12), ("openml_6", "mlp", 100, 12), ("openml_6", "mlp", 50, 8)),
 )
+
+
+def profiled(of_settings: pd.DataFrame) -> Profiles:
+    """With the data set that each label begins with."""
+    return profiles(of_settings, families(of_settings))
 
 
 def table(values: dict[tuple[str, int], list[float]], **columns: object) -> pd.DataFrame:
@@ -64,7 +70,7 @@ def share_at(found: Profiles, strategy: str, points: float) -> float:
 
 
 def test_by_hand_a_data_set_counts_once():
-    found = profiles(table(BY_HAND))
+    found = profiled(table(BY_HAND))
     assert found.gaps.round(9).to_dict("index") == {
         "a": {"badge": 0.0, "margin": 0.0, "random": 10.0},
         "b": {"badge": 5.0, "margin": 0.0, "random": 5.0},
@@ -93,7 +99,7 @@ def test_profiles_are_those_of_a_second_implementation(tmp_path):
     for (dataset, strategy, *_), over_seeds in of_settings.items():
         areas_of.setdefault(dataset, {}).setdefault(strategy, []).append(statistics.fmean(over_seeds))
     assert {name: len(each["badge"]) for name, each in areas_of.items()} == {"mnist": 3, "svhn": 1, "openml_6": 2}
-    found = profiles(mean_areas(by_run))
+    found = profiled(mean_areas(by_run))
     corners = found.as_table()["points"].tolist()
     assert len(set(corners)) > 4
     rng = random.Random(0)
@@ -103,11 +109,10 @@ def test_profiles_are_those_of_a_second_implementation(tmp_path):
 
 
 def test_other_families_can_be_named():
-    assert family_of("mnist,pool=1000") == family_of("mnist") == "mnist"
     values = {(name, 100): [0.9, 0.8, 0.7] for name in ("fou", "kar", "digits", "letter")}
-    assert len(profiles(table(values)).gaps) == 4
-    named = profiles(table(values), {"fou": "multiple_features", "kar": "multiple_features"})
-    assert set(named.gaps.index) == {"multiple_features", "digits", "letter"}
+    assert len(profiled(table(values)).gaps) == 4
+    known = {"fou": "multiple_features", "kar": "multiple_features", "digits": "digits", "letter": "letter"}
+    assert set(profiles(table(values), known).gaps.index) == {"multiple_features", "digits", "letter"}
 
 
 @pytest.mark.parametrize("how", ["no area", "fewer seeds", "not finished", "missing"])
@@ -122,22 +127,22 @@ def test_settings_that_lack_a_strategy_are_left_out_and_named(how):
         of_settings.loc[is_it, "is_partial"] = True
     else:
         of_settings = of_settings[~is_it]
-    found = profiles(of_settings)
+    found = profiled(of_settings)
     assert found.left_out == ("d · mlp · b100",)
-    assert found.as_table().equals(profiles(table(BY_HAND)).as_table())
+    assert found.as_table().equals(profiled(table(BY_HAND)).as_table())
 
 
 def test_with_fewer_than_three_data_sets_there_are_none_and_it_is_said_why():
     of_settings = table({key: value for key, value in BY_HAND.items() if key[0] != "c"})
     with pytest.raises(ResultsError, match=r"3 data sets or more .*; here are 3 strategies and 2 such data sets"):
-        profiles(of_settings)
+        profiled(of_settings)
     one = table(BY_HAND)
     with pytest.raises(ResultsError, match="here are 1 strategies and 3"):
-        profiles(one[one["strategy"] == "badge"])
+        profiled(one[one["strategy"] == "badge"])
 
 
 def test_strategies_that_are_equal_everywhere_are_all_the_best():
-    found = profiles(table({(name, 100): [0.5, 0.5, 0.5] for name in "abc"}))
+    found = profiled(table({(name, 100): [0.5, 0.5, 0.5] for name in "abc"}))
     most, steps = found.steps()
     assert most == 1
     assert steps == {name: ([0.0, 1.0], [1.0, 1.0]) for name in NAMES}
@@ -145,7 +150,7 @@ def test_strategies_that_are_equal_everywhere_are_all_the_best():
 
 def test_what_is_far_off_is_not_drawn_and_is_in_the_table():
     values = {(name, 100): [0.9, 0.8999, far] for name, far in zip("abc", (0.2, 0.85, 0.7), strict=True)}
-    found = profiles(table(values))
+    found = profiled(table(values))
     most, steps = found.steps()
     assert most == 10
     assert steps["random"] == ([0.0, pytest.approx(5), 10.0], [0.0, pytest.approx(1 / 3), pytest.approx(1 / 3)])
@@ -160,7 +165,7 @@ def test_both_figures_show_the_steps_and_the_caption_infers_nothing(tmp_path, mo
         Axes, "step", lambda self, x, y, **k: (drawn.update({k["label"]: (x, y)}), step(self, x, y, **k))[1]
     )
     monkeypatch.setattr(Figure, "supxlabel", lambda self, t, **k: (said.append(t), supxlabel(self, t, **k))[1])
-    found = profiles(table(BY_HAND))
+    found = profiled(table(BY_HAND))
     draw_profiles(found, tmp_path / "profiles")
     assert {path.name for path in tmp_path.iterdir()} == {"profiles.png", "profiles.pdf"}
     most, steps = found.steps()

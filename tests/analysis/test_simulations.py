@@ -11,11 +11,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from al_bench.analysis.families import MIN_DATASETS
+from al_bench.analysis.families import MIN_DATASETS, by_dataset
 from al_bench.analysis.results import SETTING
-from al_bench.analysis.statistics.intervals import Sample, holm
-from al_bench.analysis.statistics.ranks import by_family
-from al_bench.analysis.statistics.verdicts import MARGIN, verdicts
+from al_bench.analysis.statistics.intervals import MARGIN, Sample, holm, verdicts
 from al_bench.config.schema import CONF
 
 NUM_DRAWS = 4_000
@@ -124,14 +122,19 @@ class TestOverDataSets:
 
     @pytest.mark.slow
     def test_ranks_of_equal_strategies_differ_in_5_percent(self, num_datasets):
-        areas = by_setting(num_datasets, NUM_DRAWS, seed=num_datasets)
+        gains = by_setting(num_datasets, NUM_DRAWS, seed=num_datasets)
         names = [str(number) for number in range(num_datasets)]
-        index = pd.MultiIndex.from_product([names, ["mlp"], [10, 20, 30], [""]], names=SETTING)
+        strategies = [str(number) for number in range(NUM_STRATEGIES)]
+        index = pd.MultiIndex.from_product(
+            [names, ["mlp"], [10, 20, 30], [""], strategies], names=[*SETTING, "strategy"]
+        )
+        table = index.to_frame(index=False).assign(num_seeds=5, is_partial=False)
         known = dict(zip(names, names, strict=True))
         averaged, blocks = [], []
-        for each in areas:
-            table = pd.DataFrame(each.reshape(-1, NUM_STRATEGIES), index)
-            averaged.append(stats.friedmanchisquare(*by_family(table, known).to_numpy().T).pvalue)
-            blocks.append(stats.friedmanchisquare(*table.to_numpy().T).pvalue)
+        for each in gains:
+            found = by_dataset(table.assign(area=each.ravel()), known)
+            assert len(found.settings) == 3 * num_datasets
+            averaged.append(stats.friedmanchisquare(*found.areas.to_numpy().T).pvalue)
+            blocks.append(stats.friedmanchisquare(*each.reshape(-1, NUM_STRATEGIES).T).pvalue)
         assert share(np.array(averaged) < 0.05)[0] <= 0.06
         assert share(np.array(blocks) < 0.05)[0] > 0.34, "settings as blocks"

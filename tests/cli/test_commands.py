@@ -68,7 +68,7 @@ def test_dashboard_says_its_views(cli, results):
     pytest.importorskip("wandb_workspaces.workspaces")  # whose import warns
     told = cli("dashboard", "outputs/mine", "--entity", "me", "--dry-run")
     assert told.out.splitlines() == [
-        "digits · mlp · b10: 6 panels, not saved",
+        "digits · mlp · b10: 9 panels, not saved",
         "reports of mine: 5 panels, not saved",
     ]
 

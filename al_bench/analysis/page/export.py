@@ -17,8 +17,8 @@ from al_bench.analysis.pictures.overviews import (
     draw_ranks,
 )
 from al_bench.analysis.settings import marked_names, not_whole, ordered, rows_of
-from al_bench.analysis.statistics.bought import BOUGHT_BANDS, bought_curves
-from al_bench.analysis.statistics.costs import COSTS
+from al_bench.analysis.spent.bought import BOUGHT_BANDS, bought_curves
+from al_bench.analysis.spent.costs import COSTS
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.gains import whole_gains
 from al_bench.analysis.statistics.profiles import Profiles

@@ -25,11 +25,11 @@ from al_bench.analysis.pictures.interactive import (
 )
 from al_bench.analysis.pictures.overviews import draw_ranks
 from al_bench.analysis.settings import group_name, not_whole, rows_of, with_seeds
-from al_bench.analysis.statistics.bought import BOUGHT, BOUGHT_BANDS, bought_curves
+from al_bench.analysis.spent.bought import BOUGHT, BOUGHT_BANDS, bought_curves
+from al_bench.analysis.spent.training_steps import BUSY_CAPTION, busy_lines
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.gains import GAIN_CAPTION, whole_gains
 from al_bench.analysis.statistics.penalty import PenaltyMatrix
-from al_bench.analysis.statistics.training_steps import BUSY_CAPTION, busy_lines
 
 
 def report(results: Everything | Path | str, command: Sequence[str] = ("al-bench", "report")) -> str:

@@ -8,9 +8,9 @@ import pandas as pd
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.families import MIN_DATASETS
 from al_bench.analysis.settings import PARTIAL, Curves, ordered, rows_of, setting_names
+from al_bench.analysis.spent.bought import BALANCE_CAPTION
+from al_bench.analysis.spent.costs import COST_CAPTION, COSTS
 from al_bench.analysis.statistics.areas import AREA_CAPTION
-from al_bench.analysis.statistics.bought import BALANCE_CAPTION
-from al_bench.analysis.statistics.costs import COST_CAPTION, COSTS
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.gains import WHOLE
 from al_bench.analysis.statistics.measures import ACCURACY, Measure

@@ -15,9 +15,9 @@ from al_bench.analysis.runs import Run, State, described
 from al_bench.analysis.settings import BASELINE, ordered, setting_names
 from al_bench.analysis.statistics.areas import common_range, is_range_partial
 from al_bench.analysis.statistics.gains import whole_gains
+from al_bench.analysis.statistics.intervals import Verdict
 from al_bench.analysis.statistics.overall import ALL
 from al_bench.analysis.statistics.ranks import Ranks
-from al_bench.analysis.statistics.verdicts import Verdict
 
 MAX_LISTED = 30  # lines of a list
 

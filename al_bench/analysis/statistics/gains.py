@@ -15,9 +15,8 @@ from al_bench.analysis.names import isolated
 from al_bench.analysis.results import SETTING, listed
 from al_bench.analysis.settings import BASELINE, Curves, Floats, setting_curves
 from al_bench.analysis.statistics.areas import common_range, is_range_partial, mean_between
-from al_bench.analysis.statistics.intervals import Sample, holm
+from al_bench.analysis.statistics.intervals import MARGIN, Sample, holm, verdicts
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
-from al_bench.analysis.statistics.verdicts import MARGIN, verdicts
 from al_bench.core.errors import ResultsError
 
 WHOLE = "whole"

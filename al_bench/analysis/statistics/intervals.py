@@ -1,6 +1,7 @@
-"""Student's t of a few values, one for each seed or data set: intervals, p-values, and what could have been found."""
+"""Student's t of a few values, one for each seed or data set: intervals, p-values, and what they come to."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 
 import numpy as np
@@ -12,6 +13,8 @@ from al_bench.analysis.settings import Floats
 LEVEL = 0.95
 SAME_LEVEL = 0.9  # of two one-sided tests at 5 %
 POWER = 0.8
+MARGIN = 0.5  # percentage points
+SIGNIFICANT = 1 - LEVEL
 
 
 @dataclass(frozen=True)
@@ -94,3 +97,47 @@ def holm(p_N: Floats) -> Floats:
     adjusted_N[order] = np.minimum(np.maximum.accumulate(p_N[order] * (num_tests - np.arange(len(p_N)))), 1)
     adjusted_N[np.isnan(p_N)] = np.nan
     return adjusted_N
+
+
+class Verdict(StrEnum):
+    """What an interval says, in this order: a gain that is off 0 is above or below, though it may be within the margin.
+
+    Same is what two one-sided tests at 5 % show: Schuirmann, "A Comparison of the Two One-Sided Tests Procedure and the
+    Power Approach for Assessing the Equivalence of Average Bioavailability" (1987). It is open otherwise.
+    """
+
+    ABOVE = "above"
+    ABOVE_WITHIN = "above, by less than the margin"
+    BELOW = "below"
+    BELOW_WITHIN = "below, by less than the margin"
+    SAME = "same"
+    OPEN = "open"
+
+    @property
+    def kind(self) -> "Verdict":
+        """One of four: above, below, same, open."""
+        return Verdict(self.value.partition(",")[0])
+
+
+def verdicts(sample: Sample, margin: float | None, p_N: Floats | None = None) -> list[Verdict]:
+    """Of gains (N,).
+
+    Args:
+        sample: of the gains.
+        margin: within which they are the same, in their unit; None: nothing is said to be the same.
+        p_N: adjusted for several comparisons; above and below are then said only if it is below 5 %.
+    """
+    low_N, high_N = sample.interval()
+    low_same_N, high_same_N = sample.interval(SAME_LEVEL)
+    limit = -np.inf if margin is None else margin
+    is_told_N = np.ones(len(low_N), dtype=bool) if p_N is None else p_N < SIGNIFICANT
+    choices = [
+        (is_told_N & (low_N > 0) & (high_N < limit), Verdict.ABOVE_WITHIN),
+        (is_told_N & (low_N > 0), Verdict.ABOVE),
+        (is_told_N & (high_N < 0) & (low_N > -limit), Verdict.BELOW_WITHIN),
+        (is_told_N & (high_N < 0), Verdict.BELOW),
+        ((low_same_N > -limit) & (high_same_N < limit), Verdict.SAME),
+    ]
+    found = np.select([each for each, _ in choices], range(len(choices)), len(choices))
+    kinds = [*(kind for _, kind in choices), Verdict.OPEN]
+    return [kinds[number] for number in found.tolist()]

@@ -13,9 +13,8 @@ from al_bench.analysis.families import MIN_DATASETS, family_column
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import ordered
 from al_bench.analysis.statistics.gains import PARTS
-from al_bench.analysis.statistics.intervals import Sample, holm
+from al_bench.analysis.statistics.intervals import MARGIN, Sample, holm, verdicts
 from al_bench.analysis.statistics.measures import MEASURES
-from al_bench.analysis.statistics.verdicts import MARGIN, verdicts
 
 ALL = "all"  # batch sizes
 GROUP = ["model", "batch_size", "variant", "against", "measure", "part"]

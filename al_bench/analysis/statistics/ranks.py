@@ -11,13 +11,11 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy import stats
 
-from al_bench.analysis.families import MIN_DATASETS, family_column
-from al_bench.analysis.results import SETTING, listed
-from al_bench.analysis.settings import ordered
+from al_bench.analysis.families import MIN_DATASETS, by_dataset
+from al_bench.analysis.results import listed
 from al_bench.analysis.statistics.intervals import Sample
 from al_bench.analysis.statistics.paired import LEVEL
 from al_bench.core.errors import ResultsError
-from al_bench.records.layout import setting_title
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,7 @@ class Ranks:
         places: by strategy, in the same order; who cannot be told from the first shares its place.
         datasets: those ranked.
         settings: that were averaged within them.
-        left_out: settings in which a strategy has no area, or one over fewer seeds than the others, or areas may change
-            as runs are not finished.
+        left_out: settings that are not, see `al_bench.analysis.families.ByDataset`.
         statistic: Friedman's; large if ranks are not the same for all. NaN if no data set tells any two apart.
         p_value: of that statistic, by chi-squared.
         p_values: of pairs (K, K), by Nemenyi's test.
@@ -60,21 +57,14 @@ def ranked(mean_areas: pd.DataFrame, known: Mapping[str, str]) -> Ranks:
     """
     import scikit_posthocs  # takes a second, with statsmodels
 
-    table = mean_areas.pivot(index=SETTING, columns="strategy", values="area")
-    table = table[ordered(table.columns.tolist())]
-    num_seeds = mean_areas.pivot_table(index=SETTING, columns="strategy", values="num_seeds").loc[table.index]
-    names = [setting_title(dict(zip(SETTING, values, strict=True))) for values in table.index]
-    is_whole = table.notna().all(axis=1) & num_seeds.eq(num_seeds.max(axis=1), axis=0).all(axis=1)
-    if "is_partial" in mean_areas:
-        is_whole &= ~mean_areas.groupby(SETTING)["is_partial"].any().loc[table.index]
-    left_out = tuple(name for name, is_in in zip(names, is_whole, strict=True) if not is_in)
-    whole = by_family(table[is_whole], known)
+    found = by_dataset(mean_areas, known)
+    whole = found.areas
     num_datasets, num_strategies = whole.shape
     if num_strategies < 3 or num_datasets < MIN_DATASETS:
         raise ResultsError(
             "ranks need three strategies or more, and three data sets or more with a setting that has all of them, "
             "finished, with the same number of seeds: the settings of one data set are not independent; here are "
-            f"{num_strategies} strategies and {num_datasets} such data sets{listed(left_out)}"
+            f"{num_strategies} strategies and {num_datasets} such data sets{listed(found.left_out)}"
         )
     is_tied = bool(whole.eq(whole.iloc[:, 0], axis=0).all(axis=None))  # in every data set, where the test divides by 0
     statistic, p_value = (0.0, 1.0) if is_tied else stats.friedmanchisquare(*whole.to_numpy().T)
@@ -85,19 +75,13 @@ def ranked(mean_areas: pd.DataFrame, known: Mapping[str, str]) -> Ranks:
         mean_ranks=mean_ranks,
         places=places(whole, mean_ranks),
         datasets=tuple(whole.index),
-        settings=tuple(name for name, is_in in zip(names, is_whole, strict=True) if is_in),
-        left_out=left_out,
+        settings=found.settings,
+        left_out=found.left_out,
         statistic=float(statistic),
         p_value=float(p_value),
         p_values=pd.DataFrame(p_values.to_numpy(), index=whole.columns, columns=whole.columns),
         critical_difference=float(quantile * math.sqrt(num_strategies * (num_strategies + 1) / (6 * num_datasets))),
     )
-
-
-def by_family(table: pd.DataFrame, known: Mapping[str, str]) -> pd.DataFrame:
-    """The mean over the settings (the index) of each data set."""
-    family = family_column(table.index.to_frame(index=False), known)
-    return table.groupby(family.to_numpy(), sort=True).mean()
 
 
 def places(by_dataset: pd.DataFrame, mean_ranks: pd.Series) -> pd.Series:

@@ -7,8 +7,8 @@ import pandas as pd
 
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import Curves, setting_curves
+from al_bench.analysis.spent.training_steps import microseconds_per_step
 from al_bench.analysis.statistics.areas import common_range, is_range_partial
-from al_bench.analysis.statistics.training_steps import microseconds_per_step
 
 GROUP = [*SETTING, "strategy"]
 SUMS = ["num_steps", "fit_cpu_seconds", "query_cpu_seconds", "fit_seconds", "query_seconds"]

@@ -8,7 +8,7 @@ from scipy import special
 
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import Floats, rows_of, setting_curves
-from al_bench.analysis.statistics.costs import GROUP, partial_strategies
+from al_bench.analysis.spent.costs import GROUP, partial_strategies
 from al_bench.analysis.statistics.measures import Measure
 
 BOUGHT = (  # over rounds
