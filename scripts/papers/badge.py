@@ -34,7 +34,7 @@ from al_bench.files.locks import alone_in
 from al_bench.files.writing import replace_text
 from al_bench.records.archive.moving import restore
 from papers.badge_claims import paper_matrix
-from papers.badge_page import page
+from papers.badge_page import all_gains, page
 from papers.batches import draw_batches
 from papers.pages import cost_of_runs
 
@@ -103,6 +103,7 @@ def write(found: Everything, incomplete: Sequence[str], batches: pd.DataFrame | 
     for name, table in (("curves", found.curves[ACCURACY]), ("areas", found.areas), ("steps", found.costs[STEPS])):
         whole = table.drop(columns="is_partial", errors="ignore")  # as all are
         replace_text(out / f"{name}.csv", whole.to_csv(index=False))
+    replace_text(out / "gains.csv", all_gains(found).drop(columns="is_partial").to_csv(index=False))
     replace_text(out / "costs.csv", cost_of_runs(found.rounds, found.runs, found.folder).to_csv(index=False))
     for penalty in shown_matrices(found.comparison):
         replace_text(out / f"{penalty.file_name}.csv", penalty.as_table().to_csv(index=False))

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import sem, spearmanr
+from scipy.stats import norm, spearmanr
 
-from al_bench.analysis.settings import PAPER_ORDER, Floats, setting_names
+from al_bench.analysis.settings import PAPER_ORDER, Floats
+from al_bench.analysis.statistics.intervals import MARGIN, Sample, Verdict, verdicts
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, SettingWins
-from papers.claims import Claim
+from papers.claims import Claim, is_all, told
 
 NUM_SETTINGS = 33  # of the paper
 FIGURE_4 = pd.DataFrame(  # read off the figure; every printed column mean is the sum of the column / 7
@@ -46,19 +47,28 @@ def penalties_by_setting(wins: Sequence[SettingWins]) -> pd.DataFrame:
     return table
 
 
-def claims(wins: Sequence[SettingWins], errors: pd.DataFrame, samplers: pd.DataFrame | None = None) -> list[Claim]:
+def claims(
+    wins: Sequence[SettingWins],
+    holm: Sequence[SettingWins],
+    gains: pd.DataFrame,
+    samplers: pd.DataFrame | None = None,
+) -> list[Claim]:
     """Claim by claim.
 
     Args:
         wins: of the paper's seven strategies, by setting.
-        errors: as `al_bench.analysis.statistics.cdf.normalised_errors` gives them.
+        holm: the same by Holm's method.
+        gains: in accuracy over Random, over BADGE and over Coreset, as `al_bench.analysis.statistics.gains.gains` has
+            them.
         samplers: as `scripts/batch_diversity.py` writes them.
     """
     penalties = _penalties(wins)
     wins_of = _summed(wins)
     num_settings = sum(bool(each.budgets) for each in wins)
     order = ", ".join(f"{name} {value:.2f}" for name, value in penalties.items())
-    highest = penalties.index[np.isclose(penalties, penalties.max())].tolist()
+    of_holm = _penalties(holm)
+    highest, by_holm = _highest(penalties), _highest(of_holm)
+    last = ", ".join(f"{name} {value:.2f}" for name, value in of_holm.iloc[:-3:-1].items())
     against_random = {
         name: (_entry(wins_of, name, "random"), _entry(wins_of, "random", name)) for name in PAPER_ORDER[:-1]
     }
@@ -72,8 +82,8 @@ def claims(wins: Sequence[SettingWins], errors: pd.DataFrame, samplers: pd.DataF
         ),
         Claim(
             "Entropy has the highest penalty overall (Figure 4)",
-            f"{' and '.join(highest)} {'has' if len(highest) == 1 else 'have'}",
-            highest == ["entropy"],
+            f"{_have(highest)}; by Holm's method {_have(by_holm)} ({last})",
+            highest == ["entropy"] and (by_holm == highest or "open"),
         ),
         Claim(
             "no strategy beats BADGE more often than BADGE beats it (Figure 4)",
@@ -87,8 +97,9 @@ def claims(wins: Sequence[SettingWins], errors: pd.DataFrame, samplers: pd.DataF
         ),
         _best_two(wins),
         _large_batches(wins),
-        _early_and_late(errors),
-        _coreset_on_tables(wins),
+        _early_and_late(gains),
+        _coreset_on_tables(gains),
+        _margin_and_badge(gains),
         _k_dpp(samplers),
     ]
 
@@ -121,29 +132,45 @@ def _large_batches(wins: Sequence[SettingWins]) -> Claim:
     return Claim(paper, f"BADGE beats Margin {won:.2f}, is beaten {lost:.2f}", bool(won > lost))
 
 
-def _early_and_late(errors: pd.DataFrame) -> Claim:
-    """Coreset, which asks for diversity alone, against the mean of the strategies that ask for uncertainty alone."""
-    table = errors.assign(setting=setting_names(errors))
-    wide = table.pivot_table(index=["setting", "num_labelled"], columns="strategy", values="normalised_error")
-    lead = (wide[list(UNCERTAINTY)].mean(axis=1) - wide["coreset"]).groupby("setting")
-    first, last = lead.first().mean(), lead.last().mean()
+def _early_and_late(gains: pd.DataFrame) -> Claim:
+    """Coreset asks for diversity alone, and three strategies for uncertainty alone."""
+    early = _of(gains, "random", "early", ["coreset"])
+    late = _of(gains, "coreset", "late", UNCERTAINTY)
+    at_first, at_last = is_all(early, "verdict_holm"), is_all(late, "verdict_holm")
+    counts = late["verdict_holm"].map(lambda kind: Verdict(kind).kind.value).value_counts()
     return Claim(
         "diversity helps early, uncertainty late",
-        "Coreset's error is below that of Confidence, Margin and Entropy, relative to Random's, by "
-        f"{first:+.3f} at the first budget and {last:+.3f} at the last",
-        bool(first > 0 > last),
+        f"Coreset over Random in the first third of the labels: {', '.join(told(early, 'verdict_holm'))}; Confidence, "
+        f"Margin and Entropy over Coreset in the last: {', '.join(f'{kind} {num}' for kind, num in counts.items())}",
+        None if at_first is None else at_first if at_first == at_last else "open",
     )
 
 
-def _coreset_on_tables(wins: Sequence[SettingWins]) -> Claim:
-    members = [each for each in wins if str(each.setting["dataset"]).startswith("openml") and each.budgets]
+def _coreset_on_tables(gains: pd.DataFrame) -> Claim:
+    rows = _of(gains, "random", "whole", ["coreset"])
+    rows = rows[rows["dataset"].str.startswith("openml")]
     paper = "Coreset with an MLP on OpenML data is often worse than Random"
-    if not members:
-        return Claim(paper, "no such setting has budgets here", None)
-    summed = _summed(members)
-    worse, better = _entry(summed, "random", "coreset"), _entry(summed, "coreset", "random")
-    measured = f"of {len(members)} settings Random beats Coreset in {worse:.2f}, is beaten in {better:.2f}"
-    return Claim(paper, measured, bool(worse > better))
+    if rows.empty:
+        return Claim(paper, "no such setting was run", None)
+    better = is_all(rows, "verdict_holm")
+    return Claim(
+        paper, f"over Random: {', '.join(told(rows, 'verdict_holm'))}", better if better == "open" else not better
+    )
+
+
+def _margin_and_badge(gains: pd.DataFrame) -> Claim:
+    rows = _of(gains, "badge", "whole", ["margin"])
+    kinds = {Verdict(kind).kind for kind in rows["verdict"]}
+    return Claim(
+        "(ours) Margin is as good as BADGE",
+        f"Margin over BADGE, by setting: {', '.join(told(rows))}",
+        None if rows.empty else True if kinds == {Verdict.SAME} else "open" if Verdict.OPEN in kinds else False,
+    )
+
+
+def _of(gains: pd.DataFrame, against: str, part: str, strategies: Sequence[str]) -> pd.DataFrame:
+    is_it = (gains["against"] == against) & (gains["part"] == part) & gains["strategy"].isin([*strategies])
+    return gains[is_it]
 
 
 def _k_dpp(samplers: pd.DataFrame | None) -> Claim:
@@ -158,12 +185,23 @@ def _k_dpp(samplers: pd.DataFrame | None) -> Claim:
     difference_S, lead_S = 100 * (badge_S - kdpp_S), 100 * (badge_S - random_S)
     seconds = samplers.groupby("strategy")["seconds"].median()
     ratio = float(seconds["kdpp"]) / float(seconds["badge"])
+    sample = Sample.of(np.array([difference_S]))
+    (low,), (high,) = sample.interval()
+    (verdict,) = verdicts(sample, MARGIN)
     return Claim(
         paper,
-        f"mean accuracy {difference_S.mean():+.2f} ± {sem(difference_S):.2f} points from that of a k-DPP "
+        f"mean accuracy {difference_S.mean():+.2f} ± {(high - low) / 2:.2f} points from that of a k-DPP: {verdict} "
         f"({lead_S.mean():+.2f} from Random's), in 1/{ratio:.0f} of the time (medians)",
-        bool(abs(difference_S.mean()) < abs(lead_S.mean()) and ratio > 1),  # nearer to each other than to Random
+        False if ratio <= 1 else True if verdict is Verdict.SAME else "open" if verdict is Verdict.OPEN else False,
     )
+
+
+def rank_correlation_interval(correlation: float, num: int) -> tuple[float, float]:
+    """95 % by Fisher's z: low and high; NaN for fewer than four pairs."""
+    if num < 4 or abs(correlation) >= 1:
+        return float("nan"), float("nan")
+    half = norm.isf(0.025) / (num - 3) ** 0.5
+    return float(np.tanh(np.arctanh(correlation) - half)), float(np.tanh(np.arctanh(correlation) + half))
 
 
 def _summed(wins: Sequence[SettingWins]) -> pd.DataFrame:
@@ -175,6 +213,14 @@ def _summed(wins: Sequence[SettingWins]) -> pd.DataFrame:
 def _penalties(wins: Sequence[SettingWins]) -> pd.Series:
     """The lowest first."""
     return _summed(wins).mean(axis=0).sort_values(kind="stable")
+
+
+def _highest(penalties: pd.Series) -> list[str]:
+    return [str(name) for name in penalties.index[np.isclose(penalties, penalties.max())]]
+
+
+def _have(names: Sequence[str]) -> str:
+    return f"{' and '.join(names)} {'has' if len(names) == 1 else 'have'}"
 
 
 def _lowest(penalties: pd.Series, num: int) -> set[str]:

@@ -7,11 +7,13 @@ import pandas as pd
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.names import file_name
 from al_bench.analysis.runs import State
-from al_bench.analysis.settings import PAPER_ORDER, rows_of
-from al_bench.analysis.statistics.penalty import PenaltyMatrix, setting_wins
-from papers.badge_claims import claims, penalties_by_setting
+from al_bench.analysis.settings import BASELINE, PAPER_ORDER, rows_of, setting_names
+from al_bench.analysis.statistics.gains import gains
+from al_bench.analysis.statistics.measures import ACCURACY
+from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
+from papers.badge_claims import claims, penalties_by_setting, rank_correlation_interval
 from papers.batches import batches_table
-from papers.claims import claims_table
+from papers.claims import claims_table, told
 from papers.pages import provenance, rendered, steps_table
 
 
@@ -33,7 +35,11 @@ def page(
         batches: as `scripts/batch_diversity.py` writes them.
         discussion: the end of the page.
     """
-    wins = setting_wins(found.rounds)
+    wins = comparison.matrices[0].wins
+    penalties = penalties_by_setting(wins)
+    correlation = float(penalties["rank correlation"]["mean"])
+    low, high = rank_correlation_interval(correlation, len(PAPER_ORDER))
+    holm = penalty_matrices(found.rounds, is_holm=True)[0].wins
     hours = found.rounds.groupby("dataset")[["fit_seconds", "query_seconds"]].sum().sum(axis=1) / 3600
     return rendered(
         "badge.md.jinja",
@@ -41,9 +47,12 @@ def page(
         num_compared=len(matrices[0].settings),
         settings=settings_table(found, comparison),
         incomplete=incomplete,
-        penalties=penalties_by_setting(wins).reset_index(names="setting"),
+        penalties=penalties.reset_index(names="setting"),
+        correlation=f"{correlation:.2f} ({low:.2f} to {high:.2f})",
+        notes=matrices[0].notes,
+        gains={part: gains_table(found.gains, part) for part in ("whole", "early", "late")},
         groups=matrices[1:],
-        claims=claims_table(claims(wins, comparison.errors, batches)),
+        claims=claims_table(claims(wins, holm, all_gains(found), batches)),
         curves=[(curves.name, file_name("curves", curves.setting)) for curves in found.settings],
         batches=None if batches is None else batches_table(batches),
         num_batch_seeds=0 if batches is None else batches["seed"].nunique(),
@@ -52,6 +61,19 @@ def page(
         **provenance([start for run in found.runs for start in run.starts]),
         discussion=discussion.rstrip(),
     )
+
+
+def all_gains(found: Everything) -> pd.DataFrame:
+    """In accuracy, over those that claims are about."""
+    return pd.concat([gains(found.rounds, against=against) for against in (BASELINE, "badge", "coreset")])
+
+
+def gains_table(over_random: pd.DataFrame, part: str) -> pd.DataFrame:
+    """Over Random, by setting (rows) and strategy, with what they are judged as."""
+    rows = over_random[(over_random["part"] == part) & (over_random["measure"] == ACCURACY.column)]
+    table = rows.assign(setting=setting_names(rows), text=told(rows, "verdict_holm"))
+    wide = table.pivot(index="setting", columns="strategy", values="text")
+    return wide[[name for name in PAPER_ORDER if name in wide]].reset_index()
 
 
 def settings_table(found: Everything, comparison: Comparison) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from al_bench.analysis.settings import rows_of, setting_curves, setting_names
 from al_bench.analysis.spent.costs import costs
 from al_bench.analysis.spent.training_steps import with_steps
 from al_bench.analysis.statistics.curves import learning_curves
+from al_bench.analysis.statistics.gains import GAIN_COLUMNS
 from al_bench.analysis.statistics.measures import ACCURACY, UNLABELLED_ENTROPY
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.core.errors import ResultsError, UserError
@@ -95,7 +96,7 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
     all_gains = gains(rounds, [(JOINT, than) for than in BASELINES] + ablation_pairs(rounds))
     matrices = shown_matrices(compared)
     replace_text(out / "curves.csv", learning_curves(rounds).drop(columns="is_partial").to_csv(index=False))
-    replace_text(out / "gains.csv", all_gains.to_csv(index=False))
+    replace_text(out / "gains.csv", all_gains[GAIN_COLUMNS].drop(columns="is_partial").to_csv(index=False))
     for penalty in matrices:
         replace_text(out / f"{penalty.file_name}.csv", penalty.as_table().to_csv(index=False))
     drawn(list(drawings(rounds, compared, settings, matrices, out)))

@@ -11,7 +11,9 @@ from al_bench.analysis.settings import BASELINE, rows_of, setting_names
 from al_bench.analysis.statistics.areas import areas
 from al_bench.analysis.statistics.gains import gains as all_gains
 from al_bench.analysis.statistics.gains import whole_gains
-from papers.claims import Claim
+from al_bench.analysis.statistics.intervals import Verdict
+from al_bench.analysis.statistics.overall import overall
+from papers.claims import Claim, is_all
 
 JOINT, ENTROPY = "joint", "entropy"
 BASELINES = (BASELINE, "confidence", "margin", ENTROPY)
@@ -67,6 +69,9 @@ def claims(rounds: pd.DataFrame) -> list[Claim]:
         for kind, multi in (("uni-modal", False), ("multi-modal", True))
         for than in BASELINES
     ]
+    made += [
+        _is_above(table[table["against"] == than], f"all data: joint is above {names[than]}") for than in BASELINES
+    ]
     halves = {
         "joint training helps where queries are random, too": ("joint,query=random", BASELINE),
         "joint training chooses better batches for training without it, too": ("joint,measured=labelled", ENTROPY),
@@ -76,12 +81,16 @@ def claims(rounds: pd.DataFrame) -> list[Claim]:
 
 
 def _is_above(table: pd.DataFrame, text: str) -> Claim:
-    """Yes if it is significant in every setting, no otherwise."""
+    """Yes if it is above in every setting, no if it is below in every one, open otherwise."""
     if table.empty:
         return Claim(text, "no setting was run", None)
-    num_above, num_below = int((table["low"] > 0).sum()), int((table["high"] < 0).sum())
-    summary = f"above in {num_above}, below in {num_below} of {len(table)} settings"
-    return Claim(text, summary, num_above == len(table))
+    kinds = table["verdict"].map(lambda verdict: Verdict(verdict).kind.value)
+    counts = ", ".join(f"{kind} in {num}" for kind in Verdict if (num := int((kinds == kind).sum())))
+    families = {str(label): str(label).partition(",")[0] for label in table["dataset"]}
+    over = overall(table.assign(model="any", batch_size=0, variant=""), families).iloc[-1]
+    spread = "" if np.isnan(over["low"]) else f" [{over['low']:+.2f}, {over['high']:+.2f}], {over['verdict']}"
+    sets = f"{over['num_datasets']} data set{'s' * bool(over['num_datasets'] > 1)}"
+    return Claim(text, f"{counts} of {len(table)} settings; over {sets} {over['gain']:+.2f}{spread}", is_all(table))
 
 
 def _is_entropy_at_zero(rounds: pd.DataFrame) -> Claim:

@@ -4,6 +4,7 @@ import math
 import re
 import shutil
 import subprocess
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import yaml
 from matplotlib.figure import Figure
 from papers import batches as batches_module
-from papers.badge_claims import FIGURE_4, claims, penalties_by_setting
+from papers.badge_claims import FIGURE_4, claims, penalties_by_setting, rank_correlation_interval
 from scipy.stats import spearmanr
 
 from al_bench.analysis.results import load_results
@@ -41,18 +42,20 @@ def wins(beats: dict[tuple[str, str], float], **setting: object) -> SettingWins:
     )
 
 
-def errors(first: dict[str, float], last: dict[str, float]) -> pd.DataFrame:
-    """Errors relative to Random's at two budgets of a setting; those not named are 1."""
-    rows = [
-        {"dataset": "mnist", "model": "mlp", "batch_size": 100, "variant": "", "num_labelled": budget}
-        | {"strategy": name, "normalised_error": told.get(name, 1.0)}
-        for budget, told in ((200, first), (300, last))
-        for name in PAPER_ORDER
-    ]
+def gained(changed: dict[tuple[str, str, str, str], float] | None = None, half: float = 1.0) -> pd.DataFrame:
+    """Gains by data set, baseline, part and strategy, with half the width of their intervals; those not named are 0."""
+    rows = []
+    for dataset, against, part, strategy in product(
+        ("mnist", "openml_6"), ("random", "badge", "coreset"), ("whole", "early", "late"), PAPER_ORDER
+    ):
+        gain = (changed or {}).get((dataset, against, part, strategy), 0.0)
+        verdict = "above" if gain > half else "below" if gain < -half else "same" if abs(gain) + half < 0.5 else "open"
+        row = {"dataset": dataset, "against": against, "part": part, "strategy": strategy, "gain": gain}
+        rows.append(row | {"low": gain - half, "high": gain + half, "verdict": verdict, "verdict_holm": verdict})
     return pd.DataFrame(rows)
 
 
-EVEN = errors({}, {})
+EVEN = gained()
 AS_IN_THE_PAPER = [
     wins({(row, column): FIGURE_4[column][row] / 33 for row in PAPER_ORDER for column in PAPER_ORDER}, **setting)
     for setting in ({}, {"dataset": "openml_6", "batch_size": 1000}, {"model": "vgg", "batch_size": 10_000})
@@ -60,11 +63,14 @@ AS_IN_THE_PAPER = [
 
 
 def holds(
-    made: list[SettingWins], told: pd.DataFrame = EVEN, samplers: pd.DataFrame | None = None
-) -> dict[str, bool | None]:
+    made: list[SettingWins],
+    told: pd.DataFrame = EVEN,
+    samplers: pd.DataFrame | None = None,
+    holm: list[SettingWins] | None = None,
+) -> dict[str, bool | str | None]:
     """By the beginnings of the claims."""
-    found = claims(made, told, samplers)
-    keys = ("lowest", "highest", "badge", "random", "small", "large", "early", "coreset", "kdpp")
+    found = claims(made, made if holm is None else holm, told, samplers)
+    keys = ("lowest", "highest", "badge", "random", "small", "large", "early", "coreset", "margin", "kdpp")
     return {key: claim.holds for key, claim in zip(keys, found, strict=True)}
 
 
@@ -74,14 +80,8 @@ def test_the_means_of_figure_4_are_those_printed():
 
 def test_the_papers_own_matrix_holds_its_claims():
     made = holds(AS_IN_THE_PAPER)
-    assert {key for key, value in made.items() if value} == {
-        "lowest",
-        "highest",
-        "badge",
-        "random",
-        "small",
-        "large",
-        "coreset",
+    assert {key for key, value in made.items() if value is True} == {
+        *("lowest", "highest", "badge", "random", "small", "large")
     }
     table = penalties_by_setting(AS_IN_THE_PAPER)
     assert np.allclose(table["rank correlation"], 1)
@@ -100,7 +100,6 @@ def test_the_papers_own_matrix_holds_its_claims():
         ("random", {("albl", "random"): 0.9}),
         ("small", {("badge", "margin"): 1.0, ("entropy", "margin"): 1.0}),
         ("large", {("margin", "badge"): 0.5, ("badge", "margin"): 0.4}),
-        ("coreset", {("random", "coreset"): 0.1, ("coreset", "random"): 0.2}),
     ],
 )
 def test_a_claim_that_does_not_hold(key, beats):
@@ -116,7 +115,9 @@ def test_a_claim_that_does_not_hold(key, beats):
 
 def test_claims_that_were_not_measured():
     made = holds([wins({("badge", "random"): 1.0})])
-    assert (made["large"], made["coreset"], made["kdpp"]) == (None, None, None)
+    assert (made["large"], made["kdpp"]) == (None, None)
+    assert holds(AS_IN_THE_PAPER, EVEN[EVEN["dataset"] == "mnist"])["coreset"] is None
+    assert holds(AS_IN_THE_PAPER, EVEN[EVEN["strategy"] == "badge"])["margin"] is None
     large = holds([wins({("badge", "random"): 1.0}, model="resnet", batch_size=10_000)])
     assert large["small"] is None
     assert holds([wins({("badge", "random"): 1.0}, model="mlp,width=128", batch_size=10_000)])["small"] is False
@@ -126,32 +127,49 @@ def test_claims_that_were_not_measured():
     without_budgets = SettingWins(
         {"dataset": "openml_6", "model": "mlp", "batch_size": 10_000, "variant": ""}, (), np.zeros((7, 7))
     )
-    made = holds([wins({("badge", "random"): 1.0}), without_budgets])
-    assert (made["large"], made["coreset"]) == (None, None)
+    assert holds([wins({("badge", "random"): 1.0}), without_budgets])["large"] is None
 
 
 def test_ties_decide_nothing():
     made = holds([wins({("badge", "random"): 1.0, ("badge", "entropy"): 1.0})])
     assert (made["lowest"], made["highest"], made["small"]) == (False, False, False)
-    told = claims([wins({("badge", "random"): 1.0, ("badge", "entropy"): 1.0})], EVEN)[1]
-    assert told.measured == "entropy and random have"
+    tied = [wins({("badge", "random"): 1.0, ("badge", "entropy"): 1.0})]
+    told = claims(tied, tied, EVEN)[1]
+    assert told.measured.startswith("entropy and random have; by Holm's method entropy and random have (")
 
 
-@pytest.mark.parametrize(
-    ("first", "last", "is_held"),
-    [
-        ({"coreset": 0.8}, {"coreset": 1.2}, True),
-        ({"confidence": 1.2}, {"margin": 0.7}, True),
-        ({"entropy": 1.9}, {"entropy": 0.1}, True),
-        ({"coreset": 0.8}, {"coreset": 0.9}, False),
-        ({"coreset": 1.1}, {"coreset": 1.2}, False),
-    ],
-)
-def test_early_and_late(first, last, is_held):
-    assert holds(AS_IN_THE_PAPER, errors(first, last))["early"] is is_held
+def test_a_highest_penalty_that_turns_with_holm_is_open():
+    worst = [wins({("badge", "entropy"): 1.0})]
+    assert holds(worst)["highest"] is True
+    assert holds(worst, holm=[wins({("badge", "random"): 1.0})])["highest"] == "open"
+    assert holds([wins({("badge", "random"): 1.0})])["highest"] is False
 
 
-@pytest.mark.parametrize(("accuracy", "seconds", "is_held"), [(0.8, 9.0, True), (0.6, 9.0, False), (0.8, 0.9, False)])
+@pytest.mark.parametrize(("early", "late", "expected"), [(2, 2, True), (2, 0, "open"), (0, 2, "open"), (-2, -2, False)])
+def test_early_and_late(early, late, expected):
+    changed = {(dataset, "random", "early", "coreset"): early for dataset in ("mnist", "openml_6")}
+    for dataset, strategy in product(("mnist", "openml_6"), ("confidence", "margin", "entropy")):
+        changed[dataset, "coreset", "late", strategy] = late
+    assert holds(AS_IN_THE_PAPER, gained(changed))["early"] == expected
+    changed["mnist", "random", "early", "coreset"] = -early
+    assert holds(AS_IN_THE_PAPER, gained(changed))["early"] == "open"
+
+
+def test_coreset_on_tables_and_margin_beside_badge():
+    for gain, coreset, margin in ((-2.0, True, False), (0.0, "open", "open"), (2.0, False, False)):
+        changed = {("openml_6", "random", "whole", "coreset"): gain}
+        changed |= {(name, "badge", "whole", "margin"): gain for name in ("mnist", "openml_6")}
+        made = holds(AS_IN_THE_PAPER, gained(changed))
+        assert (made["coreset"], made["margin"]) == (coreset, margin)
+    assert holds(AS_IN_THE_PAPER, gained(half=0.1))["margin"] is True
+
+
+def test_the_interval_of_a_rank_correlation_is_fishers():
+    assert rank_correlation_interval(0.9642857, 7) == pytest.approx((0.77, 0.995), abs=0.005)
+    assert all(map(math.isnan, rank_correlation_interval(0.9, 3)))
+
+
+@pytest.mark.parametrize(("accuracy", "seconds", "is_held"), [(0.81, 9.0, True), (0.6, 9.0, False), (0.81, 0.9, False)])
 def test_k_dpp(accuracy, seconds, is_held):
     told = {"badge": (0.81, 1.0), "kdpp": (accuracy, seconds), "random": (0.7, 0.0)}
     rows = [
@@ -237,12 +255,13 @@ def test_the_published_page_is_that_of_the_archive(tmp_path):
     published = published[(published[list(setting)] == pd.Series(setting)).all(axis=1)].reset_index(drop=True)
     assert len(again) > 100
     pd.testing.assert_frame_equal(again, published)
-    row = next(
-        line
-        for line in (folder / "README.md").read_text().splitlines()
-        if line.startswith("| mnist · mlp · b1000 | 0.")
+    gains, penalties = "| mnist · mlp · b1000 | +", "| mnist · mlp · b1000 | 0."
+    here, there = (
+        [line for line in (where / "README.md").read_text().splitlines() if line.startswith((gains, penalties))]
+        for where in (folder, PUBLISHED)
     )
-    assert row in (PUBLISHED / "README.md").read_text().splitlines()
+    assert here[:3] == there[:3], "gains over the whole range, its first and its last third"
+    assert here[3] != there[3], "of ten seeds, where the page has as many as its other settings"
     name = "curves_dataset_mnist_model_mlp_batch_size_1000.png"
     assert f"]({name})" in (PUBLISHED / "README.md").read_text()
     assert (folder / name).exists()
