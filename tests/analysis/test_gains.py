@@ -230,7 +230,7 @@ class TestOverDataSets:
             for strategy in rows["strategy"]:
                 by_family = defaultdict(list)
                 for dataset, own_size in product(DATASETS, SIZES):
-                    if size in ("all", own_size):
+                    if size in ("all", str(own_size)):
                         of = by_setting[dataset, own_size, strategy, part]
                         by_family[KNOWN[dataset]].append(of["gain"])
                 expected[strategy] = by_hand([float(np.mean(each)) for each in by_family.values()])

@@ -79,7 +79,7 @@ def test_every_name_is_in_every_legend_of_the_figures(found, tmp_path, monkeypat
         if name == "ranks":
             shown = {re.sub(r"[\u2068\u2069]|^\(.*?\) | \([^(]*\)$", "", text) for text in shown}
         assert {*NAMES} <= shown <= {*NAMES, "random"} | {text for text in shown if re.fullmatch(r"\d\.\d\d", text)}
-    assert len(drawn) == 6
+    assert len(drawn) == 7
 
 
 @pytest.mark.slow

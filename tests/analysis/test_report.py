@@ -291,7 +291,7 @@ class TestIncompleteResults:
 class TestTheScripts:
     @pytest.mark.slow
     def test_a_report_with_all_figures_and_numbers(self, tmp_path):
-        write_sweep(tmp_path, noisy, settings=SETTINGS[1:3], num_seeds=3)
+        write_sweep(tmp_path, noisy, settings=SETTINGS[1:4], num_seeds=3)
         finished = run_script(tmp_path, "--figures", tmp_path / "paper", "--interval", "t", "--holm")
         assert finished.returncode == 0, finished.stderr
         assert finished.stderr == ""
@@ -305,7 +305,15 @@ class TestTheScripts:
                 "balanced_curves_dataset_mnist_model_mlp_batch_size_1000",
             ),
             *("penalty_overall", "penalty_batch_size_1000_model_mlp", "errors_overall", "errors_dataset_mnist"),
-            *("gains", "ranks", "num_steps", "microseconds_per_step", "fit_cpu_seconds", "query_cpu_seconds"),
+            *(
+                "gains",
+                "ranks",
+                "profiles",
+                "num_steps",
+                "microseconds_per_step",
+                "fit_cpu_seconds",
+                "query_cpu_seconds",
+            ),
             *("fit_seconds", "query_seconds", "balance"),
         } <= figures
         tables = {
@@ -323,6 +331,10 @@ class TestTheScripts:
             *(
                 "normalised_errors",
                 "differences",
+                "gains",
+                "overall",
+                "beats",
+                "profiles",
                 "mean_ranks",
                 "nemenyi",
                 "penalty_overall",
@@ -330,7 +342,8 @@ class TestTheScripts:
             ),
         }
         assert tables <= {Path(name).stem for name in names if name.endswith(".csv")}
-        assert r"\begin{tabular}" in (tmp_path / "paper" / "costs.tex").read_text()
+        for name in ("gains", "overall", "costs"):
+            assert r"\begin{tabular}" in (tmp_path / "paper" / f"{name}.tex").read_text()
         for name in tables:
             assert len(pd.read_csv(tmp_path / "paper" / f"{name}.csv")) > 0
 
@@ -408,7 +421,7 @@ class TestInABrowser:
         page = opened.page
         page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
         num_figures = page.evaluate("document.querySelectorAll('.plot').length")
-        assert num_figures == 2 * 6 + 1 + 1 + page.locator("#errors .grid .plot").count()
+        assert num_figures == 2 * 6 + 3 + page.locator("#errors .grid .plot").count()
         assert page.evaluate("document.querySelectorAll('script[type=\"application/json\"]').length") == num_figures
         for number in range(num_figures):
             place = page.locator(".plot").nth(number)

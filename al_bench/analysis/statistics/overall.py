@@ -62,7 +62,7 @@ def overall(gains: pd.DataFrame, known: Mapping[str, str], *, margin: float = MA
     """
     areas = gains[gains["part"].isin(PARTS) & gains["gain"].notna()]
     areas = areas.assign(family=family_column(areas, known))
-    both = pd.concat([areas.astype({"batch_size": object}), areas.assign(batch_size=ALL)], ignore_index=True)
+    both = pd.concat([areas.astype({"batch_size": str}), areas.assign(batch_size=ALL)], ignore_index=True)
     frames = [_of_group(rows, values, margin) for values, rows in both.groupby(GROUP, sort=False)]
     return pd.concat(frames, ignore_index=True)[OVERALL_COLUMNS] if frames else pd.DataFrame(columns=OVERALL_COLUMNS)
 
