@@ -73,6 +73,7 @@ def overall_tables(everything: Everything) -> Iterator[dict[str, object]]:
         yield {
             "title": f"Gain over {everything.against} in area under the curve",
             "caption": OVERALL_CAPTION,
+            "head": "model",
             "names": strategies,
             "rows": [(name, [(known.get(each, ""), False) for each in strategies]) for name, known in rows.items()],
         }
@@ -88,6 +89,7 @@ def overall_tables(everything: Everything) -> Iterator[dict[str, object]]:
         yield {
             "title": "How often the strategy of the row beats that of the column",
             "caption": BEATS_CAPTION,
+            "head": "",
             "names": names,
             "rows": [(first, [(texts.get((first, second), ""), False) for second in names]) for first in names],
         }

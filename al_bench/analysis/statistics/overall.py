@@ -107,7 +107,8 @@ def beats(areas: pd.DataFrame, known: Mapping[str, str]) -> pd.DataFrame:
 
     Returns:
         A row per ordered pair: first, second, num_datasets, num_settings, share (of seeds, averaged over the settings
-        of a data set, then over data sets), low and high (95 %, t over data sets; NaN for fewer than three),
+        of a data set, then over data sets), low and high (95 %, t over data sets, cut at 0 and 1; NaN
+        for fewer than three),
         is_partial.
     """
     shares: dict[tuple[str, str], dict[str, list[float]]] = {}
@@ -133,6 +134,7 @@ def beats(areas: pd.DataFrame, known: Mapping[str, str]) -> pd.DataFrame:
                 sample = enough(Sample.of(means))
                 (low,), (high,) = sample.interval()
                 num_settings = sum(map(len, by_family.values()))
-                numbers = [len(by_family), num_settings, sample.mean_N[0], low, high, (first, second) in partial]
+                interval = np.clip([low, high], 0, 1)
+                numbers = [len(by_family), num_settings, sample.mean_N[0], *interval, (first, second) in partial]
                 rows_of_pairs.append([first, second, *numbers])
     return pd.DataFrame(rows_of_pairs, columns=BEATS_COLUMNS)
