@@ -78,8 +78,8 @@ def test_a_line_more_is_a_curve_a_table_and_a_file_more(folder, tmp_path, monkey
     assert set(found.tables()["loss_curves"]["mean"]) == set(LOSS.values())
     drawn = [drawing.args for drawing in _drawings(found, tmp_path) if drawing.func is draw_curves]
     name = "curves_dataset_digits_model_mlp_batch_size_10"
-    assert [path.name for _, _, path, *_ in drawn] == [name, f"balanced_{name}", f"loss_{name}"]
-    assert drawn[2][3] == TEST_LOSS.axis(found.bands)
+    assert [path.name for _, _, path, *_ in drawn] == [f"{each.prefix}{name}" for each in (*MEASURES, TEST_LOSS)]
+    assert drawn[-1][3] == TEST_LOSS.axis(found.bands)
 
 
 def test_a_measure_that_no_run_has_is_left_out_with_one_remark(folder, monkeypatch):
@@ -101,4 +101,4 @@ def test_a_usual_column_that_is_lacking_is_remarked_on_once(folder):
     assert [problem.split(",")[0] for problem in found.problems] == [
         "4 of 4 runs have no column test_balanced_accuracy"
     ]
-    assert list(found.curves) == [ACCURACY]
+    assert list(found.curves) == [each for each in MEASURES if each.column != "test_balanced_accuracy"]

@@ -109,7 +109,7 @@ def test_every_statistic_is_marked_or_refused_while_random_is_not_finished(tmp_p
     assert isinstance(everything(tmp_path).comparison, str)
     found = everything(tmp_path, is_partial=True)
     for name, table in found.tables().items():
-        if name not in ("runs", "curves", "balanced_curves", "bought"):  # which show how far each has come
+        if name not in ("runs", "bought") and not name.endswith("curves"):  # which show how far each has come
             assert table["is_partial"].all() == (name != "class_balance"), name
             assert table["is_partial"].any(), name
     assert isinstance(found.ranks, str)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import al_bench
+from al_bench.analysis.statistics.measures import MEASURES
 from al_bench.cli.commands import COMMANDS
 from al_bench.records.identity import Identity
 from tests.support.forks import python
@@ -68,7 +69,7 @@ def test_dashboard_says_its_views(cli, results):
     pytest.importorskip("wandb_workspaces.workspaces")  # whose import warns
     told = cli("dashboard", "outputs/mine", "--entity", "me", "--dry-run")
     assert told.out.splitlines() == [
-        "digits · mlp · b10: 9 panels, not saved",
+        f"digits · mlp · b10: {len(MEASURES) + 7} panels, not saved",  # with the loss, and six of costs
         "reports of mine: 5 panels, not saved",
     ]
 
