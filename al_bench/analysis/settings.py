@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -49,7 +50,7 @@ class Curves:
         lacking = {name for name in self.strategies if 0 < self.num_seeds(name) < len(self.seeds)}
         return frozenset(lacking | {strategy for strategy, _ in self.unfinished})
 
-    @property
+    @cached_property
     def is_baseline_partial(self) -> bool:
         """Whether Random's final accuracy may change: a run of it is missing, not finished, or ends before others."""
         ends = {(strategy, seed): labels_L[-1] for strategy, seed, labels_L, _ in self.runs()}

@@ -62,6 +62,18 @@ def claims(
             them.
         samplers: as `scripts/batch_diversity.py` writes them.
     """
+    return [
+        *_of_figure_4(wins, holm),
+        _best_two(wins),
+        _large_batches(wins),
+        _early_and_late(gains),
+        _coreset_on_tables(gains),
+        _margin_and_badge(gains),
+        _k_dpp(samplers),
+    ]
+
+
+def _of_figure_4(wins: Sequence[SettingWins], holm: Sequence[SettingWins]) -> list[Claim]:
     penalties = _penalties(wins)
     wins_of = _summed(wins)
     num_settings = sum(bool(each.budgets) for each in wins)
@@ -95,12 +107,6 @@ def claims(
             "beats and is beaten: " + ", ".join(f"{name} {w:.2f}, {b:.2f}" for name, (w, b) in against_random.items()),
             better == ["badge", "margin"],
         ),
-        _best_two(wins),
-        _large_batches(wins),
-        _early_and_late(gains),
-        _coreset_on_tables(gains),
-        _margin_and_badge(gains),
-        _k_dpp(samplers),
     ]
 
 

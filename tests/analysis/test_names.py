@@ -109,8 +109,9 @@ def test_every_name_is_in_every_table_that_is_written(found):
         assert {*NAMES} <= columns
 
 
-def test_a_name_from_right_to_left_leaves_the_numbers_behind_it_in_their_place(page):
-    assert re.search("\u2068שלום\u2069 (above|below|same|open) [123]", page)
+def test_a_name_from_right_to_left_leaves_the_numbers_behind_it_in_their_place(tmp_path):
+    written(tmp_path, ("שלום", "badge"))
+    assert re.search("\u2068שלום\u2069 (above|below|same|open) [123]", report.report(tmp_path))
     assert isolated("badge") == "badge"
 
 

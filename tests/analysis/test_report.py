@@ -92,10 +92,31 @@ class TestTheText:
 
     def test_it_answers_which_strategy_is_better_and_how_sure_that_is(self, html):
         text = plain(html)
-        assert "Gain over random in area under the curve, by setting (Holm): badge above 5, open 1; albl same 6" in text
+        assert "by setting (Holm): margin above 6; confidence above 6; badge above 5, open 1; albl same 6" in text
         assert "By mean rank over 4 data sets, badge is first (1.00)" in text
         assert re.search(r"With 5 seeds, a gain of 0\.\d\d points is found with a power of 80 %", text)
         assert "No model has 3 data sets or more with a gain over random" in text
+
+    def test_of_many_strategies_the_first_are_named_and_all_stand_below(self, tmp_path):
+        lead = {"random": 0.0} | {f"s{number}": (number - 4.5) / 100 for number in range(10)}
+        settings = [(name, "mlp", 100, 4) for name in ("digits", "letters", "mnist")]
+        write_sweep(
+            tmp_path,
+            lambda name, seed, share: lead[name] + 0.5 + share / 5 + seed / 1000,
+            settings,
+            [*lead],
+            num_seeds=3,
+        )
+        text = plain(report(everything(tmp_path), COMMAND))
+        short = text[text.index("In short") : text.index("What was run")]
+        firsts = "; ".join(f"s{number} above 3" for number in (9, 8, 7, 6, 5))
+        assert f"by setting (Holm): {firsts}; 5 more: see over the whole budget." in short
+        best = "s9 +4.50 [+4.50, +4.50] above; s8 +3.50 [+3.50, +3.50] above; s7 +2.50"
+        assert f"Over 3 data sets (mlp), in points: {best}" in short
+        assert "; 5 more: see over data sets." in short
+        assert "; 6 more: see pairwise penalty matrices." in short
+        section = text[text.index("Over data sets Gain") : text.index("How often the strategy")]
+        assert re.findall(r"\bs\d\b", section)[-10:] == [f"s{number}" for number in range(9, -1, -1)]
 
     def test_it_names_runs_on_a_busy_machine_and_shows_what_was_bought(self, tmp_path):
         for strategy in ("badge", "random"):
@@ -111,8 +132,8 @@ class TestTheText:
         assert text.count("times its CPU seconds by the clock (above 1.2)") == 1
         assert "digits · mlp · badge · b10 · seed 1: training took 7.20 times its CPU seconds by the clock" in text
         section = text[text.index("What was bought") : text.index("Cost and class balance")]
-        assert "classes of which no label was bought so far: 1 throughout" in section
-        assert "copies of what was bought before, share of the batch: 0.3 throughout" in section
+        assert "In all settings classes of which no label was bought so far: 1 throughout" in section
+        assert "In all settings copies of what was bought before, share of the batch: 0.3 throughout" in section
         assert "class balance of the labels so far: " not in section, "which varies a little, and is drawn"
         (path,) = (tmp_path / "digits" / "mlp" / "badge" / "b10" / "s1").glob("rounds.csv")
         path.write_text(path.read_text().replace(",9 1 0,", ",4 3 3,"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -156,9 +157,9 @@ def _curves(everything: Everything, plots: Plots) -> list[dict[str, object]]:
     return shown
 
 
-def _bought(everything: Everything, plots: Plots) -> list[dict[str, object]]:
-    """Of each setting figures of what varies, and in words what does not; none where runs say nothing of it."""
-    shown: list[dict[str, object]] = []
+def _bought(everything: Everything, plots: Plots) -> dict[str, object]:
+    """Of each setting figures of what varies, and in words what does not; once if it does not in any setting."""
+    shown: list[dict[str, Any]] = []
     for curves in everything.settings:
         part, of_setting = compared_part(curves), rows_of(everything.bought, curves.setting)
         figures = {
@@ -173,7 +174,12 @@ def _bought(everything: Everything, plots: Plots) -> list[dict[str, object]]:
         if figures or constant:
             plotted = [(label, plots.add(figure)) for label, figure in figures.items()]
             shown.append({"name": curves.name, "plots": plotted, "constant": constant})
-    return shown
+    everywhere = (
+        [text for text in shown[0]["constant"] if all(text in each["constant"] for each in shown)] if shown else []
+    )
+    for each in shown:
+        each["constant"] = [text for text in each["constant"] if text not in everywhere]
+    return {"everywhere": everywhere, "settings": [each for each in shown if each["plots"] or each["constant"]]}
 
 
 def _ranks(everything: Everything) -> dict[str, object]:

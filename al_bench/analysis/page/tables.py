@@ -61,21 +61,21 @@ def overall_tables(everything: Everything) -> Iterator[dict[str, object]]:
     table = everything.overall
     table = table[(table["part"] == WHOLE) & (table["measure"] == ACCURACY.column)]
     table = table[table["num_datasets"] >= MIN_DATASETS]
-    strategies = ordered(table["strategy"].unique().tolist())
-    rows: dict[str, dict[str, str]] = {}
+    columns: dict[str, dict[str, str]] = {}
     for row in table.to_dict("records"):
         size = "all batch sizes" if row["batch_size"] == ALL else f"b{row['batch_size']}"
         name = " · ".join(filter(None, [row["model"], size, row["variant"], f"{row['num_datasets']} data sets"]))
         text = _with_spread(row["gain"], row["low"], row["high"], row["verdict"])
         new = f"{row['predicted_low']:+.2f} to {row['predicted_high']:+.2f}"
-        rows.setdefault(name, {})[row["strategy"]] = f"{text}\n{new}" + f"\n{PARTIAL}" * bool(row["is_partial"])
-    if rows:
+        columns.setdefault(name, {})[row["strategy"]] = f"{text}\n{new}" + f"\n{PARTIAL}" * bool(row["is_partial"])
+    if columns:
+        best_first = table.groupby("strategy")["gain"].mean().sort_values(ascending=False, kind="stable").index
         yield {
             "title": f"Gain over {everything.against} in area under the curve",
             "caption": OVERALL_CAPTION,
-            "head": "model",
-            "names": strategies,
-            "rows": [(name, [(known.get(each, ""), False) for each in strategies]) for name, known in rows.items()],
+            "head": "",
+            "names": list(columns),
+            "rows": [(name, [(known.get(name, ""), False) for known in columns.values()]) for name in best_first],
         }
     shares = everything.beats
     if len(shares):
@@ -167,7 +167,7 @@ def cost_tables(everything: Everything) -> Iterator[dict[str, object]]:
 def _by_setting(
     title: str, caption: str, table: pd.DataFrame, texts: Iterable[str], merits: Iterable[float]
 ) -> dict[str, object]:
-    """Cells are (text, whether it is the best of its row); where there is no value, there is no text.
+    """Cells are (text, whether it is the best of its row, and not of all); where there is no value, there is no text.
 
     What may change when all runs are finished says so, and is not called the best; nor are means over fewer seeds than
     another of the row has.
@@ -182,12 +182,13 @@ def _by_setting(
     for name, known in rows.items():
         most = max(num for _, _, num, _ in known.values())
         whole = [merit for _, merit, num, is_partial in known.values() if num == most and not is_partial]
-        best = max((merit for merit in whole if not np.isnan(merit)), default=np.nan)
+        different = {merit for merit in whole if not np.isnan(merit)}
+        best = max(different) if len(different) > 1 else np.nan
         cells = []
         for strategy in strategies:
             text, merit, num, is_partial = known.get(strategy, ("", np.nan, most, False))
             mark = f"\n{num} of {most} seeds" if num < most else f"\n{PARTIAL}" if is_partial else ""
-            is_best = merit == best and num == most and not is_partial and len(known) > 1
+            is_best = merit == best and num == most and not is_partial
             cells.append((text + mark if text else "", is_best))
         shown.append((name, cells))
     return {"title": title, "caption": caption, "names": strategies, "rows": shown}

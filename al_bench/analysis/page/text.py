@@ -12,7 +12,7 @@ from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.families import MIN_DATASETS
 from al_bench.analysis.names import isolated
 from al_bench.analysis.runs import Run, State, described
-from al_bench.analysis.settings import BASELINE, ordered, setting_names
+from al_bench.analysis.settings import BASELINE, setting_names
 from al_bench.analysis.statistics.areas import common_range, is_range_partial
 from al_bench.analysis.statistics.gains import whole_gains
 from al_bench.analysis.statistics.intervals import Verdict
@@ -20,6 +20,7 @@ from al_bench.analysis.statistics.overall import ALL
 from al_bench.analysis.statistics.ranks import Ranks
 
 MAX_LISTED = 30  # lines of a list
+MAX_NAMED, NUM_FIRST = 8, 5  # strategies in a sentence: all, or the first few of many
 
 
 def facts(everything: Everything) -> list[tuple[str, str]]:
@@ -42,7 +43,8 @@ def in_short(everything: Everything) -> Iterator[str]:
     """Sentences: which strategy is better, and how sure that is."""
     gains, against = whole_gains(everything.gains), isolated(everything.against)
     if len(gains):
-        yield f"Gain over {against} in area under the curve, by setting (Holm): {_counted_verdicts(gains)}."
+        told = _first(_counted_verdicts(gains), "over the whole budget")
+        yield f"Gain over {against} in area under the curve, by setting (Holm): {told}."
         detectable = gains["detectable"].dropna()
         if len(detectable):
             yield (
@@ -54,12 +56,13 @@ def in_short(everything: Everything) -> Iterator[str]:
     table = whole_gains(everything.overall)
     table = table[(table["batch_size"] == ALL) & (table["num_datasets"] >= MIN_DATASETS)]
     for model, rows in table.groupby("model", sort=False):
-        told = (
+        listed = [
             f"{isolated(str(row['strategy']))} {row['gain']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}] "
             f"{row['verdict']}"
             for row in rows.sort_values("gain", ascending=False, kind="stable").to_dict("records")
-        )
-        yield f"Over {_range(rows['num_datasets'])} data sets ({isolated(str(model))}), in points: {'; '.join(told)}."
+        ]
+        told = _first(listed, "over data sets")
+        yield f"Over {_range(rows['num_datasets'])} data sets ({isolated(str(model))}), in points: {told}."
     if few := too_few(everything):
         yield few
     if isinstance(everything.comparison, str):
@@ -69,9 +72,16 @@ def in_short(everything: Everything) -> Iterator[str]:
     comparison = everything.comparison
     if isinstance(comparison, Comparison) and comparison.matrices[0].settings:
         penalties = comparison.matrices[0].penalties.dropna().sort_values(kind="stable")
-        listed = ", ".join(f"{isolated(str(name))} {value:.2f}" for name, value in penalties.items())
+        listed = [f"{isolated(str(name))} {value:.2f}" for name, value in penalties.items()]
         partial = " (partial: runs are missing or too short)" if comparison.matrices[0].missing else ""
-        yield f"Mean penalties{partial}, the lowest first: {listed}."
+        yield f"Mean penalties{partial}, the lowest first: {_first(listed, 'pairwise penalty matrices')}."
+
+
+def _first(listed: Sequence[str], section: str) -> str:
+    """All, or of many the first few and where the others stand."""
+    if len(listed) <= MAX_NAMED:
+        return "; ".join(listed)
+    return f"{'; '.join(listed[:NUM_FIRST])}; {len(listed) - NUM_FIRST} more: see {section}"
 
 
 def too_few(everything: Everything) -> str:
@@ -84,16 +94,18 @@ def too_few(everything: Everything) -> str:
     )
 
 
-def _counted_verdicts(gains: pd.DataFrame) -> str:
-    """`badge above 5, open 1; margin open 6`."""
+def _counted_verdicts(gains: pd.DataFrame) -> list[str]:
+    """`badge above 5, open 1` and `margin open 6`; the more often above, the less often below, the earlier."""
     kinds = gains["verdict_holm"].map(lambda verdict: Verdict(verdict).kind.value)
-    counts = pd.crosstab(gains["strategy"], kinds)
-    parts = []
-    for strategy in ordered(counts.index.tolist()):
+    counts = pd.crosstab(gains["strategy"], kinds).reindex(columns=list(Verdict), fill_value=0)
+    merits = pd.DataFrame(
+        {"net": counts[Verdict.ABOVE] - counts[Verdict.BELOW], "gain": gains.groupby("strategy")["gain"].mean()}
+    )
+    listed = []
+    for strategy in merits.sort_values(["net", "gain"], ascending=False, kind="stable").index:
         known = counts.loc[strategy]
-        told = ", ".join(f"{kind} {known[kind]}" for kind in Verdict if known.get(kind))
-        parts.append(f"{isolated(strategy)} {told}")
-    return "; ".join(parts)
+        listed.append(f"{isolated(strategy)} " + ", ".join(f"{kind} {known[kind]}" for kind in Verdict if known[kind]))
+    return listed
 
 
 def _range(numbers: pd.Series) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from al_bench.analysis.families import MIN_DATASETS, family_column
 from al_bench.analysis.results import SETTING
-from al_bench.analysis.settings import ordered
+from al_bench.analysis.settings import Floats, ordered
 from al_bench.analysis.statistics.gains import PARTS
 from al_bench.analysis.statistics.intervals import MARGIN, Sample, holm, verdicts
 from al_bench.analysis.statistics.measures import MEASURES
@@ -107,34 +107,37 @@ def beats(areas: pd.DataFrame, known: Mapping[str, str]) -> pd.DataFrame:
 
     Returns:
         A row per ordered pair: first, second, num_datasets, num_settings, share (of seeds, averaged over the settings
-        of a data set, then over data sets), low and high (95 %, t over data sets, cut at 0 and 1; NaN
-        for fewer than three),
-        is_partial.
+        of a data set, then over data sets), low and high (95 %, t over data sets, cut at 0 and 1; NaN for fewer than
+        three), is_partial.
     """
-    shares: dict[tuple[str, str], dict[str, list[float]]] = {}
-    partial: set[tuple[str, str]] = set()
+    names = ordered(areas["strategy"].unique().tolist())
+    shares: dict[str, list[Floats]] = {}  # by family, (K * K) of each of its settings
+    is_partial_N = np.zeros(len(names) ** 2, dtype=bool)
     for values, rows in areas.groupby(SETTING, sort=True):
-        by_seed = rows.pivot(index="seed", columns="strategy", values="area")
-        is_open = rows.groupby("strategy")["is_partial"].any()
-        family = known[str(values[SETTING.index("dataset")])]
-        for first in by_seed.columns:
-            differences = by_seed.rsub(by_seed[first], axis=0)
-            wins = ((differences > 0) + 0.5 * (differences == 0)).where(differences.notna()).mean()
-            for second, share in wins.drop(first).dropna().items():
-                pair = first, str(second)
-                shares.setdefault(pair, {}).setdefault(family, []).append(float(share))
-                if is_open[[*pair]].any() or bool(by_seed[[*pair]].isna().any(axis=None)):
-                    partial.add(pair)
-    rows_of_pairs = []
-    names = ordered(list({name for pair in shares for name in pair}))
-    for first in names:
-        for second in names:
-            if by_family := shares.get((first, second)):
-                means = np.array([[np.mean(each) for each in by_family.values()]])
-                sample = enough(Sample.of(means))
-                (low,), (high,) = sample.interval()
-                num_settings = sum(map(len, by_family.values()))
-                interval = np.clip([low, high], 0, 1)
-                numbers = [len(by_family), num_settings, sample.mean_N[0], *interval, (first, second) in partial]
-                rows_of_pairs.append([first, second, *numbers])
+        area_SK = (
+            rows.pivot(index="seed", columns="strategy", values="area").reindex(columns=names).to_numpy(dtype=float)
+        )
+        share_N = _shares(area_SK)
+        shares.setdefault(known[str(values[SETTING.index("dataset")])], []).append(share_N)
+        is_open = rows.groupby("strategy")["is_partial"].any().reindex(names, fill_value=False)
+        is_open_K = is_open.to_numpy(dtype=bool) | np.isnan(area_SK).any(axis=0)
+        is_partial_N |= (is_open_K[:, None] | is_open_K).ravel() & np.isfinite(share_N)
+    if not shares:
+        return pd.DataFrame(columns=BEATS_COLUMNS)
+    of_families = [Sample.of(np.stack(each, axis=1)) for each in shares.values()]
+    sample = enough(Sample.of(np.stack([each.mean_N for each in of_families], axis=1)))
+    low_N, high_N = (np.clip(each, 0, 1) for each in sample.interval())
+    num_settings_N = np.sum([each.num_N for each in of_families], axis=0)
+    pairs = [(first, second) for first in names for second in names]
+    columns = [sample.num_N, num_settings_N, sample.mean_N, low_N, high_N, is_partial_N]
+    rows_of_pairs = [[*pair, *numbers] for pair, *numbers in zip(pairs, *columns, strict=True) if numbers[1]]
     return pd.DataFrame(rows_of_pairs, columns=BEATS_COLUMNS)
+
+
+def _shares(area_SK: Floats) -> Floats:
+    """On what share of the seeds the first of each pair has more, (K * K); NaN where none has both, and with itself."""
+    num_strategies = area_SK.shape[1]
+    difference_SKK = area_SK[:, :, None] - area_SK[:, None, :]
+    difference_SKK[:, range(num_strategies), range(num_strategies)] = np.nan
+    won_SKK = np.where(np.isnan(difference_SKK), np.nan, (difference_SKK > 0) + 0.5 * (difference_SKK == 0))
+    return Sample.of(won_SKK.reshape(len(area_SK), -1).T).mean_N
