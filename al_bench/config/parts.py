@@ -30,6 +30,7 @@ PLAIN: tuple[Any, ...] = (
     *(str, bytes, Path, PurePath, os.PathLike),
 )
 COLLECTIONS = (list, tuple, set, frozenset, dict, Sequence, Collection, Iterable, Mapping, Set)
+BESIDE = {"strategy": {"subset_size"}}  # keys of every part of a group, which its constructor is not given
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -48,6 +49,11 @@ def checked_part(path: str, node: Any, facts: Set[str] = frozenset(), *, is_part
     """
     target = located(path, node)
     arguments = {key: value for key, value in node.items() if key != "_target_"}
+    for key in BESIDE.get(path.partition(".")[0], set()) & arguments.keys() - _signature(target)[0].keys():
+        if arguments.pop(key) is not None and "." in path:
+            raise ConfigError(
+                f"{path}.{key}={canonical(node[key])}: say it of the whole, as {path.partition('.')[0]}.{key}"
+            )
     later = _signature(target)[1] - arguments.keys() if is_partial else frozenset()
     return partial(target, **checked_arguments(path, [target], arguments, facts, later))
 

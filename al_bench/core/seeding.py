@@ -25,6 +25,7 @@ class Stream(IntEnum):
     LAYERS = 7  # dropout and the like, in training
     VALIDATION = 8
     PRETRAIN = 9
+    SUBSET = 10
 
 
 def generator(seed: int, stream: Stream, round: int = 0) -> np.random.Generator:

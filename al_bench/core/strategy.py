@@ -6,11 +6,12 @@ Shapes: N examples, U unlabelled, L labelled, B queried, C classes, D dimensions
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import Flag, auto
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from al_bench.core.errors import DIVERGED, StrategyError, TrainingError
@@ -24,6 +25,14 @@ class Needs(Flag):
     LOGITS = auto()
     EMBEDDING = auto()
     LABELLED = auto()  # the outputs declared, for the labelled set too
+    FEATURES = auto()  # what the network is given, as rows: a space that stays the same in every round
+    HEAD = auto()  # weight and bias of the last layer
+    VALIDATION = auto()  # the outputs declared, for the validation examples too
+    POOL_TARGETS = auto()  # those of the unlabelled examples; for oracles alone
+    EVALUATION = auto()  # the outputs declared and the targets, of the test set; for oracles alone
+
+
+OF_ORACLES = Needs.POOL_TARGETS | Needs.EVALUATION
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,7 @@ class Outputs:
 
     logits: Tensor | None = None
     embedding: Tensor | None = None
+    features: Tensor | None = None
 
     @property
     def logits_NC(self) -> Tensor:
@@ -46,6 +56,11 @@ class Outputs:
     def embedding_ND(self) -> Tensor:
         """The input of the last linear layer."""
         return self._declared(self.embedding, "EMBEDDING")
+
+    @property
+    def features_ND(self) -> Tensor:
+        """The normalised inputs, a row each: frozen features where `features=...` makes them."""
+        return self._declared(self.features, "FEATURES")
 
     def restricted(self, needs: Needs) -> "Outputs":
         """Those of the outputs that are declared in `needs`."""
@@ -60,11 +75,24 @@ class Outputs:
 
     @staticmethod
     def _declared(value: Tensor | None, need: str) -> Tensor:
-        if value is None:
-            raise StrategyError(f"the strategy reads {need} without declaring it: add Needs.{need} to its needs")
+        value = _declared(value, need)
         if not value.sum().isfinite() and not value.isfinite().all():  # a sum is cheaper, but may overflow
             raise TrainingError(f"the network's {need.lower()} of the pool has values that are not finite; {DIVERGED}")
         return value
+
+
+def _declared(value: Tensor | None, need: str) -> Tensor:
+    if value is None:
+        raise StrategyError(f"the strategy reads {need} without declaring it: add Needs.{need} to its needs")
+    return value
+
+
+@dataclass(frozen=True)
+class Known:
+    """Outputs for examples whose targets are known; row i of both is the i-th example. Empty where there are none."""
+
+    outputs: Outputs = Outputs()
+    targets: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
 
 
 @dataclass(frozen=True)
@@ -72,7 +100,8 @@ class QueryContext:
     """All that a strategy sees.
 
     Row r of `unlabelled` is the r-th unlabelled example in ascending pool order; row l of `labelled` and
-    `labelled_targets` the l-th in labelling order. `labelled` is empty unless declared.
+    `labelled_targets` the l-th in labelling order. `labelled`, `validation` and `evaluation` (the test set) are empty
+    unless declared; `head` and `pool_targets` are read by `head_weight_CD`, `head_bias_C` and `unlabelled_targets`.
     """
 
     unlabelled: Outputs
@@ -81,10 +110,46 @@ class QueryContext:
     num_unlabelled: int
     num_classes: int
     round: int
+    head: tuple[Tensor, Tensor] | None = None
+    validation: Known = field(default_factory=Known)
+    pool_targets: Tensor | None = None
+    evaluation: Known = field(default_factory=Known)
+
+    @property
+    def head_weight_CD(self) -> Tensor:
+        """A float32 copy of the last layer's weight: logits are embedding_ND @ head_weight_CD.T + head_bias_C."""
+        return _declared(self.head and self.head[0], "HEAD")
+
+    @property
+    def head_bias_C(self) -> Tensor:
+        """A float32 copy of the last layer's bias; zeros if it has none."""
+        return _declared(self.head and self.head[1], "HEAD")
+
+    @property
+    def unlabelled_targets(self) -> Tensor:
+        """What the unlabelled examples (U,) would be labelled as."""
+        return _declared(self.pool_targets, "POOL_TARGETS")
 
     def restricted(self, rows: Tensor) -> "QueryContext":
         """What a strategy would see if these rows (R,) of the unlabelled examples were all there are, in this order."""
-        return replace(self, unlabelled=self.unlabelled.take(rows), num_unlabelled=len(rows))
+        targets = None if self.pool_targets is None else self.pool_targets[rows]
+        return replace(self, unlabelled=self.unlabelled.take(rows), num_unlabelled=len(rows), pool_targets=targets)
+
+    def declared(self, needs: Needs) -> "QueryContext":
+        """What a strategy of these needs would see of it."""
+        known = [
+            Known(each.outputs.restricted(needs), each.targets) if need in needs else Known()
+            for each, need in ((self.validation, Needs.VALIDATION), (self.evaluation, Needs.EVALUATION))
+        ]
+        return replace(
+            self,
+            unlabelled=self.unlabelled.restricted(needs),
+            labelled=self.labelled.restricted(needs if Needs.LABELLED in needs else Needs.NONE),
+            head=self.head if Needs.HEAD in needs else None,
+            validation=known[0],
+            pool_targets=self.pool_targets if Needs.POOL_TARGETS in needs else None,
+            evaluation=known[1],
+        )
 
 
 @dataclass(frozen=True)
@@ -110,10 +175,15 @@ class Strategy(ABC):
 
     One that learns between rounds keeps what it learned in `state_dict`, so that a killed run goes on. What the network
     is trained with is the strategy's as well: `trained_with`.
+
+    One that sees what no annotator could tell before asking is an oracle, a line of reference: `is_oracle` keeps it out
+    of ranks and penalties. With a `subset_size` it is shown so many of the unlabelled examples, drawn anew each round.
     """
 
     needs: Needs = Needs.NONE
     trained_with: TrainedWith = TrainedWith()
+    is_oracle: bool = False
+    subset_size: int | None = None
 
     def check(self, *, pool_size: int, batch_size: int, num_classes: int, num_dimensions: int) -> None:  # noqa: B027
         """Before anything is trained: ConfigError for what cannot work with so many examples, classes C and D."""

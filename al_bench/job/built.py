@@ -8,14 +8,16 @@ from typing import Any
 
 from torch import Tensor
 
-from al_bench.config.parts import called, checked_arguments, checked_part, located
+from al_bench.config.parts import called, checked_arguments, checked_part, checked_value, located
 from al_bench.core.data import Dataset
 from al_bench.core.errors import ConfigError, InputsError
 from al_bench.core.network import Network
+from al_bench.core.ranges import PositiveInt
 from al_bench.core.strategy import Strategy
 from al_bench.job.gpus import device_of
 from al_bench.job.loading import checked_node
 from al_bench.job.observer import Observer, Safe
+from al_bench.loop.querying import check_strategy
 from al_bench.records.run_config import RunConfig
 from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
@@ -41,9 +43,7 @@ class Parts:
         network, training = checked_model(config.model)
         if training.patience is not None and not config.num_validation:
             raise ConfigError(f"model.patience={training.patience}: needs validation examples; say num_validation=...")
-        strategy = called("strategy", checked_part("strategy", config.strategy))
-        if not isinstance(strategy, Strategy):
-            raise ConfigError(f"strategy._target_={config.strategy['_target_']}: no al_bench.Strategy")
+        strategy = checked_strategy(config.strategy, config.batch_size)
         features = called("features", checked_part("features", config.features))
         if not callable(features):
             raise ConfigError(f"features._target_={config.features['_target_']}: no function of the inputs")
@@ -60,6 +60,17 @@ class Parts:
     def learner(self, dataset: Dataset) -> Learner:
         """What trains the networks on this data set."""
         return _learner(self.network, self.training, self.device, dataset)
+
+
+def checked_strategy(node: Mapping[str, Any], batch_size: int) -> Strategy:
+    """The strategy; `subset_size` is a key of every strategy, beside its arguments."""
+    strategy = called("strategy", checked_part("strategy", node))
+    if not isinstance(strategy, Strategy):
+        raise ConfigError(f"strategy._target_={node['_target_']}: no al_bench.Strategy")
+    if "subset_size" in node:
+        strategy.subset_size = checked_value("strategy.subset_size", PositiveInt | None, node["subset_size"])
+    check_strategy(strategy, batch_size)
+    return strategy
 
 
 def checked_model(node: Any) -> tuple[Callable[..., Network], TrainingOptions]:

@@ -11,7 +11,7 @@ from al_bench.core.rounds import Batch
 
 
 class Pool:
-    """All training examples; their targets are revealed by `label`, and to validation from the start.
+    """All training examples; their targets are revealed by `label`, to validation from the start, and to oracles.
 
     Args:
         examples: the pool.
@@ -87,6 +87,10 @@ class Pool:
     def validation(self) -> Examples | None:
         """The labelled examples for validation, if there are any."""
         return self._examples.take(self._on_device(self._validation)) if len(self._validation) else None
+
+    def targets_for_oracles(self, indices: Tensor) -> Tensor:
+        """Targets of examples that need not be labelled, for what is declared to be an oracle alone."""
+        return self._examples.targets[indices]
 
     def label(self, indices: NDArray[np.int64]) -> Batch:
         """Ask the oracle for the targets of these examples; ValueError unless they are new and distinct."""

@@ -20,7 +20,7 @@ from al_bench.datasets.checks import check_dataset
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.measuring import Fitted, Measuring
 from al_bench.loop.pool import Pool
-from al_bench.loop.querying import query
+from al_bench.loop.querying import check_strategy, query
 from al_bench.training.learner import Learner
 
 log = logging.getLogger(__name__)
@@ -87,12 +87,13 @@ class ActiveLearning:
         """One record per round, as it ends.
 
         Raises:
-            ConfigError: if `num_initial` or `budget` does not fit the pool.
+            ConfigError: if `num_initial` or `budget` does not fit the pool, or the strategy cannot be asked.
             DataError: if a committed batch does not fit the data set.
             StrategyError: if the strategy returns anything but distinct unlabelled rows, or does not take a state.
             TrainingError: if a loss is not finite.
         """
         check_dataset(self.dataset)
+        check_strategy(self.strategy, self.batch_size)
         budget = checked_budget(len(self.dataset.train), self.num_initial, self.num_validation, self.budget)
         pool, indices = self._drawn()
         _load(self.strategy, self.committed.strategy_states)
@@ -128,10 +129,16 @@ class ActiveLearning:
 
     def _queried(self, pool: Pool, fitted: Fitted, size: int, round: int) -> NDArray[np.int64]:
         """Pool indices (size,) of the next batch."""
-        classes, outputs = self.dataset.num_classes, fitted.outputs
         with self.heartbeat.during("choosing", f"round {round}: choosing {size:,} of {pool.num_unlabelled:,}"):
             return query(
-                pool, fitted.chooses, self.strategy, size, classes, seed=self.seed, round=round, outputs=outputs
+                pool,
+                fitted.chooses,
+                self.strategy,
+                self.dataset,
+                size,
+                seed=self.seed,
+                round=round,
+                outputs=fitted.outputs,
             )
 
     def _warn_of_a_cut(self, batch: Batch, round: int) -> None:

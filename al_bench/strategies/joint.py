@@ -6,7 +6,6 @@
 The network is made certain of what it can be certain of; the examples of largest entropy that remain are queried.
 """
 
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -50,6 +49,7 @@ class Joint(Strategy):
         self._entropy_weight = entropy_weight
         self._ramp_epochs = ramp_epochs
         self.needs = query.needs | Needs.LOGITS
+        self.is_oracle = query.is_oracle
         term = of_rule.unlabelled_term
         if entropy_weight > 0:
             term = UnlabelledTerm(Entropy.score, self.weight, unlabelled_minibatch_size)
@@ -69,8 +69,7 @@ class Joint(Strategy):
 
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
         """See `Strategy.query`; the rule is shown what it declares alone."""
-        unlabelled, labelled = (each.restricted(self._rule.needs) for each in (context.unlabelled, context.labelled))
-        return self._rule.query(replace(context, unlabelled=unlabelled, labelled=labelled), batch_size, rng)
+        return self._rule.query(context.declared(self._rule.needs), batch_size, rng)
 
     def state_dict(self) -> dict[str, Any] | None:
         """See `Strategy.state_dict`."""

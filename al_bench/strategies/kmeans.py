@@ -2,17 +2,13 @@
 mini-batch Active Learning", 2019, without its weights).
 """
 
-import warnings
-
 import numpy as np
 import torch
-from sklearn.cluster import KMeans as Clustering
-from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from al_bench.core.ranges import PositiveInt
 from al_bench.core.strategy import Needs, QueryContext, Strategy
+from al_bench.strategies.maths.clustering import clustered
 from al_bench.strategies.maths.distances import CHUNK, common_offset, squared_distances
 
 
@@ -31,13 +27,7 @@ class KMeans(Strategy):
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
         """See `Strategy.query`."""
         embedding_ND = context.unlabelled.embedding_ND
-        seed = int(rng.integers(2**31))
-        clustering = Clustering(batch_size, n_init=1, max_iter=self.max_iterations, random_state=seed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct embeddings than clusters
-            with threadpool_limits(torch.get_num_threads()):
-                clustering.fit(embedding_ND.cpu().numpy())
-        centre_BD = torch.from_numpy(clustering.cluster_centers_).to(embedding_ND.device)
+        centre_BD, _ = clustered(embedding_ND, batch_size, rng, max_iterations=self.max_iterations)
         return torch.tensor(nearest_rows(embedding_ND, centre_BD), device=embedding_ND.device)
 
 

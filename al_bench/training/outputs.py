@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -13,12 +14,27 @@ from al_bench.core.strategy import Needs, Outputs
 
 FORWARD_SIZE = {"cpu": 64, "cuda": 1024}  # examples per forward pass; on the CPU as many as fit its caches
 
-Producer = Callable[[Network, Tensor], Tensor]
-"""(network, its embedding (N, D)) -> the output for each example (N, ...)."""
+
+@dataclass(frozen=True)
+class ForwardPass:
+    """A network and some inputs (N, ...) for it, prepared; it goes through them once, if at all."""
+
+    network: Network
+    inputs: Tensor
+
+    @cached_property
+    def embedding_ND(self) -> Tensor:
+        """The input of the last layer."""
+        return self.network.embed(self.inputs)
+
+
+Producer = Callable[[ForwardPass], Tensor]
+"""A forward pass -> the output for each of its examples (N, ...)."""
 
 PRODUCERS: Mapping[str, Producer] = {  # by the field of `Outputs`, which is called as the flag of `Needs`
-    "embedding": lambda _, embedding_ND: embedding_ND,
-    "logits": lambda network, embedding_ND: network.head(embedding_ND),
+    "embedding": lambda forward: forward.embedding_ND,
+    "logits": lambda forward: forward.network.head(forward.embedding_ND),
+    "features": lambda forward: forward.inputs.flatten(start_dim=1),
 }
 
 
@@ -63,7 +79,7 @@ def outputs_of(network: Network, prepare: Preparation, inputs: Tensor, rows: Ten
         return Outputs()
     chunks: dict[str, list[Tensor]] = {name: [] for name in wanted}
     for chunk in rows.split(FORWARD_SIZE[torch.device(prepare.device).type]):
-        embedding_ND = network.embed(prepare.inputs(inputs.index_select(0, chunk)))
+        forward = ForwardPass(network, prepare.inputs(inputs.index_select(0, chunk)))
         for name, producer in wanted.items():
-            chunks[name].append(producer(network, embedding_ND))
+            chunks[name].append(producer(forward))
     return Outputs(**{name: torch.cat(parts) for name, parts in chunks.items() if parts})

@@ -8,10 +8,14 @@ from torch.nn import functional
 
 from al_bench.core.data import Examples
 from al_bench.core.devices import to_device
+from al_bench.core.errors import StrategyError
 from al_bench.core.network import Network
 from al_bench.core.rounds import Metrics
 from al_bench.core.strategy import Needs, Outputs
 from al_bench.training.outputs import Preparation, outputs_of
+
+NUM_CHECKED = 64  # examples whose logits are compared with what the last layer gives
+HEAD_TOLERANCE = 1e-3  # of the largest logit
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,26 @@ class Trained:
     def outputs(self, inputs: Tensor, rows: Tensor, needs: Needs) -> Outputs:
         """The outputs declared in `needs` for these rows of `inputs`, in their order, in one pass."""
         return outputs_of(self.network, self.prepare, inputs, rows, needs)
+
+    @torch.no_grad()
+    def head(self, inputs: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Weight (C, D) and bias (C,) of the last layer, float32 copies; zeros for a bias that there is not.
+
+        Raises:
+            StrategyError: if they do not give the logits of the first of these rows of `inputs`.
+        """
+        layer = self.network.head
+        weight_CD = layer.weight.detach().float().clone()
+        bias_C = torch.zeros_like(weight_CD[:, 0]) if layer.bias is None else layer.bias.detach().float().clone()
+        inputs = self.prepare.inputs(inputs.index_select(0, rows[:NUM_CHECKED]))
+        logits_NC = self.network(inputs)
+        difference = (self.network.embed(inputs) @ weight_CD.T + bias_C - logits_NC).abs().amax()
+        if difference > HEAD_TOLERANCE * logits_NC.abs().amax():
+            raise StrategyError(
+                f"the logits of {type(self.network).__name__} are not head(embed(inputs)), which the strategy goes by: "
+                f"they differ by up to {float(difference):.2g}; let `head` be the last linear layer"
+            )
+        return weight_CD, bias_C
 
     def evaluate(self, examples: Examples) -> Metrics:
         """Accuracy, balanced accuracy and cross-entropy on labelled examples."""

@@ -12,15 +12,15 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from scipy.stats import chi2_contingency, chisquare
 
-from al_bench.config.parts import called, checked_part
 from al_bench.config.schema import CONF
 from al_bench.core.errors import StrategyError, TrainingError
 from al_bench.core.seeding import Stream, torch_seeded
-from al_bench.core.strategy import Needs, Outputs, QueryContext, Strategy
+from al_bench.core.strategy import OF_ORACLES, Known, Needs, Outputs, QueryContext, Strategy
+from al_bench.job.built import checked_strategy
 from al_bench.models.mlp import MLP
 from al_bench.strategies.maths.gradients import GradientEmbedding
 from al_bench.strategies.uncertainty import Confidence, Entropy, Margin
-from al_bench.training.outputs import PRODUCERS
+from al_bench.training.outputs import PRODUCERS, ForwardPass
 
 OPTIONS = sorted(path.stem for path in (CONF / "strategy").glob("*.yaml"))
 
@@ -33,10 +33,10 @@ def node(option: str) -> dict[str, Any]:
 
 def strategy(option: str) -> Strategy:
     """A new one each time."""
-    return called("strategy", checked_part("strategy", node(option)))
+    return checked_strategy(node(option), batch_size=1)
 
 
-DRAWN = ("logits", "embedding")  # of each other; other outputs are the network's
+DRAWN = ("logits", "embedding")  # of each other, unless the head is declared; other outputs are the network's
 
 
 def context(
@@ -47,18 +47,32 @@ def context(
     with torch_seeded(seed, Stream.WEIGHTS, 0):
         network = MLP((num_dimensions,), num_classes, num_dimensions)
     draw = partial(torch.randn, generator=generator)
+    weight_CD, bias_C = network.head.weight.detach(), draw(num_classes)
 
     def outputs(size: int) -> Outputs:
         logits, embedding = draw(size, num_classes) * spread, draw(size, num_dimensions) * spread
-        others = {name: producer(network, embedding) for name, producer in PRODUCERS.items() if name not in DRAWN}
-        return Outputs(logits, embedding, **others).restricted(needs)
+        if Needs.HEAD in needs:
+            logits = embedding @ weight_CD.T + bias_C
+        forward = ForwardPass(network, embedding)
+        others = {name: producer(forward).detach() for name, producer in PRODUCERS.items() if name not in DRAWN}
+        return Outputs(logits, embedding, **others)
+
+    def known(size: int) -> Known:
+        return Known(outputs(size), torch.arange(size) % num_classes)
 
     num_labelled = 7
-    unlabelled, labelled = outputs(num_unlabelled), outputs(num_labelled)
-    targets = torch.arange(num_labelled) % num_classes
     return QueryContext(
-        unlabelled, labelled if Needs.LABELLED in needs else Outputs(), targets, num_unlabelled, num_classes, round=0
-    )
+        outputs(num_unlabelled),
+        outputs(num_labelled),
+        torch.arange(num_labelled) % num_classes,
+        num_unlabelled,
+        num_classes,
+        round=0,
+        head=(weight_CD, bias_C),
+        validation=known(5),
+        pool_targets=torch.arange(num_unlabelled) % num_classes,
+        evaluation=known(6),
+    ).declared(needs)
 
 
 def query(chosen: Strategy, of: QueryContext, batch_size: int, seed: int = 0) -> torch.Tensor:
@@ -124,6 +138,13 @@ class TestEveryStrategy:
         for outputs, untouched in ((of.unlabelled, same.unlabelled), (of.labelled, same.labelled)):
             for ours, theirs in zip(vars(outputs).values(), vars(untouched).values(), strict=True):
                 assert ours is None or torch.equal(ours, theirs), "the context was written to"
+
+    def test_what_is_hidden_is_shown_to_oracles_alone(self, option):
+        assert strategy(option).is_oracle == bool(strategy(option).needs & OF_ORACLES)
+
+    def test_it_can_be_shown_a_subset(self, option):
+        assert node(option)["subset_size"] is None
+        assert checked_strategy(node(option) | {"subset_size": 12}, batch_size=12).subset_size == 12
 
     def test_touches_no_global_generator(self, option):
         chosen = strategy(option)
@@ -218,7 +239,46 @@ def test_random_is_uniform_without_replacement():
     assert chisquare(counts[~np.eye(6, dtype=bool)]).pvalue > 1e-3
 
 
-@pytest.mark.parametrize(("field", "need"), [("logits_NC", "LOGITS"), ("embedding_ND", "EMBEDDING")])
-def test_reading_an_output_that_was_not_declared_is_an_error(field, need):
+NOT_DECLARED = QueryContext(Outputs(), Outputs(), torch.zeros(0), 5, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("holder", "field", "need"),
+    [
+        (Outputs(), "logits_NC", "LOGITS"),
+        (Outputs(), "embedding_ND", "EMBEDDING"),
+        (Outputs(), "features_ND", "FEATURES"),
+        (NOT_DECLARED, "head_weight_CD", "HEAD"),
+        (NOT_DECLARED, "head_bias_C", "HEAD"),
+        (NOT_DECLARED, "unlabelled_targets", "POOL_TARGETS"),
+    ],
+)
+def test_reading_what_was_not_declared_is_an_error(holder, field, need):
     with pytest.raises(StrategyError, match=f"Needs.{need}"):
-        getattr(Outputs(), field)
+        getattr(holder, field)
+
+
+def test_a_strategy_is_shown_what_it_declares_alone():
+    of = context(~Needs.NONE)
+    for need in Needs:
+        shown = of.declared(need)
+        assert (shown.head is not None) == (need == Needs.HEAD)
+        assert (shown.pool_targets is not None) == (need == Needs.POOL_TARGETS)
+        assert (len(shown.validation.targets) > 0) == (need == Needs.VALIDATION)
+        assert (len(shown.evaluation.targets) > 0) == (need == Needs.EVALUATION)
+        assert [name for name, value in vars(shown.unlabelled).items() if value is not None] == [
+            name for name in PRODUCERS if Needs[name.upper()] == need
+        ]
+        assert not any(value is not None for value in vars(shown.labelled).values())
+    both = of.declared(Needs.LABELLED | Needs.LOGITS | Needs.VALIDATION)
+    for outputs in (both.unlabelled, both.labelled, both.validation.outputs):
+        assert [name for name, value in vars(outputs).items() if value is not None] == ["logits"]
+
+
+def test_a_context_of_some_rows_has_their_outputs_and_targets():
+    of, rows = context(~Needs.NONE), torch.tensor([5, 3, 8])
+    some = of.restricted(rows)
+    assert torch.equal(some.unlabelled.features_ND, of.unlabelled.features_ND[rows])
+    assert torch.equal(some.unlabelled_targets, of.unlabelled_targets[rows])
+    assert some.num_unlabelled == 3
+    assert some.labelled is of.labelled
