@@ -17,7 +17,7 @@ from al_bench.analysis.spent.costs import costs
 from al_bench.analysis.spent.training_steps import busy_runs, with_steps
 from al_bench.analysis.statistics.areas import areas, mean_areas
 from al_bench.analysis.statistics.cdf import grouped_distributions, normalised_errors
-from al_bench.analysis.statistics.curves import Interval, all_curves
+from al_bench.analysis.statistics.curves import Interval, all_curves, checked_interval
 from al_bench.analysis.statistics.gains import gains
 from al_bench.analysis.statistics.intervals import MARGIN
 from al_bench.analysis.statistics.measures import Measure
@@ -128,12 +128,14 @@ def everything(
     Options as of `statistics.penalty.penalty_matrices`, `statistics.curves.learning_curves`, `statistics.gains.gains`.
 
     Raises:
-        ResultsError: if there are no results, a run is there twice, or none of the baseline.
+        ResultsError: if there are no results, a run is there twice, or none of the baseline; for an unknown interval.
     """
+    interval = checked_interval(interval)
     runs = runs_in(folder)
     results = combined([run.file for run in runs if run.file is not None], folder)
     rounds = with_steps(results.rounds, runs)
     curves, known = all_curves(rounds, interval), families(rounds, runs)
+    settings = tuple(setting_curves(rounds))
     gained = gains(rounds, curves, definition, against=against, margin=margin)
     tables = _tables(rounds, known)
     return Everything(
@@ -146,11 +148,11 @@ def everything(
         runs=tuple(runs),
         problems=(*results.problems, *misplaced(runs)),
         rounds=rounds,
-        settings=tuple(setting_curves(rounds)),
+        settings=settings,
         curves=curves,
         families=known,
         gains=gained,
-        overall=overall(gained, known, margin=margin),
+        overall=overall(gained, known, margin=margin, measures=curves, settings=[each.setting for each in settings]),
         comparison=_comparison(rounds, definition, left_out(runs), is_holm=is_holm, is_partial=is_partial),
         ranks=_ranks(tables["mean_areas"], known),
         profiles=_profiles(tables["mean_areas"], known),

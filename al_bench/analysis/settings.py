@@ -51,6 +51,11 @@ class Curves:
         return frozenset(lacking | {strategy for strategy, _ in self.unfinished})
 
     @cached_property
+    def strategies_there(self) -> frozenset[str]:
+        """Those of the strategies that have a run here."""
+        return frozenset(strategy for strategy, _, _, _ in self.runs())
+
+    @cached_property
     def is_baseline_partial(self) -> bool:
         """Whether Random's final accuracy may change: a run of it is missing, not finished, or ends before others."""
         ends = {(strategy, seed): labels_L[-1] for strategy, seed, labels_L, _ in self.runs()}

@@ -41,22 +41,12 @@ def parser(called: Called) -> CommandParser:
         "--holm", action="store_true", help="adjust penalties for all pairs at one budget of one setting"
     )
     parser.add_argument("--partial", action="store_true", help="compare in spite of missing runs")
-    parser.add_argument("--interval", type=_interval, default="stderr", metavar="stderr|t", help="of curves (stderr)")
+    parser.add_argument("--interval", default="stderr", metavar="stderr|t", help="of curves (stderr)")
     parser.add_argument("--against", default="random", metavar="STRATEGY", help="whom gains are over (random)")
     parser.add_argument(
         "--margin", type=_margin, default=MARGIN, metavar="POINTS", help=f"within which a gain is the same ({MARGIN})"
     )
     return parser
-
-
-def _interval(text: str) -> str:
-    if text in ("stderr", "t"):
-        return text
-    old = {
-        "bootstrap": ": a BCa interval of five seeds holds the mean in 84 % of all cases, and not in 95 %; t does",
-        "standard_error": ": it is called stderr",
-    }
-    raise ArgumentTypeError(f"{text}{old.get(text, '')}; stderr or t")
 
 
 def _margin(text: str) -> float:

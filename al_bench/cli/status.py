@@ -23,8 +23,9 @@ broken, and missing.
     {command} outputs/default
 
 Missing are those of the product of the settings, strategies and seeds seen.
-On a busy machine are runs whose training took above 1.2 times its CPU seconds
-by the clock, or a step above 1.5 times the lower quartile of its setting.
+On a busy machine are runs whose training and querying took above 1.2 times
+their CPU seconds by the clock, or a step above 1.5 times the lower quartile of
+its setting.
 A running run holds the lock of its folder; failed and interrupted ones go on
 when their command is repeated."""
 
@@ -77,7 +78,11 @@ def busy(runs: Sequence["Run"], folder: Path) -> list[str]:
     from al_bench.analysis.spent.training_steps import busy_lines, busy_runs, with_steps
 
     files = [run.file for run in runs if run.file is not None and run.state is not State.BROKEN]
-    return list(busy_lines(busy_runs(with_steps(combined(files, folder).rounds, runs)))) if files else []
+    try:
+        rounds = combined(files, folder).rounds
+    except UserError:  # there are no rounds yet
+        return []
+    return list(busy_lines(busy_runs(with_steps(rounds, runs))))
 
 
 def counts(runs: Sequence["Run"]) -> Table:

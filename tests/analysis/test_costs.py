@@ -139,14 +139,16 @@ def busy_of(folder: Path) -> dict[tuple[object, ...], str]:
 
 
 def test_a_run_that_waited_for_the_processor_is_marked(tmp_path):
-    """By 1.2 of the sums over its rounds; the first is at the limit, and not above it."""
-    for seed, wall in enumerate(([1.2, 2.4], [1.2, 2.41], [1.0, 2.0], [0.1, 4.0])):
-        write(tmp_path, "badge", seed, fit_seconds=wall, fit_cpu_seconds=[1.0, 2.0], num_steps=[100, 200])
+    """By 1.2 of the sums over its rounds, queries too; the first is at the limit, and not above it."""
+    walls = ([1.2, 2.4], [1.2, 2.41], [1.0, 2.0], [0.1, 4.0], [1.0, 1.0])
+    for seed, wall in enumerate(walls):
+        query = {"query_seconds": [0.0, 1.7 if seed == 4 else 0.0], "query_cpu_seconds": [0.0, 0.0]}
+        write(tmp_path, "badge", seed, fit_seconds=wall, fit_cpu_seconds=[1.0, 2.0], num_steps=[100, 200], **query)
     told = busy_of(tmp_path)
-    assert [*told] == [("badge", 3), ("badge", 1)], "the slowest first"
+    assert [*told] == [("badge", 3), ("badge", 4), ("badge", 1)], "the slowest first"
     assert told["badge", 3] == (
-        "digits · mlp · badge · b10 · seed 3: training took 1.37 times its CPU seconds by the clock (above 1.2); "
-        "a step 10,000 microseconds of CPU, 1.00 times the lower quartile of its setting"
+        "digits · mlp · badge · b10 · seed 3: training and querying took 1.37 times their CPU seconds by the "
+        "clock (above 1.2); a step 10,000 microseconds of CPU, 1.00 times the lower quartile of its setting"
     )
 
 
@@ -169,7 +171,7 @@ def test_a_run_whose_steps_took_long_is_marked_by_the_lower_quartile_of_its_sett
     told = busy_of(tmp_path)
     assert told.keys() == {("badge", seed) for seed in range(3, 8)} | {("random", 2)}
     assert told["badge", 7].endswith(
-        "seed 7: training took 1.00 times its CPU seconds by the clock; "
+        "seed 7: training and querying took 1.00 times their CPU seconds by the clock; "
         "a step 9,000 microseconds of CPU, 9.00 times the lower quartile of its setting (above 1.5)"
     )
     assert told["random", 2].endswith(

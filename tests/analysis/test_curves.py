@@ -6,10 +6,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from al_bench.analysis.everything import everything
 from al_bench.analysis.results import load_results
 from al_bench.analysis.settings import setting_curves
 from al_bench.analysis.statistics.curves import compared_part, learning_curves
 from al_bench.analysis.statistics.measures import MEASURES
+from al_bench.core.errors import ResultsError
 from al_bench.records.identity import Identity
 from tests.support.made_results import SETTINGS, noisy, write_run, write_sweep
 
@@ -81,3 +83,16 @@ def test_intervals_of_students_t(tmp_path):
         is_there = (rounds["strategy"] == row["strategy"]) & (rounds["num_labelled"] == row["num_labelled"])
         interval = stats.ttest_1samp(rounds.loc[is_there, "test_accuracy"], 0).confidence_interval()
         assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("bootstrap", "BCa interval of five seeds"), ("standard_error", "called stderr"), ("bca", ";")]
+)
+def test_intervals_that_there_are_not_are_refused_with_the_reason(tmp_path, name, reason):
+    write_sweep(tmp_path, noisy, settings=SETTINGS[:1], num_seeds=2)
+    for asked in (
+        lambda: everything(tmp_path, interval=name),
+        lambda: learning_curves(load_results(tmp_path).rounds, interval=name),
+    ):
+        with pytest.raises(ResultsError, match=f"interval={name}.*{reason}.* stderr or t"):
+            asked()

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections import defaultdict
+from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from al_bench.analysis.everything import everything
 from al_bench.analysis.families import families
 from al_bench.analysis.results import load_results
 from al_bench.analysis.runs import runs_in
+from al_bench.analysis.settings import setting_curves
 from al_bench.analysis.statistics.areas import areas, mean_areas
 from al_bench.analysis.statistics.gains import GAIN_COLUMNS, gains
 from al_bench.analysis.statistics.intervals import Sample, Verdict, detectable_factor, holm, verdicts
-from al_bench.analysis.statistics.measures import ACCURACY, TEST_LOSS
+from al_bench.analysis.statistics.measures import ACCURACY, TEST_LOSS, Measure
 from al_bench.analysis.statistics.overall import OVERALL_COLUMNS, beats, overall
 from al_bench.analysis.statistics.ranks import places, ranked
 from al_bench.core.errors import ResultsError
@@ -169,6 +171,32 @@ class TestInASetting:
         assert "same" in set(theirs["verdict"])
         assert "same" not in set(ours["verdict"])
         assert set(ours["measure"]) == {"test_loss"}
+        with_margin = [replace(TEST_LOSS, margin=0.005)]
+        assert gains(lossy, with_margin)["verdict"].tolist() == theirs["verdict"].tolist(), "half a point"
+        over, of_points = overall(gains(lossy, with_margin), KNOWN, measures=with_margin), overall(theirs, KNOWN)
+        assert over["verdict"].tolist() == of_points["verdict"].tolist()
+        assert "same" in set(over["verdict"])
+
+    def test_a_setting_whose_runs_lack_a_measure_has_no_gains_in_it(self, rounds):
+        older = rounds["dataset"] == "digits"
+        mixed = rounds.assign(test_balanced_accuracy=rounds["test_accuracy"].mask(older))
+        balanced = Measure("test_balanced_accuracy", "balanced accuracy", "")
+        table = gains(mixed, [ACCURACY, balanced])
+        assert set(table[table["measure"] == balanced.column]["dataset"]) == {*DATASETS} - {"digits"}
+        assert "digits" in set(table[table["measure"] == ACCURACY.column]["dataset"])
+
+    def test_rounding_is_no_gain(self, tmp_path):
+        """Areas that are equal on paper, and differ in the last digit."""
+        curves = {"random": [0.028, 0.124, 0.671, 0.647], "badge": [0.028, 0.671, 0.124, 0.647]}
+        for (strategy, accuracies), seed in product(curves.items(), range(5)):
+            identity = Identity("digits", "mlp", strategy, 10, "", seed)
+            write_run(tmp_path, identity, dict(zip((10, 20, 30, 40), accuracies, strict=True)))
+        rounds = load_results(tmp_path).rounds
+        areas_of = mean_areas(areas(rounds)).set_index("strategy")["area"]
+        assert areas_of["badge"] != areas_of["random"]
+        (whole,) = gains(rounds).query("part == 'whole'").to_dict("records")
+        assert (whole["gain"], whole["p"], whole["verdict_holm"]) == (0, 1, "same")
+        assert beats(areas(rounds), {"digits": "digits"})["share"].tolist() == [0.5, 0.5]
 
     def test_the_margin_is_the_users(self, rounds):
         wide, none = (set(gains(rounds, margin=margin)["verdict"]) for margin in (100.0, 0.0))
@@ -255,6 +283,15 @@ class TestOverDataSets:
         assert (row["low"], row["high"]) == pytest.approx((low, high), rel=1e-6)
 
     @pytest.mark.moderate
+    def test_what_lacks_a_setting_of_the_results_may_change(self, rounds):
+        few = rounds[(rounds["strategy"] != "badge") | (rounds["dataset"] != "mnist")]
+        settings = [curves.setting for curves in setting_curves(few)]
+        lacking = overall(gains(few, against="badge"), KNOWN, settings=settings)
+        assert lacking["is_partial"].all(), "no run of the baseline on mnist"
+        whole = rounds[rounds["dataset"] != "svhn"]
+        settings = [curves.setting for curves in setting_curves(whole)]
+        assert not overall(gains(whole, against="badge"), KNOWN, settings=settings)["is_partial"].any()
+
     def test_two_data_sets_are_too_few(self, rounds):
         few = rounds[rounds["dataset"].isin(["digits", "mnist", "mnist,copies=test"])]
         table = overall(gains(few), KNOWN)
@@ -329,7 +366,15 @@ class TestRanks:
             }
         )
         ranks = by_dataset.rank(axis=1, ascending=False).mean().sort_values(kind="stable")
-        assert places(by_dataset, ranks).to_dict() == {"a": 1, "b": 1, "c": 3, "d": 3}
+        assert places(by_dataset, ranks, 0.04).to_dict() == {"a": 1, "b": 1, "c": 3, "d": 3}
+        assert set(places(by_dataset, ranks, 0.06)) == {1}, "Friedman's test finds no difference"
+
+    def test_who_ranks_before_one_that_shares_the_first_place_shares_it(self):
+        by_dataset = pd.DataFrame(
+            {"a": [0.9, 0.8, 0.7, 0.6], "b": [0.89, 0.79, 0.69, 0.59], "c": [0.1, 0.9, 0.1, 0.7], "d": [0.0] * 4}
+        )
+        ranks = pd.Series({"a": 1.25, "b": 2.25, "c": 2.5, "d": 4.0})
+        assert places(by_dataset, ranks, 0.01).to_dict() == {"a": 1, "b": 1, "c": 1, "d": 4}
 
 
 @pytest.mark.moderate

@@ -289,6 +289,16 @@ def test_wins_possible_wins_and_those_that_chance_makes_by_hand(tmp_path):
     assert "uncorrected" not in adjusted.notes[0]
 
 
+def test_at_the_initial_labels_nobody_can_win(tmp_path):
+    """The reference code compares there, too."""
+    better = {f"badge_{seed}": rising(0.02 + 0.001 * seed) for seed in range(3)}
+    small(tmp_path, strategies=("badge", "entropy", "margin", "random"), **better)
+    (penalty, *_) = penalty_matrices(load_results(tmp_path).rounds, "reference")
+    assert penalty.wins[0].budgets[0] == 100
+    num_budgets = len(penalty.wins[0].budgets) - 1
+    assert penalty.tally == Tally(num_wins=3 * num_budgets, num_tests=6 * num_budgets, num_budgets=num_budgets)
+
+
 def test_without_tests_nothing_is_said_of_wins(tmp_path):
     write_sweep(tmp_path, noisy, settings=SETTINGS[5:], num_seeds=2)
     assert penalty_matrices(load_results(tmp_path).rounds)[0].notes == ()

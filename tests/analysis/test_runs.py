@@ -217,6 +217,19 @@ def test_the_script_says_it_at_a_glance(tmp_path):
 
 
 @pytest.mark.command
+def test_a_folder_whose_runs_have_no_round_yet(tmp_path):
+    path = write_run(tmp_path, identity(), CURVE)
+    (path / "done.json").unlink()
+    header = (path / "rounds.csv").read_text().splitlines()[0]
+    (path / "rounds.csv").write_text(f"{header}\n")
+    with (path / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        finished = run_script(tmp_path)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "running" in finished.stdout
+
+
+@pytest.mark.command
 def test_the_script_refuses_without_a_stack_trace(tmp_path):
     finished = run_script(tmp_path / "nowhere")
     assert finished.returncode == 1

@@ -14,6 +14,8 @@ from scipy import stats
 from al_bench.analysis.families import MIN_DATASETS, by_dataset
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.statistics.intervals import MARGIN, Sample, holm, verdicts
+from al_bench.analysis.statistics.overall import ALL, overall
+from al_bench.analysis.statistics.ranks import places
 from al_bench.config.schema import CONF
 
 NUM_DRAWS = 4_000
@@ -76,13 +78,12 @@ class TestIntervals:
         """Of normal values, whose spread lets the same be found."""
         values = MARGIN + 0.1 * np.random.default_rng(num_seeds).standard_normal((NUM_DRAWS, num_seeds))
         sample = Sample.of(values)
-        low, high = sample.interval(0.9)
-        is_same = (low > -MARGIN) & (high < MARGIN)
-        found, error = share(is_same)
+        without_above = np.array(verdicts(sample, MARGIN, np.ones(NUM_DRAWS))).astype(str)
+        found, error = share(without_above == "same")
         assert abs(found - 0.05) < 4 * error
         told = np.array(verdicts(sample, MARGIN)).astype(str)
-        assert set(told[is_same]) <= {"same", "above", "above, by less than the margin"}, "above comes before"
-        assert "same" not in told[~is_same]
+        assert set(told[without_above == "same"]) <= {"same", "above", "above, by less than the margin"}
+        assert set(told[without_above != "same"]) <= {"open", "above"}, "above comes before"
 
 
 class TestOfSeveralStrategies:
@@ -119,6 +120,33 @@ class TestOverDataSets:
 
         assert errors(gains.mean(axis=2)) <= 0.06
         assert errors(gains.reshape(NUM_DRAWS, -1, NUM_STRATEGIES)) > 0.3, "settings as if they were independent"
+
+    @pytest.mark.slow
+    def test_by_what_is_exported_so_too(self, num_datasets):
+        """All draws at once, as variants."""
+        gains = by_setting(num_datasets, NUM_DRAWS, seed=num_datasets)
+        names = [str(number) for number in range(num_datasets)]
+        axes = [[f"{draw}" for draw in range(NUM_DRAWS)], names, [10, 20, 30], [f"s{n}" for n in range(NUM_STRATEGIES)]]
+        index = pd.MultiIndex.from_product(axes, names=["variant", "dataset", "batch_size", "strategy"])
+        table = index.to_frame(index=False).assign(
+            gain=gains.ravel(), model="mlp", against="random", measure="test_accuracy", part="whole", is_partial=False
+        )
+        told = overall(table, dict(zip(names, names, strict=True)))
+        told = told[told["batch_size"] == ALL]
+        is_told = told["verdict"].str.startswith(("above", "below")).groupby(told["variant"]).any()
+        assert len(is_told) == NUM_DRAWS
+        assert 0.02 < share(is_told.to_numpy())[0] <= 0.06
+
+    def test_who_is_equal_shares_the_first_place_but_in_5_percent(self, num_datasets):
+        areas = by_setting(num_datasets, NUM_DRAWS, seed=num_datasets).mean(axis=2)
+        denied, by_intervals_alone = [], []
+        for each in areas:
+            table = pd.DataFrame(each)
+            mean_ranks = table.rank(axis=1, ascending=False).mean().sort_values(kind="stable")
+            denied.append(places(table, mean_ranks, stats.friedmanchisquare(*each.T).pvalue).max() > 1)
+            by_intervals_alone.append((Sample.of((each[:, [mean_ranks.index[0]]] - each).T).interval()[0] > 0).any())
+        assert share(np.array(denied))[0] <= 0.06
+        assert share(np.array(by_intervals_alone))[0] > 0.3, "the first is chosen among them"
 
     @pytest.mark.slow
     def test_ranks_of_equal_strategies_differ_in_5_percent(self, num_datasets):

@@ -56,7 +56,7 @@ def write_run(folder: Path, identity: Identity, accuracies: dict[int, float], **
         "num_validation": 0,
         "num_steps": 40,
         "fit_cpu_seconds": 1.25,
-        "query_cpu_seconds": 0.125,
+        "query_cpu_seconds": 0.25,
         "num_copies": 0,
     }
     queries, digests = queries_of(tuple(accuracies), int(str(columns.get("num_validation", 0))))

@@ -13,6 +13,7 @@ from al_bench.analysis.spent.costs import COST_CAPTION, COSTS
 from al_bench.analysis.statistics.areas import AREA_CAPTION
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.gains import WHOLE
+from al_bench.analysis.statistics.intervals import Verdict
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.analysis.statistics.overall import ALL, BEATS_CAPTION, OVERALL_CAPTION
 from al_bench.analysis.statistics.savings import SAVED_CAPTION
@@ -47,12 +48,11 @@ def gain_table(everything: Everything, curves: Curves) -> dict[str, object] | No
         return None
     parts = gains["part"].unique().tolist()
     texts: dict[tuple[str, str], str] = {}
-    columns = ["strategy", "part", "gain", "low", "high", "verdict_holm"]
-    for strategy, part, gain, low, high, verdict in gains[columns].itertuples(index=False, name=None):
-        texts[strategy, part] = _with_spread(gain, low, high, verdict)
+    columns = ["strategy", "part", "gain", "low", "high", "verdict_holm", "detectable"]
+    for strategy, part, gain, low, high, verdict, detectable in gains[columns].itertuples(index=False, name=None):
+        found = _or_nothing(detectable, " ({:.2f} would be found)") if verdict == Verdict.OPEN else ""
+        texts[strategy, part] = _with_spread(gain, low, high, verdict) + found
     rows = [(name, [texts.get((name, part), "") for part in parts]) for name in gains["strategy"].unique().tolist()]
-    detectable = gains.groupby("part", sort=False)["detectable"].median()
-    rows.append(("found with a power of 80 % (median)", [_or_nothing(detectable[part], "{:.2f}") for part in parts]))
     return {"parts": [f"{int(part):,}" if part.isdigit() else part for part in parts], "rows": rows}
 
 

@@ -63,8 +63,7 @@ def in_short(everything: Everything) -> Iterator[str]:
         ]
         told = _first(listed, "over data sets")
         yield f"Over {_range(rows['num_datasets'])} data sets ({isolated(str(model))}), in points: {told}."
-    if few := too_few(everything):
-        yield few
+    yield from too_few(everything)
     if isinstance(everything.comparison, str):
         yield "Penalties and errors relative to Random are not compared: see what is missing below."
     if isinstance(everything.ranks, Ranks):
@@ -84,19 +83,36 @@ def _first(listed: Sequence[str], section: str) -> str:
     return f"{'; '.join(listed[:NUM_FIRST])}; {len(listed) - NUM_FIRST} more: see {section}"
 
 
-def too_few(everything: Everything) -> str:
-    """Why there is no interval over settings; empty if there is one."""
-    if (everything.overall["num_datasets"] >= MIN_DATASETS).any():
-        return ""
-    return (
-        f"No model has {MIN_DATASETS} data sets or more with a gain over {isolated(everything.against)}, so there is "
-        "no interval over settings: those of one data set are not independent."
-    )
+def too_few(everything: Everything) -> Iterator[str]:
+    """Of which models and strategies nothing is said over data sets, and which settings have no gains."""
+    against, table = isolated(everything.against), whole_gains(everything.overall)
+    table = table[table["batch_size"] == ALL]
+    few = []
+    for values, rows in table.groupby(["model", "variant"], sort=False):
+        lacking = rows[rows["num_datasets"] < MIN_DATASETS]
+        name = " · ".join(isolated(str(each)) for each in values if each)
+        if len(lacking) == len(rows):
+            few.append(f"{name} ({_range(lacking['num_datasets'])})")
+        else:
+            few += [
+                f"{name} · {isolated(strategy)} ({num})"
+                for strategy, num in zip(lacking["strategy"], lacking["num_datasets"], strict=True)
+            ]
+    if few:
+        yield (
+            f"Nothing is said over data sets of {', '.join(few)}: an interval needs {MIN_DATASETS} with a gain over "
+            f"{against}, as the settings of one data set are not independent."
+        )
+    without = [curves.name for curves in everything.settings if everything.against not in curves.strategies_there]
+    if without and len(without) < len(everything.settings):
+        yield f"No run of {against}, so that there are no gains over it: {', '.join(without)}."
 
 
 def _counted_verdicts(gains: pd.DataFrame) -> list[str]:
     """`badge above 5, open 1` and `margin open 6`; the more often above, the less often below, the earlier."""
-    kinds = gains["verdict_holm"].map(lambda verdict: Verdict(verdict).kind.value)
+    told = gains["verdict_holm"].map(Verdict)
+    kinds, is_within = told.map(lambda verdict: verdict.kind.value), told != told.map(lambda verdict: verdict.kind)
+    within = pd.crosstab(gains["strategy"][is_within], kinds[is_within])
     counts = pd.crosstab(gains["strategy"], kinds).reindex(columns=list(Verdict), fill_value=0)
     merits = pd.DataFrame(
         {"net": counts[Verdict.ABOVE] - counts[Verdict.BELOW], "gain": gains.groupby("strategy")["gain"].mean()}
@@ -104,7 +120,11 @@ def _counted_verdicts(gains: pd.DataFrame) -> list[str]:
     listed = []
     for strategy in merits.sort_values(["net", "gain"], ascending=False, kind="stable").index:
         known = counts.loc[strategy]
-        listed.append(f"{isolated(strategy)} " + ", ".join(f"{kind} {known[kind]}" for kind in Verdict if known[kind]))
+        parts = []
+        for kind in (each for each in Verdict if known[each]):
+            num_within = int(within.get(kind, pd.Series(dtype=int)).get(strategy, 0))
+            parts.append(f"{kind} {known[kind]}" + f" ({num_within} by less than the margin)" * (num_within > 0))
+        listed.append(f"{isolated(strategy)} {', '.join(parts)}")
     return listed
 
 

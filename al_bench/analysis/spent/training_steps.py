@@ -17,8 +17,9 @@ SIZE = re.compile(r"^ +minibatch_size: (\d{1,9})\s*$", re.MULTILINE)
 MAX_CLOCK = 1.2  # seconds by the clock for each of the processor, of a run that the machine had time for
 MAX_STEP = 1.5  # of the lower quartile of its setting
 BUSY_CAPTION = (
-    f"training took above {MAX_CLOCK:g} times its CPU seconds by the clock, or a step above {MAX_STEP:g} times the "
-    "lower quartile of its setting: compare no seconds with theirs; a strategy that trains otherwise, such as Joint, "
+    f"training and querying took above {MAX_CLOCK:g} times their CPU seconds by the clock, or a step above "
+    f"{MAX_STEP:g} times the lower quartile of its setting: compare no seconds with theirs; a strategy that trains "
+    "otherwise, such as Joint, "
     "has longer steps on an idle machine, too"
 )
 
@@ -68,20 +69,20 @@ def busy_runs(rounds: pd.DataFrame) -> pd.DataFrame:
         rounds: as `with_steps` gives them.
 
     Returns:
-        The columns of a setting, strategy, seed, clock (seconds of training by the clock over those of the processor,
-        above `MAX_CLOCK` or not; NaN without CPU seconds), microseconds_per_step, is_by_clock (whether these are of the
-        clock, for want of CPU seconds), step (their ratio to the lower quartile over the runs of the setting, above
-        `MAX_STEP` or not).
+        The columns of a setting, strategy, seed, clock (seconds of training and querying by the clock over those of the
+        processor, above `MAX_CLOCK` or not; NaN without CPU seconds), microseconds_per_step, is_by_clock (whether these
+        are of the clock, for want of CPU seconds), step (their ratio to the lower quartile over the runs of the
+        setting, above `MAX_STEP` or not).
     """
-    names = ["fit_seconds", "fit_cpu_seconds", "num_steps"]
+    names = ["fit_seconds", "fit_cpu_seconds", "query_seconds", "query_cpu_seconds", "num_steps"]
     told = rounds.assign(**{name: rounds.get(name, np.nan) for name in names})
     sums = told.groupby(IDENTITY, sort=True)[names].sum(min_count=1)
-    cpu = sums["fit_cpu_seconds"]
+    cpu, all_cpu = sums["fit_cpu_seconds"], sums["fit_cpu_seconds"] + sums["query_cpu_seconds"]
     per_step = microseconds_per_step(cpu.fillna(sums["fit_seconds"]), sums["num_steps"])
     quartile = per_step.groupby(level=SETTING, dropna=False).transform(lambda values: values.quantile(0.25))
     table = pd.DataFrame(
         {
-            "clock": sums["fit_seconds"] / cpu.where(cpu > 0),
+            "clock": (sums["fit_seconds"] + sums["query_seconds"]) / all_cpu.where(all_cpu > 0),
             "microseconds_per_step": per_step,
             "is_by_clock": cpu.isna(),
             "step": per_step / quartile.where(quartile > 0),
@@ -98,7 +99,7 @@ def busy_lines(busy: pd.DataFrame) -> Iterator[str]:
         parts = []
         if not np.isnan(run["clock"]):
             above = f" (above {MAX_CLOCK:g})" if run["clock"] > MAX_CLOCK else ""
-            parts.append(f"training took {run['clock']:.2f} times its CPU seconds by the clock{above}")
+            parts.append(f"training and querying took {run['clock']:.2f} times their CPU seconds by the clock{above}")
         if not np.isnan(run["step"]):
             above = f" (above {MAX_STEP:g})" if run["step"] > MAX_STEP else ""
             of_what = "by the clock" if run["is_by_clock"] else "of CPU"

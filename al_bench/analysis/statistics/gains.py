@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from al_bench.analysis.budgets import Definition, budgets_of
+from al_bench.analysis.budgets import TIE, Definition, budgets_of
 from al_bench.analysis.names import isolated
 from al_bench.analysis.results import SETTING, listed
 from al_bench.analysis.settings import BASELINE, Curves, Floats, setting_curves
@@ -27,7 +27,8 @@ GAIN_COLUMNS = [
 ]
 GAIN_CAPTION = (
     "paired by seed, in percentage points; ± half the width of the 95 % interval by Student's t; what it is judged as, "
-    "after Holm's method over the strategies of the column"
+    "after Holm's method over the strategies of the column; where it is open, what so many seeds of this spread would "
+    "find with a power of 80 %"
 )
 
 
@@ -62,7 +63,7 @@ def gains(
         measures: of the curves.
         definition: of the budgets; a setting without Random, or with a single seed, has none.
         against: the baseline.
-        margin: in percentage points, within which a gain is the same; measures in other units have no same.
+        margin: in percentage points, within which a gain is the same; measures in other units have their own, or none.
 
     Returns:
         The columns of a setting, strategy, against, measure, part, num_seeds (that both have), gain (mean), low and
@@ -80,10 +81,11 @@ def gains(
     accuracies = setting_curves(rounds)
     frames = []
     for measure in measures:
-        factor, limit = (100.0, margin) if measure.unit == "" else (1.0, None)
+        factor, limit = (100.0, margin) if measure.unit == "" else (1.0, measure.margin)
         sign = factor if measure.better == "higher" else -factor
         for curves, accuracy in zip(setting_curves(rounds, measure.column), accuracies, strict=True):
-            if against in curves.strategies:
+            is_measured = next(curves.runs(), None) is not None  # older runs of the setting may not have been
+            if is_measured and against in curves.strategies:
                 budgets = _budgets(accuracy, definition)
                 frames.append(_of_setting(curves, budgets, against, sign, limit).assign(measure=measure.column))
     return pd.concat(frames, ignore_index=True)[GAIN_COLUMNS] if frames else pd.DataFrame(columns=GAIN_COLUMNS)
@@ -95,7 +97,8 @@ def _of_setting(
     value_KSP = np.concatenate([part_areas(curves), *(1 - curves.at(budget)[:, :, None] for budget in budgets)], axis=2)
     parts = [*PARTS, *map(str, budgets)]
     others = [number for number, strategy in enumerate(curves.strategies) if strategy != against]
-    gain_KSP = sign * (value_KSP[others] - value_KSP[curves.strategies.index(against)])
+    difference_KSP = value_KSP[others] - value_KSP[curves.strategies.index(against)]
+    gain_KSP = sign * np.where(np.abs(difference_KSP) <= TIE, 0, difference_KSP)
     frames = []
     for number, part in enumerate(parts):
         sample = Sample.of(gain_KSP[:, :, number])

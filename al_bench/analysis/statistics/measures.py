@@ -14,6 +14,8 @@ class Measure:
         unit: "" for a share.
         better: whether higher or lower values are.
         description: what it is, where the label does not say so.
+        margin: in its unit, within which a gain is the same; None: nothing is said to be. That of shares is said
+            beforehand, in percentage points.
     """
 
     column: str
@@ -21,6 +23,7 @@ class Measure:
     unit: str
     better: Literal["higher", "lower"] = "higher"
     description: str = ""
+    margin: float | None = None
 
     @property
     def title(self) -> str:

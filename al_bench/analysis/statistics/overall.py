@@ -4,17 +4,20 @@ With y_d the mean over the settings of data set d (batch sizes, views of the sam
 the interval y +- t_{D-1} s / sqrt(D), and one data set more the prediction interval y +- t_{D-1} s sqrt(1 + 1/D).
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from al_bench.analysis.budgets import TIE
 from al_bench.analysis.families import MIN_DATASETS, family_column
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import Floats, ordered
 from al_bench.analysis.statistics.gains import PARTS
 from al_bench.analysis.statistics.intervals import MARGIN, Sample, holm, verdicts
-from al_bench.analysis.statistics.measures import MEASURES
+from al_bench.analysis.statistics.measures import MEASURES, Measure
 
 ALL = "all"  # batch sizes
 GROUP = ["model", "batch_size", "variant", "against", "measure", "part"]
@@ -46,13 +49,22 @@ BEATS_CAPTION = (
 )
 
 
-def overall(gains: pd.DataFrame, known: Mapping[str, str], *, margin: float = MARGIN) -> pd.DataFrame:
+def overall(
+    gains: pd.DataFrame,
+    known: Mapping[str, str],
+    *,
+    margin: float = MARGIN,
+    measures: Iterable[Measure] = MEASURES,
+    settings: Iterable[Mapping[str, object]] = (),
+) -> pd.DataFrame:
     """The gains in areas over the data sets of a model, for each batch size and for all.
 
     Args:
         gains: as `al_bench.analysis.statistics.gains.gains` gives them.
         known: the family of each data set, see `al_bench.analysis.families.families`.
         margin: as of the gains.
+        measures: of the gains.
+        settings: all of the results, as some may have no gain yet: their baseline is lacking.
 
     Returns:
         The columns model, batch_size (or `all`), variant, strategy, against, measure, part, num_datasets, gain (of data
@@ -63,19 +75,34 @@ def overall(gains: pd.DataFrame, known: Mapping[str, str], *, margin: float = MA
     areas = gains[gains["part"].isin(PARTS) & gains["gain"].notna()]
     areas = areas.assign(family=family_column(areas, known))
     both = pd.concat([areas.astype({"batch_size": str}), areas.assign(batch_size=ALL)], ignore_index=True)
-    frames = [_of_group(rows, values, margin) for values, rows in both.groupby(GROUP, sort=False)]
+    margins = {measure.column: margin if measure.unit == "" else measure.margin for measure in measures}
+    expected = Counter(
+        (str(setting["model"]), size, str(setting["variant"]))
+        for setting in settings
+        for size in (str(setting["batch_size"]), ALL)
+    )
+    frames = [
+        _of_group(
+            rows,
+            dict(zip(GROUP, values, strict=True)),
+            margins,
+            expected[str(values[0]), str(values[1]), str(values[2])],
+        )
+        for values, rows in both.groupby(GROUP, sort=False)
+    ]
     return pd.concat(frames, ignore_index=True)[OVERALL_COLUMNS] if frames else pd.DataFrame(columns=OVERALL_COLUMNS)
 
 
-def _of_group(rows: pd.DataFrame, values: tuple[object, ...], margin: float) -> pd.DataFrame:
+def _of_group(
+    rows: pd.DataFrame, group: Mapping[str, Any], margins: Mapping[str, float | None], num_expected: int
+) -> pd.DataFrame:
     by_family = rows.pivot_table(index="family", columns="strategy", values="gain", aggfunc="mean")
     by_family = by_family[ordered(by_family.columns.tolist())]
-    group = dict(zip(GROUP, values, strict=True))
-    is_in_points = any(measure.column == group["measure"] and measure.unit == "" for measure in MEASURES)
     sample = enough(Sample.of(by_family.to_numpy(dtype=float).T))
     (low, high), (predicted_low, predicted_high) = sample.interval(), sample.prediction()
     p_holm = holm(sample.p_N)
     num_settings = rows.groupby("strategy").size()
+    num_expected = max(num_expected, num_settings.max())
     is_open = rows.groupby("strategy")["is_partial"].any()
     columns = {
         "strategy": by_family.columns,
@@ -87,8 +114,8 @@ def _of_group(rows: pd.DataFrame, values: tuple[object, ...], margin: float) -> 
         "predicted_high": predicted_high,
         "p": sample.p_N,
         "p_holm": p_holm,
-        "verdict": [str(each) for each in verdicts(sample, margin if is_in_points else None, p_holm)],
-        "is_partial": [bool(is_open[name]) or num_settings[name] < num_settings.max() for name in by_family.columns],
+        "verdict": [str(each) for each in verdicts(sample, margins.get(group["measure"]), p_holm)],
+        "is_partial": [bool(is_open[name]) or num_settings[name] < num_expected for name in by_family.columns],
     }
     return pd.DataFrame({**columns, **group})
 
@@ -139,5 +166,5 @@ def _shares(area_SK: Floats) -> Floats:
     num_strategies = area_SK.shape[1]
     difference_SKK = area_SK[:, :, None] - area_SK[:, None, :]
     difference_SKK[:, range(num_strategies), range(num_strategies)] = np.nan
-    won_SKK = np.where(np.isnan(difference_SKK), np.nan, (difference_SKK > 0) + 0.5 * (difference_SKK == 0))
+    won_SKK = np.where(np.isnan(difference_SKK), np.nan, (difference_SKK > TIE) + 0.5 * (np.abs(difference_SKK) <= TIE))
     return Sample.of(won_SKK.reshape(len(area_SK), -1).T).mean_N

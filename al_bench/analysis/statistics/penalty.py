@@ -219,7 +219,8 @@ def _wins(setting: Compared, num_seeds: int, *, is_holm: bool) -> SettingWins:
         is_win_KK, is_tested_KK = (p_KK < LEVEL) & (tests.mean_KK < 0), np.triu(tests.num_KK >= 2, k=1)
         num_wins_KK += is_win_KK
         num_tested_KK += is_tested_KK + is_tested_KK.T
-        tally += Tally(int(is_win_KK.sum()), int(is_tested_KK.sum()), int(is_tested_KK.any()))
+        if budget > curves.labels[0]:  # where all have the same network, nobody can win
+            tally += Tally(int(is_win_KK.sum()), int(is_tested_KK.sum()), int(is_tested_KK.any()))
     np.fill_diagonal(num_tested_KK, len(setting.budgets))
     share_KK: Floats = np.divide(
         num_wins_KK, num_tested_KK, out=np.full_like(num_wins_KK, np.nan), where=num_tested_KK > 0

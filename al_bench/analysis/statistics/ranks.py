@@ -8,12 +8,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
 from al_bench.analysis.families import MIN_DATASETS, by_dataset
 from al_bench.analysis.results import listed
-from al_bench.analysis.statistics.intervals import Sample
+from al_bench.analysis.statistics.intervals import SIGNIFICANT, Sample, holm
 from al_bench.analysis.statistics.paired import LEVEL
 from al_bench.core.errors import ResultsError
 
@@ -73,7 +74,7 @@ def ranked(mean_areas: pd.DataFrame, known: Mapping[str, str]) -> Ranks:
     mean_ranks = whole.rank(axis=1, ascending=False).mean().sort_values(kind="stable")
     return Ranks(
         mean_ranks=mean_ranks,
-        places=places(whole, mean_ranks),
+        places=places(whole, mean_ranks, float(p_value)),
         datasets=tuple(whole.index),
         settings=found.settings,
         left_out=found.left_out,
@@ -84,11 +85,16 @@ def ranked(mean_areas: pd.DataFrame, known: Mapping[str, str]) -> Ranks:
     )
 
 
-def places(by_dataset: pd.DataFrame, mean_ranks: pd.Series) -> pd.Series:
+def places(by_dataset: pd.DataFrame, mean_ranks: pd.Series, p_value: float) -> pd.Series:
     """Places of strategies, in the order of their mean ranks, of areas by data set (rows) and strategy (columns).
 
-    Whose paired 95 % interval to the first covers 0 shares its place; the others have that of their mean rank.
+    All share the first place unless Friedman's `p_value` is below 5 %: the first was chosen among them. Then those do
+    whose paired 95 % interval to the first covers 0, or whose p is not below 5 % by Holm's method, and those that rank
+    before one of them; the others have the place of their mean rank.
     """
     areas = by_dataset[mean_ranks.index.tolist()].to_numpy()
-    low_K, _ = Sample.of((areas[:, [0]] - areas).T).interval()
-    return mean_ranks.rank(method="min").astype(int).where(low_K > 0, 1)
+    sample = Sample.of((areas[:, [0]] - areas[:, 1:]).T)
+    low_K, _ = sample.interval()
+    is_told_K = (low_K > 0) & (holm(sample.p_N) < SIGNIFICANT) & (p_value < SIGNIFICANT)
+    is_behind_K = np.logical_and.accumulate(np.append(False, is_told_K)[::-1])[::-1]
+    return mean_ranks.rank(method="min").astype(int).where(is_behind_K, 1)
