@@ -77,7 +77,12 @@ class Everything:
     @property
     def looks(self) -> dict[str, Look]:
         """The same look for the same strategy in every figure."""
-        return looks(ordered(self.rounds["strategy"].unique().tolist()))
+        return looks(ordered(self.rounds["strategy"].unique().tolist()), self.oracles)
+
+    @property
+    def oracles(self) -> tuple[str, ...]:
+        """The strategies that see what is hidden from others."""
+        return tuple(ordered(self.rounds["strategy"][self.rounds["is_oracle"]].unique().tolist()))
 
     @property
     def bands(self) -> str:

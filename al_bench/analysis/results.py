@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from al_bench.analysis.statistics.measures import MEASURES
 from al_bench.core.errors import ResultsError
 from al_bench.records.columns import NUMBERS, SETTING_COLUMNS
 from al_bench.records.committed import Columns
-from al_bench.records.layout import run_title
+from al_bench.records.layout import run_title, setting_title
 from al_bench.records.reading import RoundsFile, run_directories
+from al_bench.records.state import starts_of
 
 SETTING = [*SETTING_COLUMNS]
 IDENTITY = [*SETTING, "strategy", "seed"]
@@ -26,7 +27,7 @@ class Results:
     """The rounds of all runs, and what could not be read, a line for each file.
 
     Beside the columns of rounds.csv, `is_finished` says of a run whether it has all labels that it was started for, as
-    far as its folder tells.
+    far as its folder tells, and `is_oracle` whether its strategy sees what is hidden from others (environment.json).
     """
 
     rounds: pd.DataFrame
@@ -66,7 +67,26 @@ def combined(files: Sequence[RoundsFile], folder: Path) -> Results:
                 "of them"
             )
         sources[identity] = path
-    return Results(_concatenated(list(runs.values())), problems)
+    rounds = _concatenated(list(runs.values()))
+    rounds = rounds.assign(is_oracle=rounds["strategy"].isin(_oracles(runs)))
+    is_alone = rounds.groupby(SETTING)["is_oracle"].transform("all")
+    if is_alone.all():
+        raise ResultsError(f"{folder}: there are runs of oracles alone in it, and nothing that they could be a line to")
+    alone = rounds[is_alone][SETTING].drop_duplicates().itertuples(index=False)
+    problems += tuple(
+        f"{setting_title(dict(zip(SETTING, values, strict=True)))}: left out: oracles alone" for values in alone
+    )
+    return Results(rounds[~is_alone].reset_index(drop=True), problems)
+
+
+def _oracles(runs: Mapping[Path, Columns]) -> set[str]:
+    """The strategies that are oracles, by the first run of each that says how it was started."""
+    told: dict[str, bool] = {}
+    for path, run in runs.items():
+        strategy = str(run["strategy"][0])
+        if strategy not in told and (starts := starts_of(path.parent)):
+            told[strategy] = starts[-1].get("is_oracle") is True
+    return {strategy for strategy, is_oracle in told.items() if is_oracle}
 
 
 def _lacking(files: Sequence[RoundsFile]) -> Iterator[str]:

@@ -104,8 +104,14 @@ def with_seeds(problems: Iterable[tuple[str, object, str]]) -> list[str]:
     ]
 
 
-def setting_curves(rounds: pd.DataFrame, value: str = ACCURACY.column) -> list[Curves]:
+def compared_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Without oracles: they are lines of reference, and in no comparison."""
+    return rounds[~rounds["is_oracle"]] if "is_oracle" in rounds else rounds
+
+
+def setting_curves(rounds: pd.DataFrame, value: str = ACCURACY.column, *, with_oracles: bool = False) -> list[Curves]:
     """The errors (1 - the column `value`) of every setting, all with the same strategies."""
+    rounds = rounds if with_oracles else compared_rounds(rounds)
     strategies = ordered(rounds["strategy"].unique().tolist())
     curves = []
     for values, of_setting in rounds.groupby(SETTING, sort=True):

@@ -45,6 +45,7 @@ def run(planned: Planned, parts: Parts, observers: Sequence[Observer] = (), mode
     environment = describe(parts.device) | {
         "budget": config.budget,
         "family": family_of(config.dataset, identity.dataset),
+        **({"is_oracle": True} if parts.strategy.is_oracle else {}),
     }
     with RunDirectory.opened(planned.path, identity, config.plain, environment, planned.default) as directory:
         directory.check_states(is_stateful=parts.strategy.state_dict() is not None)

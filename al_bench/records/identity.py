@@ -23,6 +23,7 @@ UNNAMED = {
     "dataset.family",  # what is said over settings counts by it
 }
 NAMED = ("al_bench.datasets.arrays.arrays", "al_bench.datasets.modalities.modalities")  # by `name`, instead of `path`
+ORACLES = "oracle/"  # the folder of their options, which labels do without
 MAX_LABEL = 120
 NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
 
@@ -76,7 +77,7 @@ def identity_of(
             if path.startswith(f"{group}.")
         ]
         differences = _differences(*(_relevant(group, each, unnamed) for each in (config, default)))
-        labels[group] = _label([choices[group], *sorted(inner + differences)])
+        labels[group] = _label([choices[group].removeprefix(ORACLES), *sorted(inner + differences)])
     chosen = [
         f"{group}={choices[group]}" for group, usual in VARIANT_GROUPS.items() if choices.get(group, usual) != usual
     ]

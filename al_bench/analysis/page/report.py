@@ -72,6 +72,7 @@ def _page(everything: Everything, command: Sequence[str]) -> str:
         "against": isolated(everything.against),
         "margin": f"{everything.margin:g}",
         "overall_tables": list(report_tables.overall_tables(everything)),
+        "of_oracles": report_text.of_oracles(everything),
         "few": list(report_text.too_few(everything)),
         "area_tables": list(report_tables.area_tables(everything)),
         "bought": _bought(everything, plots),

@@ -154,7 +154,8 @@ def cost_tables(everything: Everything) -> Iterator[dict[str, object]]:
         texts = [
             f"{value:,.0f}" if column == "num_steps" or value >= 1000 else f"{value:.4g}" for value in known[column]
         ]
-        yield _by_setting(f"{title[0].upper()}{title[1:]}", COST_CAPTION, known, texts, -known[column])
+        merits = (-known[column]).mask(known["strategy"].isin(everything.oracles), -np.inf)
+        yield _by_setting(f"{title[0].upper()}{title[1:]}", COST_CAPTION, known, texts, merits)
     yield _by_setting(
         "Class balance of the queried batches",
         BALANCE_CAPTION,

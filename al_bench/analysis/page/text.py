@@ -144,6 +144,17 @@ def rank_sentence(ranks: Ranks) -> str:
     return f"{text} (Friedman p = {ranks.p_value:.2g})."
 
 
+def of_oracles(everything: Everything) -> str:
+    """Which strategies are lines of reference; empty if there is none."""
+    names = ", ".join(map(isolated, everything.oracles))
+    is_are = "is an oracle" if len(everything.oracles) == 1 else "are oracles"
+    return (
+        f"{names} {is_are}, shown what nobody could know before asking: grey lines of reference, in no comparison."
+        if names
+        else ""
+    )
+
+
 def warnings(everything: Everything) -> Iterator[str]:
     """Lines about what makes results less sure: damaged files, mixed devices, epoch limits that were hit."""
     yield from everything.problems

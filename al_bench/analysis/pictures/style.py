@@ -3,7 +3,7 @@
 Colours are those of Okabe and Ito, "Color Universal Design" (2008), and of Tol, "Colour Schemes" (2021, muted).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -54,6 +54,7 @@ LOOKS = {
     "kdpp": Look("#44AA99", "-", "p"),
     "kmeans": Look("#999933", "--", "h"),
 }
+OF_ORACLES = (Look("#6E6E6E", "--", "^"), Look("#9A9A9A", "-.", "s"), Look("#BEBEBE", ":", "D"))
 # Each as far from all of the above, and from those before it, as could be found that is no lighter: more than 20 in
 # CIELAB, for the colour-blind more than 11.
 COLOURS = (
@@ -69,15 +70,16 @@ STYLES = tuple(  # those that are free; neighbours differ in both
 )
 
 
-def looks(strategies: Iterable[str]) -> dict[str, Look]:
-    """The look of each; those that are not known here have one by the order of their names.
+def looks(strategies: Iterable[str], oracles: Sequence[str] = ()) -> dict[str, Look]:
+    """The look of each: grey of oracles; of others that are not known here by the order of their names.
 
     So figures that are read side by side take the looks of all their strategies together. Colours repeat after 24, with
     another dash and marker.
     """
     names = list(dict.fromkeys(strategies))
-    unknown = sorted(set(names) - LOOKS.keys())
-    return {name: LOOKS[name] if name in LOOKS else other(unknown.index(name)) for name in names}
+    unknown = sorted(set(names) - LOOKS.keys() - set(oracles))
+    known = LOOKS | {name: OF_ORACLES[number % len(OF_ORACLES)] for number, name in enumerate(sorted(oracles))}
+    return {name: known[name] if name in known else other(unknown.index(name)) for name in names}
 
 
 def other(number: int) -> Look:

@@ -99,7 +99,7 @@ def class_balance(rounds: pd.DataFrame) -> pd.DataFrame:
     for _, texts in counts.groupby(counts.str.count(" ")):
         balance[texts.index] = batch_balance(_counts(texts))
     by_strategy = queried.assign(balance=balance).groupby(GROUP, sort=True)["balance"]
-    partial = partial_strategies(setting_curves(rounds))
+    partial = partial_strategies(setting_curves(rounds, with_oracles=True))
     return pd.DataFrame(
         {
             "num_batches": by_strategy.size(),

@@ -57,7 +57,7 @@ def costs(rounds: pd.DataFrame) -> pd.DataFrame:
     table[MEDIANS] = whole[MEDIANS].median().reindex(table.index)
     table["seconds_per_query"] = counted[is_query].groupby(GROUP)["query_seconds"].median().reindex(table.index)
     is_open = {tuple(curves.setting.values()) for curves in settings if is_range_partial(curves)}
-    partial = partial_strategies(settings)
+    partial = partial_strategies(setting_curves(rounds, with_oracles=True))
     table["is_partial"] = [key in partial or key[:-1] in is_open for key in table.index]
     columns = ["num_runs", "to_labels", *MEDIANS, "seconds_per_query", "epoch_limit_share", "is_partial"]
     return table.reset_index()[[*GROUP, *columns]]

@@ -50,7 +50,7 @@ def learning_curves(rounds: pd.DataFrame, measure: Measure = ACCURACY, interval:
         ResultsError: for an unknown interval.
     """
     interval = checked_interval(interval)
-    settings = setting_curves(rounds, measure.column)
+    settings = setting_curves(rounds, measure.column, with_oracles=True)
     return pd.concat([_of_setting(curves, interval) for curves in settings], ignore_index=True)
 
 

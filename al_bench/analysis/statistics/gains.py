@@ -13,7 +13,7 @@ import pandas as pd
 from al_bench.analysis.budgets import TIE, Definition, budgets_of
 from al_bench.analysis.names import isolated
 from al_bench.analysis.results import SETTING, listed
-from al_bench.analysis.settings import BASELINE, Curves, Floats, setting_curves
+from al_bench.analysis.settings import BASELINE, Curves, Floats, compared_rounds, setting_curves
 from al_bench.analysis.statistics.areas import common_range, is_range_partial, mean_between
 from al_bench.analysis.statistics.intervals import MARGIN, Sample, holm, verdicts
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
@@ -75,7 +75,7 @@ def gains(
     Raises:
         ResultsError: if there is no run of `against`.
     """
-    known = sorted(set(rounds["strategy"]))
+    known = sorted(set(compared_rounds(rounds)["strategy"]))
     if against not in known and against != BASELINE:
         raise ResultsError(f"against={against}: there is no run of that strategy; those there are:{listed(known)}")
     accuracies = setting_curves(rounds)
