@@ -28,6 +28,7 @@ from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.analysis.settings import PAPER_ORDER, rows_of
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.measures import ACCURACY
+from al_bench.analysis.statistics.overall import overall
 from al_bench.analysis.statistics.penalty import PenaltyMatrix
 from al_bench.core.errors import ResultsError, UserError
 from al_bench.files.locks import alone_in
@@ -36,7 +37,7 @@ from al_bench.records.archive.moving import restore
 from papers.badge_claims import paper_matrix
 from papers.badge_page import all_gains, page
 from papers.batches import draw_batches
-from papers.pages import cost_of_runs
+from papers.pages import cost_of_runs, write_gains
 
 STEPS = [*SETTING, "strategy", "num_runs", "to_labels", "num_steps", "epoch_limit_share"]
 
@@ -95,7 +96,7 @@ def why_not(runs: Sequence[Run], folder: Path) -> str:
 
 
 def write(found: Everything, incomplete: Sequence[str], batches: pd.DataFrame | None, text: str, out: Path) -> None:
-    """Figures as PNG and PDF, numbers as CSV, and README.md."""
+    """Figures as PNG and PDF, numbers as CSV, those that papers print as LaTeX too, and README.md."""
     if isinstance(found.comparison, str):
         raise ResultsError(found.comparison)
     if not found.comparison.distributions:
@@ -103,7 +104,8 @@ def write(found: Everything, incomplete: Sequence[str], batches: pd.DataFrame | 
     for name, table in (("curves", found.curves[ACCURACY]), ("areas", found.areas), ("steps", found.costs[STEPS])):
         whole = table.drop(columns="is_partial", errors="ignore")  # as all are
         replace_text(out / f"{name}.csv", whole.to_csv(index=False))
-    replace_text(out / "gains.csv", all_gains(found).drop(columns="is_partial").to_csv(index=False))
+    gained = all_gains(found)
+    write_gains(gained, overall(gained, found.families), found.costs, out)
     replace_text(out / "costs.csv", cost_of_runs(found.rounds, found.runs, found.folder).to_csv(index=False))
     for penalty in shown_matrices(found.comparison):
         replace_text(out / f"{penalty.file_name}.csv", penalty.as_table().to_csv(index=False))

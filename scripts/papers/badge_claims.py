@@ -9,7 +9,7 @@ from scipy.stats import norm, spearmanr
 from al_bench.analysis.settings import PAPER_ORDER, Floats
 from al_bench.analysis.statistics.intervals import MARGIN, Sample, Verdict, verdicts
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, SettingWins
-from papers.claims import Claim, is_all, told
+from papers.claims import Claim, counted, is_all, judged, told
 
 NUM_SETTINGS = 33  # of the paper
 FIGURE_4 = pd.DataFrame(  # read off the figure; every printed column mean is the sum of the column / 7
@@ -142,12 +142,11 @@ def _early_and_late(gains: pd.DataFrame) -> Claim:
     """Coreset asks for diversity alone, and three strategies for uncertainty alone."""
     early = _of(gains, "random", "early", ["coreset"])
     late = _of(gains, "coreset", "late", UNCERTAINTY)
-    at_first, at_last = is_all(early, "verdict_holm"), is_all(late, "verdict_holm")
-    counts = late["verdict_holm"].map(lambda kind: Verdict(kind).kind.value).value_counts()
+    at_first, at_last = is_all(early), is_all(late)
     return Claim(
         "diversity helps early, uncertainty late",
-        f"Coreset over Random in the first third of the labels: {', '.join(told(early, 'verdict_holm'))}; Confidence, "
-        f"Margin and Entropy over Coreset in the last: {', '.join(f'{kind} {num}' for kind, num in counts.items())}",
+        f"Coreset over Random in the first third of the labels: {', '.join(told(early))}; Confidence, Margin and "
+        f"Entropy over Coreset in the last: {counted(late)} of {len(late)}",
         None if at_first is None else at_first if at_first == at_last else "open",
     )
 
@@ -158,15 +157,13 @@ def _coreset_on_tables(gains: pd.DataFrame) -> Claim:
     paper = "Coreset with an MLP on OpenML data is often worse than Random"
     if rows.empty:
         return Claim(paper, "no such setting was run", None)
-    better = is_all(rows, "verdict_holm")
-    return Claim(
-        paper, f"over Random: {', '.join(told(rows, 'verdict_holm'))}", better if better == "open" else not better
-    )
+    better = is_all(rows)
+    return Claim(paper, f"over Random: {', '.join(told(rows))}", better if better == "open" else not better)
 
 
 def _margin_and_badge(gains: pd.DataFrame) -> Claim:
     rows = _of(gains, "badge", "whole", ["margin"])
-    kinds = {Verdict(kind).kind for kind in rows["verdict"]}
+    kinds = {Verdict(verdict).kind for verdict in rows["verdict_holm"]}
     return Claim(
         "(ours) Margin is as good as BADGE",
         f"Margin over BADGE, by setting: {', '.join(told(rows))}",
@@ -189,15 +186,17 @@ def _k_dpp(samplers: pd.DataFrame | None) -> Claim:
         return Claim(paper, "too few seeds", None)
     badge_S, kdpp_S, random_S = (accuracy[name].to_numpy(dtype=float) for name in names)
     difference_S, lead_S = 100 * (badge_S - kdpp_S), 100 * (badge_S - random_S)
-    seconds = samplers.groupby("strategy")["seconds"].median()
+    seconds = samplers.groupby("strategy")["cpu_seconds"].median()
     ratio = float(seconds["kdpp"]) / float(seconds["badge"])
     sample = Sample.of(np.array([difference_S]))
     (low,), (high,) = sample.interval()
     (verdict,) = verdicts(sample, MARGIN)
+    (detectable,) = sample.detectable_N
     return Claim(
         paper,
-        f"mean accuracy {difference_S.mean():+.2f} ± {(high - low) / 2:.2f} points from that of a k-DPP: {verdict} "
-        f"({lead_S.mean():+.2f} from Random's), in 1/{ratio:.0f} of the time (medians)",
+        f"mean accuracy {difference_S.mean():+.2f} ± {(high - low) / 2:.2f} points from that of a k-DPP: "
+        f"{judged(verdict, detectable)} ({lead_S.mean():+.2f} from Random's), in 1/{ratio:.0f} of the CPU time "
+        "(medians)",
         False if ratio <= 1 else True if verdict is Verdict.SAME else "open" if verdict is Verdict.OPEN else False,
     )
 

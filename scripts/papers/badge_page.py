@@ -14,7 +14,7 @@ from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
 from papers.badge_claims import claims, penalties_by_setting, rank_correlation_interval
 from papers.batches import batches_table
 from papers.claims import claims_table, told
-from papers.pages import provenance, rendered, steps_table
+from papers.pages import overall_table, provenance, rendered, steps_table
 
 
 def page(
@@ -51,12 +51,16 @@ def page(
         correlation=f"{correlation:.2f} ({low:.2f} to {high:.2f})",
         notes=matrices[0].notes,
         gains={part: gains_table(found.gains, part) for part in ("whole", "early", "late")},
+        num_datasets=len(set(found.families.values())),
+        overall=overall_table(found.overall),
         groups=matrices[1:],
         claims=claims_table(claims(wins, holm, all_gains(found), batches)),
         curves=[(curves.name, file_name("curves", curves.setting)) for curves in found.settings],
         batches=None if batches is None else batches_table(batches),
         num_batch_seeds=0 if batches is None else batches["seed"].nunique(),
+        num_timed_seeds=0 if batches is None else batches["seed"][batches["cpu_seconds"].notna()].nunique(),
         steps=steps_table(found.costs, PAPER_ORDER),
+        num_steps=f"{found.rounds['num_steps'].sum() / 1e6:.1f}",
         hours=f"{hours.sum():.1f} ({', '.join(f'{name} {value:.1f}' for name, value in hours.items())})",
         **provenance([start for run in found.runs for start in run.starts]),
         discussion=discussion.rstrip(),
@@ -71,7 +75,7 @@ def all_gains(found: Everything) -> pd.DataFrame:
 def gains_table(over_random: pd.DataFrame, part: str) -> pd.DataFrame:
     """Over Random, by setting (rows) and strategy, with what they are judged as."""
     rows = over_random[(over_random["part"] == part) & (over_random["measure"] == ACCURACY.column)]
-    table = rows.assign(setting=setting_names(rows), text=told(rows, "verdict_holm"))
+    table = rows.assign(setting=setting_names(rows), text=told(rows))
     wide = table.pivot(index="setting", columns="strategy", values="text")
     return wide[[name for name in PAPER_ORDER if name in wide]].reset_index()
 

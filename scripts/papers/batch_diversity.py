@@ -4,8 +4,8 @@
 
 On MNIST with the MLP of Ash et al. (2020) and batches of 100 every strategy runs its own active learning. Of each batch
 the file gets, in terms of the gradient embeddings of BADGE, the log-determinant of its Gram matrix (nats) and its mean
-norm; the seconds of the choice alone, without the pass over the pool; and the test accuracy that it was chosen with.
-What the file has is not computed again.
+norm; the CPU seconds of the choice alone, without the pass over the pool; and the test accuracy that it was chosen
+with. What the file has is not computed again.
 """
 
 import argparse
@@ -51,13 +51,13 @@ class Measured(Strategy):
     def __init__(self, strategy: Strategy) -> None:
         self.strategy = strategy
         self.needs = strategy.needs | Needs.LOGITS | Needs.EMBEDDING
-        self.log_det = self.mean_norm = self.seconds = float("nan")
+        self.log_det = self.mean_norm = self.cpu_seconds = float("nan")
 
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
         """See `Strategy.query`."""
-        start = time.perf_counter()
+        start = time.process_time()
         rows = self.strategy.query(context, batch_size, rng)
-        self.seconds = time.perf_counter() - start
+        self.cpu_seconds = time.process_time() - start
         self.log_det, self.mean_norm = diversity(
             context.unlabelled.logits_NC[rows], context.unlabelled.embedding_ND[rows]
         )
@@ -89,7 +89,7 @@ def batches(dataset: Dataset, strategy: Strategy, seed: int, budget: int) -> Ite
             "test_accuracy": before.test.accuracy,
             "log_det": measured.log_det,
             "mean_norm": measured.mean_norm,
-            "seconds": measured.seconds,
+            "cpu_seconds": measured.cpu_seconds,
         }
         before = record
 
@@ -122,6 +122,6 @@ def main() -> None:
             table = pd.concat([table, rows]) if len(table) else rows
             with alone_in(file.parent):
                 replace_text(file, table.to_csv(index=False))
-            print(f"{name}, seed {seed}: {rows['seconds'].sum():.0f} s of choosing")
+            print(f"{name}, seed {seed}: {rows['cpu_seconds'].sum():.0f} CPU s of choosing")
     except (UserError, OSError, ValueError, KeyError) as error:
         sys.exit(f"batch_diversity: {file}: {error}")

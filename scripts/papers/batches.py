@@ -13,14 +13,14 @@ PANELS = {
     "test_accuracy": "test accuracy",
     "log_det": "log-determinant of the Gram matrix (nats)",
     "mean_norm": "mean norm of the gradient embeddings",
-    "seconds": "seconds of a choice",
+    "cpu_seconds": "CPU seconds of a choice",
 }
 
 
 def draw_batches(batches: pd.DataFrame, path: Path) -> list[Path]:
     """The `PANELS` by number of labels, as `path`.png and `path`.pdf: means over seeds, and standard errors.
 
-    Of seconds medians and quartiles: a machine has other things to do at times.
+    Of CPU seconds medians and quartiles, of the seeds that have them.
     """
     strategies = list(dict.fromkeys(batches["strategy"]))
     looks_of = looks(strategies)
@@ -32,15 +32,15 @@ def draw_batches(batches: pd.DataFrame, path: Path) -> list[Path]:
                 wide = batches[batches["strategy"] == strategy].pivot_table(column, "num_labelled", "seed")
                 middle, error = wide.mean(axis=1), wide.sem(axis=1)
                 low, high = middle - error, middle + error
-                if column == "seconds":
+                if column == "cpu_seconds":
                     low, middle, high = (wide.quantile(share, axis=1) for share in (0.25, 0.5, 0.75))
                 drawn = {"color": look.colour, "marker": look.marker, "markersize": 4}
                 axes.plot(middle.index, middle, look.dash, **drawn)
                 axes.fill_between(middle.index, low, high, color=look.colour, alpha=0.15, linewidth=0)
             axes.set_xlabel("labelled examples")
-            statistic = "median, quartiles" if column == "seconds" else "mean ± standard error"
+            statistic = "median, quartiles" if column == "cpu_seconds" else "mean ± standard error"
             axes.set_title(f"{name}\n({statistic})", fontsize=10)
-            if column == "seconds":
+            if column == "cpu_seconds":
                 axes.set_yscale("log")
                 axes.yaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:g}"))
         legend(figure.axes[0], looks_of, loc="best", bbox_to_anchor=None)
@@ -48,13 +48,13 @@ def draw_batches(batches: pd.DataFrame, path: Path) -> list[Path]:
 
 
 def batches_table(batches: pd.DataFrame) -> pd.DataFrame:
-    """Means over the batches of a run, and standard errors over seeds; of seconds the median of all batches."""
+    """Means over the batches of a run, and standard errors over seeds; of CPU seconds the median of all batches."""
     of_runs = batches.groupby(["strategy", "seed"], sort=False)[list(PANELS)].mean()
     means, errors = (getattr(of_runs.groupby("strategy", sort=False), name)() for name in ("mean", "sem"))
     texts = {
         title: [f"{mean:.4g} ± {error:.2g}" for mean, error in zip(means[column], errors[column], strict=True)]
         for column, title in PANELS.items()
     }
-    seconds = batches.groupby("strategy", sort=False)["seconds"].median()
-    texts[PANELS["seconds"]] = [f"{each:.4g}" for each in seconds]
+    seconds = batches.groupby("strategy", sort=False)["cpu_seconds"].median()
+    texts[PANELS["cpu_seconds"]] = [f"{each:.4g}" for each in seconds]
     return pd.DataFrame({"strategy": means.index, **texts})

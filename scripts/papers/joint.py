@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
+from al_bench.analysis.families import MIN_DATASETS
 from al_bench.analysis.pictures.drawing import Drawing, drawn
 from al_bench.analysis.pictures.figures import draw_panels, draw_penalty_matrix
 from al_bench.analysis.pictures.style import looks
@@ -40,11 +41,13 @@ from papers.joint_claims import (
     chosen,
     claims,
     collapse,
+    families_of,
     gains,
+    gains_over_datasets,
     in_points,
     is_multi_modal,
 )
-from papers.pages import cost_of_runs, provenance, rendered, steps_table
+from papers.pages import cost_of_runs, provenance, rendered, steps_table, write_gains
 
 ABLATIONS = {  # of joint training: the strategies of a figure
     "weight": [f"{JOINT},entropy_weight={weight}" for weight in ("0", "0.01", "0.1", "0.3", "1")],
@@ -96,7 +99,8 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
     all_gains = gains(rounds, [(JOINT, than) for than in BASELINES] + ablation_pairs(rounds))
     matrices = shown_matrices(compared)
     replace_text(out / "curves.csv", learning_curves(rounds).drop(columns="is_partial").to_csv(index=False))
-    replace_text(out / "gains.csv", all_gains[GAIN_COLUMNS].drop(columns="is_partial").to_csv(index=False))
+    counted = with_steps(rounds, runs)
+    write_gains(all_gains[GAIN_COLUMNS], gains_over_datasets(rounds), costs(counted), out)
     for penalty in matrices:
         replace_text(out / f"{penalty.file_name}.csv", penalty.as_table().to_csv(index=False))
     drawn(list(drawings(rounds, compared, settings, matrices, out)))
@@ -106,6 +110,8 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
         num_runs=len(runs),
         settings=settings_table(compared),
         matrices=matrices,
+        num_datasets=len(set(families_of(compared).values())),
+        min_datasets=MIN_DATASETS,
         claims=claims_table(claims(rounds)),
         gains=gains_table(rounds),
         late=gains_table(rounds[rounds["round"] >= LATE]),
@@ -115,7 +121,9 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
             for name, setting in zip(setting_names(pd.DataFrame(collapsing)), collapsing, strict=True)
         },
         chosen=chosen(tuning),
+        num_tuning_seeds=tuning["seed"].nunique(),
         steps=steps_table(costs(with_steps(compared, runs)), COMPARED),
+        num_steps=f"{counted['num_steps'].sum() / 1e6:.1f}",
         hours=f"{rounds[['fit_seconds', 'query_seconds']].to_numpy().sum() / 3600:.1f}",
         **provenance([start for run in runs for start in run.starts]),
         discussion=discussion.rstrip(),

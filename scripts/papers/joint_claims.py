@@ -12,8 +12,8 @@ from al_bench.analysis.statistics.areas import areas
 from al_bench.analysis.statistics.gains import gains as all_gains
 from al_bench.analysis.statistics.gains import whole_gains
 from al_bench.analysis.statistics.intervals import Verdict
-from al_bench.analysis.statistics.overall import overall
-from papers.claims import Claim, is_all
+from al_bench.analysis.statistics.overall import ALL, overall
+from papers.claims import Claim, counted, detectable_of, is_all, judged
 
 JOINT, ENTROPY = "joint", "entropy"
 BASELINES = (BASELINE, "confidence", "margin", ENTROPY)
@@ -50,13 +50,35 @@ def gains(rounds: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFram
 
 
 def in_points(table: pd.DataFrame) -> list[str]:
-    """`gains` to read: points of accuracy with their interval, and what they are judged as by themselves."""
+    """`gains` to read: points of accuracy with their interval, and what they are judged as among several strategies."""
+    columns = ("gain", "low", "high", "detectable", "verdict_holm", "num_seeds")
     return [
-        f"{gain:+.2f} ({num_seeds} seeds)" if np.isnan(low) else f"{gain:+.2f} [{low:+.2f}, {high:+.2f}] {verdict}"
-        for gain, low, high, verdict, num_seeds in zip(
-            *(table[name] for name in ("gain", "low", "high", "verdict", "num_seeds")), strict=True
-        )
+        f"{gain:+.2f} ({num_seeds} seeds)"
+        if np.isnan(low)
+        else f"{gain:+.2f} [{low:+.2f}, {high:+.2f}] {judged(verdict, detectable)}"
+        for gain, low, high, detectable, verdict, num_seeds in zip(*(table[name] for name in columns), strict=True)
     ]
+
+
+def gains_over_datasets(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Of the compared strategies over each baseline, by data set: of all models, batch sizes and variants.
+
+    Returns:
+        As `al_bench.analysis.statistics.overall.overall`.
+    """
+    compared = rounds[rounds["strategy"].isin(COMPARED)]
+    tables = [all_gains(compared, against=than) for than in BASELINES if (compared["strategy"] == than).any()]
+    return _over_datasets(pd.concat(tables)) if tables else overall(all_gains(compared.iloc[:0]), {})
+
+
+def _over_datasets(gains: pd.DataFrame) -> pd.DataFrame:
+    found = overall(gains.assign(model=ALL, variant=""), families_of(gains))
+    return found[found["batch_size"] == ALL]
+
+
+def families_of(table: pd.DataFrame) -> dict[str, str]:
+    """Subsets of modalities are of the same examples."""
+    return {str(label): str(label).partition(",")[0] for label in table["dataset"].unique()}
 
 
 def claims(rounds: pd.DataFrame) -> list[Claim]:
@@ -64,13 +86,16 @@ def claims(rounds: pd.DataFrame) -> list[Claim]:
     table = gains(rounds, [(JOINT, than) for than in BASELINES])
     is_multi = np.array([is_multi_modal({"dataset": name}) for name in table["dataset"]], dtype=bool)
     names = {BASELINE: "random queries", "confidence": "least confident", "margin": "margin", ENTROPY: "entropy"}
+    over = gains_over_datasets(rounds)
+    over = over[over["strategy"] == JOINT]
     made = [
         _is_above(table[(is_multi == multi) & (table["against"] == than)], f"{kind} data: joint is above {names[than]}")
         for kind, multi in (("uni-modal", False), ("multi-modal", True))
         for than in BASELINES
     ]
     made += [
-        _is_above(table[table["against"] == than], f"all data: joint is above {names[than]}") for than in BASELINES
+        _is_above(table[table["against"] == than], f"all data: joint is above {names[than]}", over)
+        for than in BASELINES
     ]
     halves = {
         "joint training helps where queries are random, too": ("joint,query=random", BASELINE),
@@ -80,17 +105,23 @@ def claims(rounds: pd.DataFrame) -> list[Claim]:
     return [*made, _is_entropy_at_zero(rounds)]
 
 
-def _is_above(table: pd.DataFrame, text: str) -> Claim:
-    """Yes if it is above in every setting, no if it is below in every one, open otherwise."""
+def _is_above(table: pd.DataFrame, text: str, over: pd.DataFrame | None = None) -> Claim:
+    """Yes if it is above in every setting; no if it is below in every one, or over data sets; open otherwise.
+
+    `over`: `gains_over_datasets`, of all of them; otherwise of the table's alone.
+    """
     if table.empty:
         return Claim(text, "no setting was run", None)
-    kinds = table["verdict"].map(lambda verdict: Verdict(verdict).kind.value)
-    counts = ", ".join(f"{kind} in {num}" for kind in Verdict if (num := int((kinds == kind).sum())))
-    families = {str(label): str(label).partition(",")[0] for label in table["dataset"]}
-    over = overall(table.assign(model="any", batch_size=0, variant=""), families).iloc[-1]
-    spread = "" if np.isnan(over["low"]) else f" [{over['low']:+.2f}, {over['high']:+.2f}], {over['verdict']}"
-    sets = f"{over['num_datasets']} data set{'s' * bool(over['num_datasets'] > 1)}"
-    return Claim(text, f"{counts} of {len(table)} settings; over {sets} {over['gain']:+.2f}{spread}", is_all(table))
+    rows = whole_gains(_over_datasets(table) if over is None else over)
+    row = rows[rows["against"] == table["against"].iloc[0]].iloc[0]
+    low, high, num = row["low"], row["high"], row["num_datasets"]
+    verdict = judged(row["verdict"], detectable_of(low, high, num))
+    judgement = "" if np.isnan(low) else f" [{low:+.2f}, {high:+.2f}] {verdict}"
+    measured = (
+        f"in {len(table)} settings: {counted(table)}; over {num} data set{'s' * bool(num > 1)} {row['gain']:+.2f}"
+    )
+    is_below = Verdict(row["verdict"]).kind is Verdict.BELOW
+    return Claim(text, f"{measured}{judgement}", False if is_below else is_all(table))
 
 
 def _is_entropy_at_zero(rounds: pd.DataFrame) -> Claim:

@@ -8,18 +8,33 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
+from al_bench.analysis.families import MIN_DATASETS
+from al_bench.analysis.page.latex import latex_tables
 from al_bench.analysis.run_costs import SUMS, TWIN, costs_so_far
 from al_bench.analysis.runs import Run
 from al_bench.analysis.settings import group_name, setting_names
 from al_bench.analysis.spent.training_steps import microseconds_per_step, with_steps
+from al_bench.analysis.statistics.gains import WHOLE
+from al_bench.analysis.statistics.intervals import MARGIN
+from al_bench.analysis.statistics.measures import ACCURACY
+from al_bench.analysis.statistics.overall import ALL
+from al_bench.files.writing import replace_text
+from papers.claims import detectable_of, judged
 
+BY_THE_CLOCK = ["fit_seconds", "query_seconds", "seconds_per_query"]
 COSTS = ["num_steps", "fit_cpu_seconds", "query_cpu_seconds", "microseconds_per_step", "fit_seconds", "query_seconds"]
+VERDICTS = f"""\
+Above and below are off 0 (95 % interval by Student's t, and p below 5 % by Holm's method over the strategies of a
+setting), and say so where that interval lies within the margin of {MARGIN:g} points ("by less than the margin"); the
+same is within the margin (90 % interval); open is what so many seeds do not tell, beside the gain that they would
+find with a power of 80 %."""
 DIGITS = dict.fromkeys(SUMS, 2) | {"microseconds_per_step": 1, "num_bytes": 0}
 
 
 def rendered(template: str, **values: object) -> str:
     """A template beside this file, in which a name that has no value is an error."""
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    environment.globals["verdicts"] = VERDICTS
     environment.filters |= {"table": markdown, "group_name": group_name}
     return environment.from_string(Path(__file__).with_name(template).read_text()).render(values)
 
@@ -61,6 +76,30 @@ def steps_table(costs: pd.DataFrame, strategies: Sequence[str]) -> pd.DataFrame:
     """Training steps of a run, a row for each setting, from `al_bench.analysis.spent.costs.costs`."""
     table = costs.assign(setting=setting_names(costs), steps=[f"{steps:,.0f}" for steps in costs["num_steps"]])
     return table.pivot(index="setting", columns="strategy", values="steps")[list(strategies)].reset_index()
+
+
+def overall_table(overall: pd.DataFrame) -> pd.DataFrame:
+    """Gains in area under the whole curve over data sets, a row for each model and batch size; empty with too few."""
+    rows = overall[(overall["part"] == WHOLE) & (overall["measure"] == ACCURACY.column)]
+    cells: dict[str, dict[str, str]] = {}
+    for row in rows[rows["num_datasets"] >= MIN_DATASETS].to_dict("records"):
+        size = "all batch sizes" if row["batch_size"] == ALL else f"b{row['batch_size']}"
+        name = " · ".join(filter(None, [row["model"], size, row["variant"], f"{row['num_datasets']} data sets"]))
+        low, high = row["low"], row["high"]
+        verdict = judged(row["verdict"], detectable_of(low, high, row["num_datasets"]))
+        new = f"of a new one {row['predicted_low']:+.2f} to {row['predicted_high']:+.2f}"
+        cells.setdefault(name, {})[row["strategy"]] = f"{row['gain']:+.2f} ± {(high - low) / 2:.2f} {verdict}; {new}"
+    return pd.DataFrame.from_dict(cells, orient="index").fillna("").rename_axis("over").reset_index()
+
+
+def write_gains(gains: pd.DataFrame, overall: pd.DataFrame, costs: pd.DataFrame, out: Path) -> None:
+    """gains.csv and overall.csv; gains.tex, overall.tex, and costs.tex of steps, without seconds by the clock."""
+    tables = {"gains": gains.drop(columns="is_partial"), "overall": overall.drop(columns="is_partial")}
+    for name, table in tables.items():
+        replace_text(out / f"{name}.csv", table.to_csv(index=False))
+    whole = costs.drop(columns=[*BY_THE_CLOCK, "is_partial"])
+    for name, text in latex_tables(tables | {"costs": whole}).items():
+        replace_text(out / f"{name}.tex", text)
 
 
 def markdown(table: pd.DataFrame) -> str:
