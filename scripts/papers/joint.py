@@ -46,6 +46,7 @@ from papers.joint_claims import (
     gains_over_datasets,
     in_points,
     is_multi_modal,
+    networks,
 )
 from papers.pages import cost_of_runs, provenance, rendered, steps_table, write_gains
 
@@ -116,6 +117,7 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
         gains=gains_table(rounds),
         late=gains_table(rounds[rounds["round"] >= LATE]),
         ablations=ablations_table(all_gains),
+        networks=networks(rounds, "fusion", "dbn"),
         collapse={
             name: collapse(weights, setting, COLLAPSE_ROUNDS)
             for name, setting in zip(setting_names(pd.DataFrame(collapsing)), collapsing, strict=True)

@@ -11,7 +11,7 @@ from al_bench.analysis.settings import BASELINE, rows_of, setting_names
 from al_bench.analysis.statistics.areas import areas
 from al_bench.analysis.statistics.gains import gains as all_gains
 from al_bench.analysis.statistics.gains import whole_gains
-from al_bench.analysis.statistics.intervals import Verdict
+from al_bench.analysis.statistics.intervals import MARGIN, Sample, Verdict, holm, verdicts
 from al_bench.analysis.statistics.overall import ALL, overall
 from papers.claims import Claim, counted, detectable_of, is_all, judged
 
@@ -117,9 +117,8 @@ def _is_above(table: pd.DataFrame, text: str, over: pd.DataFrame | None = None) 
     low, high, num = row["low"], row["high"], row["num_datasets"]
     verdict = judged(row["verdict"], detectable_of(low, high, num))
     judgement = "" if np.isnan(low) else f" [{low:+.2f}, {high:+.2f}] {verdict}"
-    measured = (
-        f"in {len(table)} settings: {counted(table)}; over {num} data set{'s' * bool(num > 1)} {row['gain']:+.2f}"
-    )
+    settings, sets = f"{len(table)} setting{'s' * (len(table) > 1)}", f"{num} data set{'s' * bool(num > 1)}"
+    measured = f"in {settings}: {counted(table)}; over {sets} {row['gain']:+.2f}"
     is_below = Verdict(row["verdict"]).kind is Verdict.BELOW
     return Claim(text, f"{measured}{judgement}", False if is_below else is_all(table))
 
@@ -134,6 +133,34 @@ def _is_entropy_at_zero(rounds: pd.DataFrame) -> Claim:
         return Claim(text, "no setting was run", None)
     is_same = np.logical_and.reduce([both[name] == both[f"{name}_other"] for name in columns[len(keys) :]])
     return Claim(text, f"{int(is_same.sum()):,} of {len(both):,} rounds are the same", bool(is_same.all()))
+
+
+def networks(rounds: pd.DataFrame, model: str, other: str) -> pd.DataFrame:
+    """What one model gains over another in area under the curve, paired by seed, on the data sets that have both.
+
+    Returns:
+        A row for each data set and compared strategy: in points, and how much more `joint` gains over the strategy with
+        the first model than with the other; each after Holm's method over the strategies.
+    """
+    compared = rounds[rounds["strategy"].isin(COMPARED) & rounds["model"].isin([model, other])]
+    area = areas(compared).pivot_table(index=["dataset", "seed"], columns=["model", "strategy"], values="area") * 100
+    titles = f"{model} over {other}", f"what {JOINT} gains over it, more with {model}"
+    if not {(name, strategy) for name in (model, other) for strategy in COMPARED} <= set(area.columns):
+        return pd.DataFrame(columns=["dataset", "strategy", *titles])
+    over = area[model][[*COMPARED]] - area[other][[*COMPARED]]
+    more = pd.DataFrame(over[[JOINT]].to_numpy() - over[[*BASELINES]].to_numpy(), over.index)
+    frames = []
+    for dataset in over.dropna().index.get_level_values("dataset").unique():
+        columns = [_told_of(Sample.of(table.loc[dataset].to_numpy().T)) for table in (over, more)]
+        rows = {"dataset": dataset, "strategy": COMPARED, titles[0]: columns[0], titles[1]: ["", *columns[1]]}
+        frames.append(pd.DataFrame(rows))
+    return pd.concat(frames)
+
+
+def _told_of(sample: Sample) -> list[str]:
+    (low, high), kinds = sample.interval(), verdicts(sample, MARGIN, holm(sample.p_N))
+    columns = {"gain": sample.mean_N, "low": low, "high": high, "detectable": sample.detectable_N}
+    return in_points(pd.DataFrame({**columns, "verdict_holm": kinds, "num_seeds": sample.num_N}))
 
 
 def collapse(rounds: pd.DataFrame, setting: Mapping[str, object], at: Sequence[int]) -> pd.DataFrame:

@@ -51,7 +51,7 @@ def gained(changed: dict[tuple[str, str, str, str], float] | None = None, half: 
         gain = (changed or {}).get((dataset, against, part, strategy), 0.0)
         verdict = "above" if gain > half else "below" if gain < -half else "same" if abs(gain) + half < 0.5 else "open"
         row = {"dataset": dataset, "against": against, "part": part, "strategy": strategy, "gain": gain}
-        rows.append(row | {"low": gain - half, "high": gain + half, "verdict": verdict, "verdict_holm": verdict})
+        rows.append(row | {"low": gain - half, "high": gain + half, "detectable": 2 * half, "verdict_holm": verdict})
     return pd.DataFrame(rows)
 
 
@@ -121,7 +121,9 @@ def test_claims_that_were_not_measured():
     large = holds([wins({("badge", "random"): 1.0}, model="resnet", batch_size=10_000)])
     assert large["small"] is None
     assert holds([wins({("badge", "random"): 1.0}, model="mlp,width=128", batch_size=10_000)])["small"] is False
-    one_seed = pd.DataFrame({"strategy": ["badge", "kdpp", "random"], "seed": 0, "test_accuracy": 0.5, "seconds": 1.0})
+    one_seed = pd.DataFrame(
+        {"strategy": ["badge", "kdpp", "random"], "seed": 0, "test_accuracy": 0.5, "cpu_seconds": 1.0}
+    )
     for samplers in (one_seed, one_seed[:1]):
         assert holds(AS_IN_THE_PAPER, samplers=samplers)["kdpp"] is None
     without_budgets = SettingWins(
@@ -173,7 +175,7 @@ def test_the_interval_of_a_rank_correlation_is_fishers():
 def test_k_dpp(accuracy, seconds, is_held):
     told = {"badge": (0.81, 1.0), "kdpp": (accuracy, seconds), "random": (0.7, 0.0)}
     rows = [
-        {"strategy": name, "seed": seed, "test_accuracy": mean + 0.001 * seed, "seconds": cost}
+        {"strategy": name, "seed": seed, "test_accuracy": mean + 0.001 * seed, "cpu_seconds": cost}
         for name, (mean, cost) in told.items()
         for seed in range(3)
     ]
@@ -182,7 +184,7 @@ def test_k_dpp(accuracy, seconds, is_held):
 
 def test_a_single_slow_choice_of_batches_decides_nothing():
     rows = [
-        {"strategy": name, "seed": seed, "test_accuracy": 0.8 if name != "random" else 0.5, "seconds": seconds}
+        {"strategy": name, "seed": seed, "test_accuracy": 0.8 if name != "random" else 0.5, "cpu_seconds": seconds}
         for name, each in {"badge": (1.0, 1.0, 100.0), "kdpp": (9.0, 9.0, 9.0), "random": (0.0, 0.0, 0.0)}.items()
         for seed, seconds in enumerate(each)
     ]
@@ -275,13 +277,17 @@ def test_the_whole_published_page_is_made_of_the_archive(tmp_path):
         PUBLISHED, folder, ignore=lambda _, names: {name for name in names if name.endswith((".png", ".pdf"))}
     )
     tables = {path.name: pd.read_csv(path) for path in folder.glob("*.csv")}
-    for name in tables.keys() - {"batches.csv"}:
+    latex = {path.name: path.read_text() for path in folder.glob("*.tex")}
+    assert {"gains.tex", "overall.tex", "costs.tex"} == latex.keys()
+    for name in (tables.keys() | latex.keys()) - {"batches.csv"}:
         (folder / name).unlink()
     made = script("badge.py", folder)
     assert made.returncode == 0, made.stderr
     assert (folder / "README.md").read_text() == (PUBLISHED / "README.md").read_text()
     for name, table in tables.items():
         pd.testing.assert_frame_equal(pd.read_csv(folder / name), table)
+    for name, text in latex.items():
+        assert (folder / name).read_text() == text
     assert {path.name for path in folder.glob("*.png")} == {path.name for path in PUBLISHED.glob("*.png")}
 
 
@@ -291,7 +297,9 @@ def test_what_is_published_of_hours_and_limits_is_what_the_runs_took(tmp_path):
     rounds = pd.concat([pd.read_csv(path) for path in tmp_path.rglob("rounds.csv")])
     page = (PUBLISHED / "README.md").read_text()
     hours = (rounds["fit_seconds"] + rounds["query_seconds"]).sum() / 3600
-    assert f"Hours of one core, all runs together: {hours:.1f} (" in page
+    assert re.search(
+        rf"All runs together: [\d.]+ million steps, and {hours:.1f} \(.*\) hours of one core by the clock", page
+    )
     for (dataset, batch_size), of_setting in rounds.groupby(["dataset", "batch_size"]):
         num_hit = int(of_setting["epoch_limit_hit"].sum())
         row = next(line for line in page.splitlines() if line.startswith(f"| {dataset} · mlp · b{batch_size} | "))
@@ -312,12 +320,12 @@ def test_a_choice_that_stalled_is_not_what_choices_cost(tmp_path, monkeypatch):
     seconds = {0: 1.0, 1: 2.0, 2: 600.0}
     batches = pd.DataFrame(
         [
-            columns | {"strategy": "badge", "seed": seed, "num_labelled": labels, "seconds": value}
+            columns | {"strategy": "badge", "seed": seed, "num_labelled": labels, "cpu_seconds": value}
             for seed, value in seconds.items()
             for labels in (100, 200)
         ]
     )
-    assert batches_module.batches_table(batches)["seconds of a choice"].tolist() == ["2"]
+    assert batches_module.batches_table(batches)["CPU seconds of a choice"].tolist() == ["2"]
     batches_module.draw_batches(batches, tmp_path / "batches")
     (line,) = shown[0].axes[-1].get_lines()
     assert np.asarray(line.get_ydata()).tolist() == [2.0, 2.0]
@@ -345,12 +353,13 @@ def test_an_archive_that_says_nothing(tmp_path):
 
 def test_the_readme_quotes_the_page():
     page, readme = ((ROOT / name).read_text() for name in ("docs/results/badge/README.md", "README.md"))
-    quoted = re.search(r"ours: (\d+) settings, (\d+) runs, ([\d.]+) hours of one core", readme)
+    quoted = re.search(r"ours: (\d+) settings, (\d+) runs, ([\d.]+) million training steps", readme)
     assert re.search(r"^(\d+) runs of the seven strategies", page, re.MULTILINE)[1] == quoted[2]
     assert f"| ours, {quoted[1]} settings |" in page
-    assert f"all runs together: {quoted[3]} (" in page
-    correlation = re.search(r"rank correlation of the penalties is (\d\.\d+)", readme)[1]
-    assert re.search(r"^\| mean \|.* (\S+) \|$", page, re.MULTILINE)[1] == correlation
+    assert f"All runs together: {quoted[3]} million steps" in page
+    correlation = re.search(r"rank correlation of the penalties is (\d\.\d+) \(95 %: (\d\.\d+ to \d\.\d+),", readme)
+    assert re.search(r"^\| mean \|.* (\S+) \|$", page, re.MULTILINE)[1] == correlation[1]
+    assert f"of the mean {correlation[1]} ({correlation[2]}), 95 %" in page
 
 
 def test_the_benchmarks_quote_the_runs_of_resnet_and_vgg(tmp_path):
