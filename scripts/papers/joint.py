@@ -43,6 +43,7 @@ from papers.joint_claims import (
     collapse,
     families_of,
     gains,
+    gains_over,
     gains_over_datasets,
     in_points,
     is_multi_modal,
@@ -101,7 +102,7 @@ def write(runs: list[Run], tuning: pd.DataFrame, discussion: str, out: Path) -> 
     matrices = shown_matrices(compared)
     replace_text(out / "curves.csv", learning_curves(rounds).drop(columns="is_partial").to_csv(index=False))
     counted = with_steps(rounds, runs)
-    write_gains(all_gains[GAIN_COLUMNS], gains_over_datasets(rounds), costs(counted), out)
+    write_gains(all_gains[GAIN_COLUMNS], gains_over_datasets(gains_over(rounds)), costs(counted), out)
     for penalty in matrices:
         replace_text(out / f"{penalty.file_name}.csv", penalty.as_table().to_csv(index=False))
     drawn(list(drawings(rounds, compared, settings, matrices, out)))

@@ -1,6 +1,6 @@
 """What Ranganathan et al. (2017) say of joint training, beside what a folder of results says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 import numpy as np
@@ -29,6 +29,13 @@ def is_multi_modal(setting: Mapping[str, object]) -> bool:
     return str(setting["dataset"]).split(",")[0] in MULTI_MODAL
 
 
+def gains_over(rounds: pd.DataFrame, baselines: Iterable[str] = BASELINES) -> pd.DataFrame:
+    """As `al_bench.analysis.statistics.gains.gains`, over each of the baselines that there are."""
+    there = set(rounds["strategy"])
+    tables = [all_gains(rounds, against=than) for than in dict.fromkeys(baselines) if than in there]
+    return pd.concat(tables) if tables else all_gains(rounds.iloc[:0])
+
+
 def gains(rounds: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
     """The gains in area under the curve of one strategy over another, for every setting that has both.
 
@@ -37,14 +44,16 @@ def gains(rounds: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFram
         pairs: strategy, and against which.
 
     Returns:
-        As `al_bench.analysis.statistics.gains.gains`, with the name of the setting.
+        As `gains_over`, with the name of the setting.
     """
-    there = set(rounds["strategy"])
-    tables = []
-    for against in dict.fromkeys(against for _, against in pairs if against in there):
-        table = whole_gains(all_gains(rounds, against=against))
-        tables.append(table[table["strategy"].isin([strategy for strategy, other in pairs if other == against])])
-    table = pd.concat(tables) if tables else whole_gains(all_gains(rounds.iloc[:0]))
+    return of_pairs(gains_over(rounds, [against for _, against in pairs]), pairs)
+
+
+def of_pairs(made: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """Of `gains_over`, what `gains` gives."""
+    whole = whole_gains(made)
+    is_asked = [pair in {*pairs} for pair in zip(whole["strategy"], whole["against"], strict=True)]
+    table = whole[pd.Series(is_asked, whole.index, dtype=bool)]
     table.insert(0, "setting", setting_names(table))
     return table.sort_values(SETTING, kind="stable").reset_index(drop=True)
 
@@ -60,15 +69,13 @@ def in_points(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def gains_over_datasets(rounds: pd.DataFrame) -> pd.DataFrame:
-    """Of the compared strategies over each baseline, by data set: of all models, batch sizes and variants.
+def gains_over_datasets(made: pd.DataFrame) -> pd.DataFrame:
+    """Of `gains_over`, those of the compared strategies by data set: of all models, batch sizes and variants.
 
     Returns:
         As `al_bench.analysis.statistics.overall.overall`.
     """
-    compared = rounds[rounds["strategy"].isin(COMPARED)]
-    tables = [all_gains(compared, against=than) for than in BASELINES if (compared["strategy"] == than).any()]
-    return _over_datasets(pd.concat(tables)) if tables else overall(all_gains(compared.iloc[:0]), {})
+    return _over_datasets(made[made["strategy"].isin(COMPARED)])
 
 
 def _over_datasets(gains: pd.DataFrame) -> pd.DataFrame:
@@ -83,10 +90,11 @@ def families_of(table: pd.DataFrame) -> dict[str, str]:
 
 def claims(rounds: pd.DataFrame) -> list[Claim]:
     """Claim by claim: the paper's, that joint training is above every baseline; then what its two halves are worth."""
-    table = gains(rounds, [(JOINT, than) for than in BASELINES])
+    over_baselines = gains_over(rounds)
+    table = of_pairs(over_baselines, [(JOINT, than) for than in BASELINES])
     is_multi = np.array([is_multi_modal({"dataset": name}) for name in table["dataset"]], dtype=bool)
     names = {BASELINE: "random queries", "confidence": "least confident", "margin": "margin", ENTROPY: "entropy"}
-    over = gains_over_datasets(rounds)
+    over = gains_over_datasets(over_baselines)
     over = over[over["strategy"] == JOINT]
     made = [
         _is_above(table[(is_multi == multi) & (table["against"] == than)], f"{kind} data: joint is above {names[than]}")
@@ -115,8 +123,9 @@ def _is_above(table: pd.DataFrame, text: str, over: pd.DataFrame | None = None) 
     rows = whole_gains(_over_datasets(table) if over is None else over)
     row = rows[rows["against"] == table["against"].iloc[0]].iloc[0]
     low, high, num = row["low"], row["high"], row["num_datasets"]
-    verdict = judged(row["verdict"], detectable_of(low, high, num))
-    judgement = "" if np.isnan(low) else f" [{low:+.2f}, {high:+.2f}] {verdict}"
+    judgement = ""
+    if not np.isnan(low):
+        judgement = f" [{low:+.2f}, {high:+.2f}] {judged(row['verdict'], detectable_of(low, high, num))}"
     settings, sets = f"{len(table)} setting{'s' * (len(table) > 1)}", f"{num} data set{'s' * bool(num > 1)}"
     measured = f"in {settings}: {counted(table)}; over {sets} {row['gain']:+.2f}"
     is_below = Verdict(row["verdict"]).kind is Verdict.BELOW

@@ -226,6 +226,9 @@ def test_the_page_of_made_runs(tmp_path):
     assert "mnist · mlp · b100 (" in text
     assert "digits · mlp · b1000 (digits · mlp · b1000: there is one seed only, 0" in text
     assert "| digits · mlp · b100 | 7 | 100 to 1,200 |" in text
+    assert "so nothing is said over settings" not in text
+    over = text.partition("Over data sets, the settings of one averaged first")[2].partition("All numbers")[0]
+    assert re.search(r"\| mlp · all batch sizes · \d data sets \| [+-]\d+\.\d\d ± .*; of a new one [+-]", over)
     assert text.endswith("## Where we disagree\n\nNowhere.\n")
     shown = {line.split("](")[1].rstrip(") |") for line in text.splitlines() if line.startswith("![")}
     assert len(shown) == 6  # curves of five settings, and the distribution

@@ -8,8 +8,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from papers.claims import claims_table
-from papers.joint_claims import BASELINES, COMPARED, chosen, claims, collapse, gains, in_points, is_multi_modal
+from papers.claims import claims_table, counted, detectable_of, is_all, told
+from papers.joint_claims import (
+    BASELINES,
+    COMPARED,
+    chosen,
+    claims,
+    collapse,
+    gains,
+    gains_over,
+    gains_over_datasets,
+    in_points,
+    is_multi_modal,
+    networks,
+)
 
 from al_bench.analysis.pictures import figures
 from al_bench.analysis.statistics.curves import learning_curves
@@ -94,7 +106,8 @@ def test_claims_hold_where_joint_is_above_in_every_setting():
     above = [text for text in made if "joint is above" in text]
     assert len(above) == 3 * len(BASELINES)
     assert all(made[text] is True for text in above)
-    assert all(answers(rounds({"joint": 0.0} | dict.fromkeys(BASELINES, 0.05)))[text] is False for text in above)
+    made = answers(rounds({"joint": 0.0} | dict.fromkeys(BASELINES, 0.05)))
+    assert all(made[text] is False for text in above)
 
 
 def test_a_claim_fails_if_joint_is_not_above_in_one_setting():
@@ -112,6 +125,63 @@ def test_what_was_not_run_is_not_claimed():
     assert made["multi-modal data: joint is above margin"] is None
     assert made["(by definition) with weight 0 it is entropy sampling, bit for bit"] is None
     assert sum(holds is None for holds in made.values()) == len(BASELINES) + 3
+
+
+def test_several_strategies_are_judged_by_holm_and_an_open_gain_says_what_would_be_found():
+    """Of ten strategies: a gain that is off 0 by itself alone."""
+    others = {f"joint,ramp_epochs={number}": 0.0 for number in range(9)}
+    table = rounds({"joint": 0.0015, "random": 0.0} | others, settings=("digits",), num_seeds=6, noise=0.0012)
+    (row,) = gains(table, [("joint", "random")]).to_dict("records")
+    assert row["p"] < 0.05 < row["p_holm"]
+    assert (row["verdict"], row["verdict_holm"]) == ("above, by less than the margin", "same")
+    (cell,) = in_points(pd.DataFrame([row]))
+    assert cell.endswith("] same")
+    (cell,) = in_points(pd.DataFrame([row | {"verdict_holm": "open", "detectable": 0.314}]))
+    assert cell.endswith("] open (0.31 would be found)")
+    claim = next(each for each in claims(table) if each.paper == "uni-modal data: joint is above random queries")
+    assert claim.measured.startswith("in 1 setting: same in 1; over 1 data set +")
+    assert claim.holds == "open"
+
+
+def test_what_is_below_over_data_sets_does_not_hold_though_a_setting_is_open():
+    table = rounds({"joint": 0.0, "margin": 0.03, "random": 0.0}, settings=(*SETTINGS, "mnist"))
+    for dataset, change in ((SETTINGS[1], 0.03), (SETTINGS[2], -0.03)):
+        is_it = (table["dataset"] == dataset) & (table["strategy"] == "margin")
+        table.loc[is_it, "test_accuracy"] += change
+    claim = next(each for each in claims(table) if each.paper == "all data: joint is above margin")
+    assert re.match(r"in 4 settings: below in 3, same in 1; over 3 data sets -\d\.\d\d \[.*\] below$", claim.measured)
+    assert claim.holds is False
+    over = gains_over_datasets(gains_over(table))
+    assert set(over["batch_size"]) == set(over["model"]) == {"all"}
+    assert set(over["num_datasets"]) == {3}
+
+
+def test_networks_are_compared_by_seed():
+    table = rounds(settings=("digits", "mnist"))
+    better = table[table["dataset"] == "digits"].assign(model="fusion")
+    better["test_accuracy"] += np.where(better["strategy"] == "joint", 0.03, 0.02)
+    made = networks(pd.concat([table, better]), "fusion", "dbn")
+    assert made["dataset"].unique().tolist() == ["digits"]
+    assert made["strategy"].tolist() == [*COMPARED]
+    assert made["fusion over dbn"].tolist() == ["+3.00 [+3.00, +3.00] above", *["+2.00 [+2.00, +2.00] above"] * 4]
+    assert made.iloc[:, 3].tolist() == ["", *["+1.00 [+1.00, +1.00] above"] * 4]
+    assert networks(table, "fusion", "dbn").empty
+
+
+def test_verdicts_are_counted_with_what_would_be_found():
+    kinds = ["above", "above, by less than the margin", "open", "open", "below"]
+    table = pd.DataFrame({"verdict_holm": kinds, "verdict": "same", "detectable": [1.0, 1.0, 2.25, 0.5, 1.0]})
+    within, found = "(1 by less than the margin)", "(0.50 to 2.25 would be found)"
+    assert counted(table) == f"above in 2 {within}, below in 1, open in 2 {found}"
+    assert counted(table[2:3]) == "open in 1 (2.25 would be found)"
+    assert is_all(table) == "open"
+    assert is_all(table[:2]) is True
+    table = table.assign(gain=0.2, low=0.1, high=0.3)
+    assert told(table)[1:3] == [
+        "+0.20 ± 0.10 above, by less than the margin",
+        "+0.20 ± 0.10 open (2.25 would be found)",
+    ]
+    assert detectable_of(-1, 1, 5) == pytest.approx(3.76 / 2.776, rel=1e-3)
 
 
 def test_the_halves_are_compared_with_what_lacks_the_other():
@@ -256,6 +326,8 @@ def test_the_page_and_every_figure_come_from_the_archives(tmp_path):
         assert (tmp_path / "page" / figure).stat().st_size > 10_000
         assert (tmp_path / "page" / figure).with_suffix(".pdf").exists()
     assert "130 runs of joint training" in page
+    assert "With 2 data sets there is no interval over data sets." in page
+    assert "4 seeds that are not among those above" in page
     assert page.count("| 40 | joint | 0.50 |") == 2, "at a seed that not all weights have"
     assert page.endswith("## Why\n\nBecause.\n")
     assert re.search(
