@@ -145,7 +145,7 @@ def _early_and_late(gains: pd.DataFrame) -> Claim:
     at_first, at_last = is_all(early), is_all(late)
     return Claim(
         "diversity helps early, uncertainty late",
-        f"Coreset over Random in the first third of the labels: {', '.join(told(early))}; Confidence, Margin and "
+        f"Coreset over Random in the first third of the labels: {'; '.join(told(early))}. Confidence, Margin and "
         f"Entropy over Coreset in the last: {counted(late)} of {len(late)}",
         None if at_first is None else at_first if at_first == at_last else "open",
     )
@@ -158,7 +158,7 @@ def _coreset_on_tables(gains: pd.DataFrame) -> Claim:
     if rows.empty:
         return Claim(paper, "no such setting was run", None)
     better = is_all(rows)
-    return Claim(paper, f"over Random: {', '.join(told(rows))}", better if better == "open" else not better)
+    return Claim(paper, f"over Random: {'; '.join(told(rows))}", better if better == "open" else not better)
 
 
 def _margin_and_badge(gains: pd.DataFrame) -> Claim:
@@ -166,7 +166,7 @@ def _margin_and_badge(gains: pd.DataFrame) -> Claim:
     kinds = {Verdict(verdict).kind for verdict in rows["verdict_holm"]}
     return Claim(
         "(ours) Margin is as good as BADGE",
-        f"Margin over BADGE, by setting: {', '.join(told(rows))}",
+        f"Margin over BADGE, by setting: {'; '.join(told(rows))}",
         None if rows.empty else True if kinds == {Verdict.SAME} else "open" if Verdict.OPEN in kinds else False,
     )
 

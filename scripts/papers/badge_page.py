@@ -61,7 +61,8 @@ def page(
         num_timed_seeds=0 if batches is None else batches["seed"][batches["cpu_seconds"].notna()].nunique(),
         steps=steps_table(found.costs, PAPER_ORDER),
         num_steps=f"{found.rounds['num_steps'].sum() / 1e6:.1f}",
-        hours=f"{hours.sum():.1f} ({', '.join(f'{name} {value:.1f}' for name, value in hours.items())})",
+        hours=f"{hours.sum():.1f}",
+        hours_of=", ".join(f"{name} {value:.1f}" for name, value in hours.items()),
         **provenance([start for run in found.runs for start in run.starts]),
         discussion=discussion.rstrip(),
     )
