@@ -13,6 +13,7 @@ from torch import Tensor
 
 from al_bench.core.strategy import Needs, QueryContext, Strategy
 from al_bench.strategies.maths.distances import CHUNK
+from al_bench.strategies.maths.ranking import largest
 
 
 class Uncertainty(Strategy):
@@ -22,9 +23,12 @@ class Uncertainty(Strategy):
 
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:  # noqa: ARG002
         """See `Strategy.query`."""
-        # float64, as float32 knows no difference between probabilities of 1 - 1e-8 and 1
-        scores = torch.cat([self.score(chunk.double()) for chunk in context.unlabelled.logits_NC.split(CHUNK)])
-        return torch.sort(scores, descending=True, stable=True).indices[:batch_size]
+        return largest(self.scores(context.unlabelled.logits_NC), batch_size)
+
+    @classmethod
+    def scores(cls, logits_NC: Tensor) -> Tensor:
+        """The acquisition scores (N,) in float64: in float32 probabilities of 1 - 1e-8 and 1 are the same."""
+        return torch.cat([cls.score(chunk_NC.double()) for chunk_NC in logits_NC.split(CHUNK)])
 
     @staticmethod
     @abstractmethod
