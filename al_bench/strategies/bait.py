@@ -23,7 +23,7 @@ from al_bench.strategies.maths.fisher import LEAST, BinaryFisher, Fisher, Multin
 MAX_RANK = 8000  # KD of the multinomial likelihood, of which there are four matrices KD x KD
 MAX_SQUARES = 10**8  # N K^2 of it, of which there are three arrays
 MAX_CONDITION = 1e9  # Fisher information of an example in units of the ridge: float64 loses the ridge beside more
-TIED = 1e-9  # scores whose difference is a smaller share of them are equal
+TIED = 1e-9  # scores that differ by a smaller share are equal
 ROUNDING = 1e-14  # of H_i, as a share of what it was when it was computed anew
 MAX_BETWEEN = 32  # moves until it may be computed anew again; fewer at first
 
@@ -121,8 +121,8 @@ class Moves:
 
         P -= sign R R^T,    S -= sign (R Y^T + Y R^T),    Y = S V^T A - sign R (R^T F R) / 2
 
-    and G_i and H_i follow. What they lose to rounding where they shrink by a lot is known from what they were, and
-    they are computed anew when it could decide. Scores that may differ by rounding alone are equal: the first row wins.
+    and G_i and H_i follow. Where they shrink by a lot, the rounding of what they were remains: they are computed anew
+    before it could decide. Of equal scores the first row wins.
     """
 
     def __init__(self, examples: Fisher, start_MM: Tensor, total_MM: Tensor, sign: int) -> None:
@@ -157,7 +157,7 @@ class Moves:
         score_N = (self._sign * self._examples.quotients(self._sign)).masked_fill_(self._is_made_N, -torch.inf)
         best = score_N.amax()
         tied = TIED * best.abs()
-        row = (score_N + self._rounding_N >= best - tied).to(torch.uint8).argmax()
+        row = (score_N >= best - tied).to(torch.uint8).argmax()
         chosen, is_sure = torch.stack([row, self._rounding_N[row] <= tied]).tolist()
         return chosen, bool(is_sure)
 
