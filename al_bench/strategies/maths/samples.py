@@ -17,6 +17,7 @@ from al_bench.strategies.maths.distances import CHUNK
 
 NumSamples = Annotated[int, Ge(2), Le(2**31 - 1)]  # one has none to disagree with
 MAX_NUMBERS = 2**22  # logits at once, of at least one example
+MAX_JOINT = 2**16  # joint probabilities at once, of at least one pair of examples: what fits a cache
 GRID = 2.0**-40  # nats: where samples are saturated, many scores differ by less, which is rounding
 
 
@@ -28,6 +29,7 @@ class Predictions(ABC):
 
     def __init__(self, read: Tensor) -> None:
         self._read = read  # what the logits are a function of, an example a row (N, ...)
+        self.device = read.device
 
     @abstractmethod
     def logits(self, rows: Tensor) -> Tensor:
@@ -43,16 +45,16 @@ class Predictions(ABC):
         Equal rows have equal scores to the bit, which the rounding of a matrix product would not give them.
         """
         size = max(1, min(CHUNK, MAX_NUMBERS // (self.num_samples * self.num_classes)))
-        rows = torch.arange(len(self._read), device=self._read.device)
+        rows = torch.arange(len(self._read), device=self.device)
         scores_N = torch.cat([information(self.log_probabilities(chunk)) for chunk in rows.split(size)])
         scores_N = (scores_N / GRID).round_().clamp_(min=0) * GRID
-        return scores_N[torch.from_numpy(first_equal(self._read)).to(scores_N.device)]
+        return scores_N[torch.from_numpy(first_equal(self._read)).to(self.device)]
 
 
 class DropoutAtTheHead(Predictions):
     """h_s = W (z * m_s / (1 - dropout)) + b, with a mask m_s for each sample, drawn in their order.
 
-    Each of the D entries of a mask is 0 with probability `dropout`, else 1. Masks go into W: one matrix product for all.
+    Each of the D entries of a mask is 0 with probability `dropout`, else 1. They go into W: one matrix product for all.
     """
 
     def __init__(
@@ -76,6 +78,26 @@ class DropoutAtTheHead(Predictions):
         embedding_RD = self._read.index_select(0, rows).double()
         logits_RK = torch.addmm(self._bias_K, embedding_RD, self._weight_KD.T)
         return logits_RK.view(len(rows), self.num_samples, self.num_classes)
+
+
+def information_about(log_probabilities_RSC: Tensor, target_probabilities_TSC: Tensor) -> Tensor:
+    """mean_t I(y; y_t) = H(mean_s p_s) + mean_t H(mean_s p_ts) - mean_t H(mean_s p_s p_ts') (R,) in nats.
+
+    The joint probabilities of some of the R with some of the T are one matrix product (R C x S)(S x T C).
+    """
+    probabilities_RSC = log_probabilities_RSC.exp()
+    _, num_samples, num_classes = probabilities_RSC.shape
+    num_targets = len(target_probabilities_TSC)
+    rows_at_once = max(1, MAX_JOINT // (num_targets * num_classes**2))
+    targets_at_once = max(1, MAX_JOINT // (rows_at_once * num_classes**2))
+    entropies_R = entropy_of_mean(probabilities_RSC) + entropy_of_mean(target_probabilities_TSC).mean()
+    for ours_RSC, joint_R in zip(probabilities_RSC.split(rows_at_once), entropies_R.split(rows_at_once), strict=True):
+        ours_MS = ours_RSC.transpose(1, 2).flatten(end_dim=1) / num_samples
+        for theirs_TSC in target_probabilities_TSC.split(targets_at_once):
+            joint_MK = ours_MS @ theirs_TSC.transpose(0, 1).flatten(start_dim=1)
+            joint_MK.clamp_(min=torch.finfo(joint_MK.dtype).tiny)  # so that 0 log 0 is 0
+            joint_R += (joint_MK.log() * joint_MK).view(len(joint_R), -1).sum(dim=1) / num_targets
+    return entropies_R
 
 
 def entropy_of_mean(probabilities_RSC: Tensor) -> Tensor:
