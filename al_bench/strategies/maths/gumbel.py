@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from al_bench.strategies.maths.ranking import largest
+
 Kind = Literal["power", "softmax", "softrank"]
 
 
@@ -20,24 +22,30 @@ def power_choice(scores_N: Tensor, batch_size: int, rng: np.random.Generator, ki
     Each is drawn in proportion to s^beta (`power`), exp(beta s) (`softmax`) or rank^-beta (`softrank`: rank 1 for the
     largest, equal ones in pool order). Those of weight 0 come last, uniformly among themselves.
     """
-    noise_N = torch.from_numpy(rng.gumbel(size=len(scores_N))).to(scores_N.device) / beta
-    order_N = (_log_weights(scores_N, kind) + noise_N).sort(descending=True, stable=True).indices
-    num_positive = int((scores_N > 0).sum()) if kind == "power" else len(scores_N)
-    if num_positive >= batch_size:
-        return order_N[:batch_size]
-    zero_rows = (scores_N <= 0).nonzero().squeeze(1)
-    shuffled = zero_rows[noise_N[zero_rows].sort(descending=True, stable=True).indices]
-    return torch.cat([order_N[:num_positive], shuffled])[:batch_size]
+    exponential_N = torch.from_numpy(rng.standard_exponential(len(scores_N))).to(scores_N.device)
+    return drawn(beta * log_weights(scores_N, kind), -exponential_N.log(), batch_size)
 
 
-def _log_weights(scores_N: Tensor, kind: Kind) -> Tensor:
-    """Log w_i / beta."""
+def log_weights(uncertainty_N: Tensor, kind: Kind) -> Tensor:
+    """Logarithms (N,) of the weights at beta = 1; -inf for a weight of 0. Equal ones are ranked in pool order."""
     if kind == "power":
-        return scores_N.log()  # -inf at 0
+        return uncertainty_N.log()
     if kind == "softmax":
-        return scores_N
-    ranks_N = torch.empty_like(scores_N)
-    ranks_N[scores_N.sort(descending=True, stable=True).indices] = torch.arange(
-        1, len(scores_N) + 1, dtype=scores_N.dtype, device=scores_N.device
-    )
-    return -ranks_N.log()
+        return uncertainty_N
+    order_N = torch.sort(uncertainty_N, descending=True, stable=True).indices
+    rank_N = torch.empty_like(uncertainty_N)
+    rank_N[order_N] = torch.arange(1, len(order_N) + 1, dtype=rank_N.dtype, device=rank_N.device)
+    return -rank_N.log()
+
+
+def drawn(log_weight_N: Tensor, gumbel_N: Tensor, num_wanted: int) -> Tensor:
+    """Rows (num_wanted,), drawn without replacement with probabilities proportional to weights.
+
+    With standard Gumbel variables G_i (minus the logarithms of exponential ones) the largest log w_i + G_i is that of
+    row i with probability w_i / sum of w, and the B largest in their order are B such draws (Yellott, 1977). Rows of
+    weight 0 come last, by G_i alone: uniformly.
+    """
+    is_positive_N = log_weight_N > -torch.inf
+    rows = largest(log_weight_N + gumbel_N, min(num_wanted, int(is_positive_N.sum())))
+    others = largest(gumbel_N.masked_fill(is_positive_N, -torch.inf), num_wanted - len(rows))
+    return torch.cat([rows, others])
