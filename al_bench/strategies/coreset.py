@@ -4,28 +4,47 @@ A batch is the greedy solution of the k-centre problem (Gonzalez, 1985): the emb
 becomes a centre, again and again, starting from the labelled set.
 """
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from al_bench.core.strategy import Needs, QueryContext, Strategy
-from al_bench.strategies.maths.distances import CHUNK, common_offset, squared_distances
+from al_bench.strategies.maths.distances import CHUNK, common_offset, first_equals, squared_distances
+from al_bench.strategies.maths.spaces import NEEDS, Space, longest, vectors
 
 NUM_FRONT = 1024  # examples whose distances are exact at a time
 NUM_CENTRES = 256  # centres that they are compared with at a time
-HASHED = 512  # examples hashed at a time: what fits a cache
 NUM_FIRST = 64  # labelled examples that give the first upper bounds
 
 
 class Coreset(Strategy):
-    """The greedy k-centre batch; the Euclidean distance between embeddings, equal distances in pool order."""
+    """The greedy k-centre batch, by Euclidean distances; equal ones in pool order.
+
+    Args:
+        space: of the distances. Without labelled examples the first choice is that of largest norm in `features`, and
+            the first of the pool in `embedding`.
+        normalise: whether rows are scaled to length 1.
+    """
 
     needs = Needs.EMBEDDING | Needs.LABELLED
 
+    def __init__(self, space: Space = "embedding", normalise: bool = False) -> None:
+        self.needs = NEEDS[space] | Needs.LABELLED
+        self.space = space
+        self.normalise = normalise
+
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:  # noqa: ARG002
         """See `Strategy.query`."""
-        cover = KCentre(context.unlabelled.embedding_ND, context.labelled.embedding_ND, batch_size)
-        return cover.chosen()
+        in_space = partial(vectors, space=self.space, normalise=self.normalise)
+        vectors_ND, centre_LD = in_space(context.unlabelled), in_space(context.labelled)
+        if len(centre_LD) or self.space == "embedding":
+            return KCentre(vectors_ND, centre_LD, batch_size).chosen()
+        order_N = torch.arange(len(vectors_ND), device=vectors_ND.device)  # of which the first is the first choice
+        first = longest(vectors(context.unlabelled, self.space))
+        order_N[: first + 1] = order_N[: first + 1].roll(1)
+        return order_N[KCentre(vectors_ND[order_N], centre_LD, batch_size).chosen()]
 
 
 class KCentre:
@@ -51,7 +70,7 @@ class KCentre:
         self._centre_LD[: len(centre_LD)] = centre_LD - self._offset_D
         self._square_L = self._centre_LD.square().sum(dim=1)
         self._bound_N = embedding_ND.new_full((num_rows,), torch.inf, dtype=torch.float64)  # of squared distances
-        self._is_copy_N = _is_copy(embedding_ND)
+        self._is_copy_N = first_equals(embedding_ND) != torch.arange(num_rows, device=embedding_ND.device)
         self._num_met_N = torch.zeros(num_rows, dtype=torch.int64, device=embedding_ND.device)  # centres compared with
 
     def chosen(self) -> Tensor:
@@ -134,18 +153,3 @@ class KCentre:
         self._bound_N[front] = distance_F
         self._num_met_N[front] = self._num_centres
         return rows
-
-
-def _is_copy(embedding_ND: Tensor) -> Tensor:
-    """Whether an equal row comes before (N,). Distances would not tell: rounding differs between some copies."""
-    generator = torch.Generator().manual_seed(0)
-    factor_D = torch.randint(2**30, (embedding_ND.shape[1],), generator=generator).to(embedding_ND.device, torch.int32)
-    bits = ((chunk + 0.0).view(torch.int32) for chunk in embedding_ND.float().split(HASHED))  # -0.0 becomes 0.0
-    hash_N = torch.cat([(bits_ND * factor_D).sum(dim=1, dtype=torch.int64) for bits_ND in bits])
-    sorted_N, order_N = hash_N.sort(stable=True)
-    is_equal_N = sorted_N[1:] == sorted_N[:-1]
-    is_copy_N = torch.zeros(len(hash_N), dtype=torch.bool, device=hash_N.device)
-    pairs = zip(order_N[:-1][is_equal_N].split(CHUNK), order_N[1:][is_equal_N].split(CHUNK), strict=True)
-    for first, second in pairs:
-        is_copy_N[second] = (embedding_ND[first] == embedding_ND[second]).all(dim=1)
-    return is_copy_N

@@ -10,6 +10,7 @@ from al_bench.core.ranges import PositiveInt
 from al_bench.core.strategy import Needs, QueryContext, Strategy
 from al_bench.strategies.maths.clustering import clustered
 from al_bench.strategies.maths.distances import CHUNK, common_offset, squared_distances
+from al_bench.strategies.maths.spaces import NEEDS, Space, vectors
 
 
 class KMeans(Strategy):
@@ -17,18 +18,23 @@ class KMeans(Strategy):
 
     Args:
         max_iterations: of Lloyd's algorithm, which ends earlier where it converges.
+        space: of the distances.
+        normalise: whether rows are scaled to length 1.
     """
 
     needs = Needs.EMBEDDING
 
-    def __init__(self, max_iterations: PositiveInt = 30) -> None:
+    def __init__(self, max_iterations: PositiveInt = 30, space: Space = "embedding", normalise: bool = False) -> None:
+        self.needs = NEEDS[space]
         self.max_iterations = max_iterations
+        self.space = space
+        self.normalise = normalise
 
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
         """See `Strategy.query`."""
-        embedding_ND = context.unlabelled.embedding_ND
-        centre_BD, _ = clustered(embedding_ND, batch_size, rng, max_iterations=self.max_iterations)
-        return torch.tensor(nearest_rows(embedding_ND, centre_BD), device=embedding_ND.device)
+        vectors_ND = vectors(context.unlabelled, self.space, normalise=self.normalise)
+        centre_BD, _ = clustered(vectors_ND, batch_size, rng, max_iterations=self.max_iterations)
+        return torch.tensor(nearest_rows(vectors_ND, centre_BD), device=vectors_ND.device)
 
 
 def nearest_rows(embedding_ND: Tensor, centre_BD: Tensor) -> list[int]:

@@ -1,6 +1,7 @@
 """Coreset against the double loop, and on data that breaks careless code."""
 
 import math
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from al_bench.core.strategy import Needs, Outputs, QueryContext
 from al_bench.strategies import coreset
 from al_bench.strategies.coreset import Coreset, KCentre
+from al_bench.strategies.maths.spaces import unit_length
 from tests.contracts.test_strategies import query
 
 
@@ -112,3 +114,20 @@ def test_only_embeddings_are_read():
     of = QueryContext(Outputs(None, drawn(20, 3, seed=2)), labelled, torch.zeros(4), 20, 5, round=0)
     assert Coreset().needs == Needs.EMBEDDING | Needs.LABELLED
     assert query(Coreset(), of, 6).tolist() == double_loop(of.unlabelled.embedding_ND, labelled.embedding_ND, 6)
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+def test_features_are_read_where_the_space_says_so_and_the_longest_comes_first(normalise):
+    """Of which there is a copy."""
+    unlabelled, labelled = drawn(30, 3, seed=2), drawn(4, 3)
+    unlabelled[[17, 23]] = torch.tensor([9.0, 0.0, 3.0])
+    option = Coreset("features", normalise)
+    assert option.needs == Needs.FEATURES | Needs.LABELLED
+    rows, centres = (unit_length(each) if normalise else each for each in (unlabelled, labelled))
+    of = QueryContext(Outputs(features=unlabelled), Outputs(features=labelled), torch.zeros(4), 30, 5, round=0)
+    assert query(option, of, 6).tolist() == double_loop(rows, centres, 6)
+    of = QueryContext(Outputs(features=unlabelled), Outputs(features=labelled[:0]), torch.zeros(0), 30, 5, round=0)
+    expected = [17, *(row for row in double_loop(rows, rows[[17]], 30) if row != 17)]
+    assert query(option, of, 30).tolist() == expected
+    of = replace(of, unlabelled=Outputs(None, unlabelled), labelled=Outputs(None, labelled[:0]))
+    assert query(Coreset(normalise=normalise), of, 1).tolist() == [0]

@@ -1,11 +1,15 @@
 """k-means batches: the nearest example to each centre, whatever the data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from sklearn.cluster import KMeans as Clustering
 
+from al_bench.core.strategy import Needs, Outputs
 from al_bench.strategies.kmeans import KMeans, nearest_rows
+from al_bench.strategies.maths.spaces import unit_length
 from tests.contracts.test_strategies import context, query
 
 
@@ -49,3 +53,15 @@ def test_the_clustering_is_scikit_learns():
     fitted = Clustering(8, n_init=1, max_iter=30, random_state=seed).fit(embedding.numpy())
     expected = obvious_nearest(embedding, torch.from_numpy(fitted.cluster_centers_))
     assert query(KMeans(), of, 8, seed=4).tolist() == expected
+
+
+def test_each_space_is_read_where_it_is_declared():
+    of = context(KMeans.needs, num_unlabelled=200)
+    features = replace(of, unlabelled=Outputs(features=of.unlabelled.embedding_ND))
+    option = KMeans(space="features", normalise=True)
+    assert option.needs == Needs.FEATURES
+    scaled = replace(of, unlabelled=Outputs(None, unit_length(of.unlabelled.embedding_ND)))
+    expected = query(KMeans(), scaled, 8).tolist()
+    assert query(option, features, 8).tolist() == expected
+    assert query(KMeans(normalise=True), of, 8).tolist() == expected
+    assert query(KMeans(), of, 8).tolist() != expected

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from al_bench.strategies.maths.distances import CHUNK, squared_distances
 
+OTHERS = 256  # rows that as many rows as are converted at a time are compared with at a time
+
 
 @dataclass(frozen=True)
 class GradientEmbedding:
@@ -35,6 +37,35 @@ class GradientEmbedding:
         error_NC.scatter_(1, prediction_N1, -error_NC.sum(dim=1, keepdim=True))
         squares_N = _squares(embedding_ND)
         return cls(error_NC, embedding_ND, squares_N.sqrt(), _squares(error_NC) * squares_N)
+
+    @classmethod
+    def of_vectors(cls, vectors_ND: Tensor) -> "GradientEmbedding":
+        """Vectors, of any dtype, as they are: the outer products of 1 and each of them."""
+        squares_N = _squares(vectors_ND)
+        return cls(torch.ones_like(vectors_ND[:, :1], dtype=torch.float32), vectors_ND, squares_N.sqrt(), squares_N)
+
+    def nearest_of(self, others: "GradientEmbedding") -> tuple[Tensor, Tensor]:
+        """Squared distances (N,) to the nearest of the others (M,), and which it is (N,): of equals the first.
+
+        By matrix products in blocks: |g_j|^2 - 2 (a_i . a_j)(z_i . z_j) has its least where the distance has.
+        """
+        least_N, nearest_N = (
+            torch.full_like(self.square_N, torch.inf),
+            torch.zeros_like(self.square_N, dtype=torch.int64),
+        )
+        errors, embeddings, squares = (
+            each.double().split(OTHERS) for each in (others.error_NC, others.embedding_ND, others.square_N)
+        )
+        for start in range(0, len(least_N), CHUNK):
+            rows = slice(start, start + CHUNK)
+            error_RC, embedding_RD = self.error_NC[rows].double(), self.embedding_ND[rows].double()
+            for number, (error_MC, embedding_MD, square_M) in enumerate(zip(errors, embeddings, squares, strict=True)):
+                products_RM = (error_RC @ error_MC.T).mul_(embedding_RD @ embedding_MD.T)
+                least_R, position_R = torch.sub(square_M, products_RM, alpha=2).min(dim=1)
+                nearest_N[rows] = torch.where(least_R < least_N[rows], position_R + number * OTHERS, nearest_N[rows])
+                least_N[rows] = torch.minimum(least_R, least_N[rows])
+        square_N = others.square_N[nearest_N]
+        return squared_distances(self.square_N + square_N, (square_N - least_N) / 2), nearest_N
 
     def squared_distances(self, rows: Tensor, centre: int) -> Tensor:
         """|g_i|^2 + |g_c|^2 - 2 (a_i . a_c)(z_i . z_c) of `rows` (R,) to one row: (R,), 0 for equal gradients."""

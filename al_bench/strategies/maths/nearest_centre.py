@@ -2,7 +2,8 @@
 
 With b = |z| a, the Cauchy-Schwarz inequality bounds the inner product of two gradient embeddings,
 
-    g_i . g_c = (a_i . a_c)(z_i . z_c)  <=  |b_i . b_c|,    and <= max(0, b_i . b_c) where all z >= 0 (after a ReLU),
+    g_i . g_c = (a_i . a_c)(z_i . z_c)  <=  |b_i . b_c|,    and <= max(0, b_i . b_c) where all z >= 0 (after a ReLU)
+                                                            or all a >= 0 (vectors, a = 1),
 
 so a row at squared distance D^2 keeps it if |g_i|^2 + |g_c|^2 - 2 |b_i . b_c| >= D^2, whatever z_i . z_c is. What is
 left passes a second bound: z_i . z_c = P_i . P_c + R_i . R_c, with P the coordinates in a few directions that hold most
@@ -27,7 +28,8 @@ NUM_SAMPLED = 4096  # rows that the directions are found from
 
 
 class NearestCentre:
-    """Squared distances of all rows to the nearest of the centres added so far; infinite without any.
+    """Squared distances of all rows to the nearest of the centres added so far; infinite without any, unless written
+    to `distance_KM` before the first one is added.
 
     `distance_KM` is laid out as in `maths.sampling`. `num_evaluated` counts the inner products z_i . z_c.
     """
@@ -48,7 +50,7 @@ class NearestCentre:
         self._low_norm_N = (self._norm_N * (1 - SLACK)).cpu().numpy()
         self._least_N = (self._low_square_N.double() - UNDERFLOW).cpu().numpy()
         self._twice_length_N = (2 * self._relative_length_N).cpu().numpy()
-        self._is_nonnegative = bool(gradients.embedding_ND.amin() >= 0)
+        self._is_nonnegative = bool(gradients.embedding_ND.amin() >= 0) or bool(gradients.error_NC.amin() >= 0)
         self._num_centres = 0
         self._sort_at = 0
 

@@ -14,10 +14,15 @@ Space = Literal["embedding", "features"]
 NEEDS: Mapping[Space, Needs] = {"embedding": Needs.EMBEDDING, "features": Needs.FEATURES}
 
 
-def vectors(outputs: Outputs, space: Space, *, normalise: bool) -> Tensor:
+def vectors(outputs: Outputs, space: Space, *, normalise: bool = False) -> Tensor:
     """The rows (N, D) of this space, float32; scaled to length 1 if asked, but for rows of zeros, which stay so."""
     vectors_ND = outputs.embedding_ND if space == "embedding" else outputs.features_ND
     return unit_length(vectors_ND) if normalise else vectors_ND
+
+
+def longest(vectors_ND: Tensor) -> int:
+    """The row of largest norm; of equal ones the first."""
+    return int(torch.cat([chunk.double().square().sum(dim=1) for chunk in vectors_ND.split(CHUNK)]).argmax())
 
 
 def unit_length(vectors_ND: Tensor) -> Tensor:
