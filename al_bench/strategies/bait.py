@@ -172,6 +172,6 @@ class Moves:
         slope_MK = self._slope_MM @ scaled_MK
         slope_MK -= direction_MK @ (scaled_MK.T @ slope_MK) * (self._sign / 2)
         self._inverse_MM.addmm_(direction_MK, direction_MK.T, alpha=-self._sign)
-        self._slope_MM.addmm_(direction_MK, slope_MK.T, alpha=-self._sign)
-        self._slope_MM.addmm_(slope_MK, direction_MK.T, alpha=-self._sign)
+        left, right = torch.cat([direction_MK, slope_MK], dim=1), torch.cat([slope_MK, direction_MK], dim=1)
+        self._slope_MM.addmm_(left, right.T, alpha=-self._sign)
         self._examples.update(direction_MK, slope_MK, self._sign)
