@@ -160,7 +160,7 @@ def test_copies_are_equal_however_much_was_lost_to_rounding(likelihood):
 
 
 @pytest.mark.parametrize("likelihood", KINDS)
-def test_computing_anew_changes_choices_only_where_rounding_made_them(monkeypatch, likelihood):
+def test_computing_anew_mends_what_rounding_decides_and_nothing_else(monkeypatch, likelihood):
     counts = []
     compute = bait.Moves._compute_anew
     monkeypatch.setattr(bait.Moves, "_compute_anew", lambda self: (counts.append(1), compute(self))[1])
@@ -172,9 +172,12 @@ def test_computing_anew_changes_choices_only_where_rounding_made_them(monkeypatc
     assert query(Bait(likelihood), of, 10).tolist() == usual
     assert len(counts) > 4
     monkeypatch.undo()
-    ill = problem(1, 3, num_unlabelled=40)
+    ill = problem(6, 3, num_unlabelled=40)
     ill.unlabelled.embedding.mul_(100)
-    assert query(Bait(likelihood, ridge=1e-3), ill, 10).tolist() == slowly(ill, 10, likelihood, ridge=1e-3)
+    expected = slowly(ill, 10, likelihood, ridge=1e-3)
+    assert query(Bait(likelihood, ridge=1e-3), ill, 10).tolist() == expected
+    monkeypatch.setattr(bait, "ROUNDING", 0.0)
+    assert query(Bait(likelihood, ridge=1e-3), ill, 10).tolist() != expected
 
 
 @pytest.mark.parametrize("likelihood", KINDS)
