@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from scipy.stats import chi2_contingency, chisquare
 
 from al_bench.config.schema import CONF
-from al_bench.core.errors import StrategyError, TrainingError
+from al_bench.core.errors import ConfigError, StrategyError, TrainingError
 from al_bench.core.seeding import Stream, torch_seeded
 from al_bench.core.strategy import OF_ORACLES, Known, Needs, Outputs, QueryContext, Strategy
 from al_bench.job.built import checked_strategy
@@ -130,11 +130,16 @@ class TestEveryStrategy:
         assert len(set(rows.tolist())) == batch_size
         assert 0 <= rows.min() <= rows.max() < num_unlabelled
 
-    def test_takes_an_initial_set_without_labels(self, option):
+    def test_takes_an_initial_set_without_labels_or_says_that_it_cannot(self, option):
         chosen = strategy(option)
         of = context(chosen.needs, num_dimensions=8)
         none = of.labelled.take(torch.arange(0))
-        rows = query(chosen, replace(of, labelled=none, labelled_targets=of.labelled_targets[:0]), 10)
+        unlabelled_only = replace(of, labelled=none, labelled_targets=of.labelled_targets[:0])
+        try:
+            rows = query(chosen, unlabelled_only, 10)
+        except ConfigError as error:
+            assert str(error).startswith("num_initial=0: ")  # noqa: PT017
+            return
         assert len(set(rows.tolist())) == 10
 
     def test_is_a_pure_function_of_context_batch_size_and_random_numbers(self, option):

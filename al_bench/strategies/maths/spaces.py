@@ -27,11 +27,13 @@ def longest(vectors_ND: Tensor) -> int:
 
 def unit_length(vectors_ND: Tensor) -> Tensor:
     """Each row (N, D) scaled to length 1, computed in float64; a row of zeros stays as it is. Copies stay copies."""
-    chunks = []
-    for chunk_ND in vectors_ND.split(CHUNK):
-        doubles_ND = chunk_ND.double()
-        largest_N1 = doubles_ND.abs().amax(dim=1, keepdim=True)  # whose square would overflow, or come to nothing
-        doubles_ND = doubles_ND / torch.where(largest_N1 > 0, largest_N1, 1.0)
-        length_N1 = doubles_ND.square().sum(dim=1, keepdim=True).sqrt()
-        chunks.append((doubles_ND / torch.where(length_N1 > 0, length_N1, 1.0)).float())
-    return torch.cat(chunks) if chunks else vectors_ND
+    return torch.cat([unit_doubles(chunk_ND).float() for chunk_ND in vectors_ND.split(CHUNK)])
+
+
+def unit_doubles(vectors_ND: Tensor) -> Tensor:
+    """The same in float64, which a caller asks for in chunks."""
+    doubles_ND = vectors_ND.double()
+    largest_N1 = doubles_ND.abs().amax(dim=1, keepdim=True)  # whose square would overflow, or come to nothing
+    doubles_ND = doubles_ND / torch.where(largest_N1 > 0, largest_N1, 1.0)
+    length_N1 = doubles_ND.square().sum(dim=1, keepdim=True).sqrt()
+    return doubles_ND / torch.where(length_N1 > 0, length_N1, 1.0)
