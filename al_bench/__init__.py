@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from al_bench.core.network import Network, UnlabelledTerm
     from al_bench.core.rounds import Batch, Committed, RoundRecord
     from al_bench.core.seeding import Stream, generator
-    from al_bench.core.strategy import Needs, Outputs, QueryContext, Strategy, TrainedWith
+    from al_bench.core.strategy import Needs, Outputs, QueryContext, Samples, Strategy, TrainedWith
     from al_bench.datasets.from_arrays import drawn_dataset
     from al_bench.loop.rounds_of import ActiveLearning, active_learning
     from al_bench.training.learner import Learner
@@ -28,7 +28,7 @@ WHERE = {
     "core.network": ("Network", "UnlabelledTerm"),
     "core.rounds": ("Batch", "Committed", "RoundRecord"),
     "core.seeding": ("Stream", "generator"),
-    "core.strategy": ("Needs", "Outputs", "QueryContext", "Strategy", "TrainedWith"),
+    "core.strategy": ("Needs", "Outputs", "QueryContext", "Samples", "Strategy", "TrainedWith"),
     "datasets.from_arrays": ("drawn_dataset",),
     "loop.rounds_of": ("ActiveLearning", "active_learning"),
     "training.learner": ("Learner",),
@@ -48,6 +48,7 @@ __all__ = [
     "Outputs",
     "QueryContext",
     "RoundRecord",
+    "Samples",
     "Strategy",
     "Stream",
     "TrainedWith",

@@ -26,21 +26,23 @@ class Stream(IntEnum):
     VALIDATION = 8
     PRETRAIN = 9
     SUBSET = 10
+    SAMPLES = 11  # masks of dropout for strategies
 
 
-def generator(seed: int, stream: Stream, round: int = 0) -> np.random.Generator:
-    """The random numbers of one purpose in one round."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream, round)))
+def generator(seed: int, stream: Stream, round: int = 0, member: int = 0) -> np.random.Generator:
+    """The random numbers of one purpose in one round; each later member of an ensemble, or sample, has its own."""
+    key = (stream, round, member) if member else (stream, round)
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 @contextmanager
-def torch_seeded(seed: int, stream: Stream, round: int, device: str = "cpu") -> Iterator[None]:
+def torch_seeded(seed: int, stream: Stream, round: int, device: str = "cpu", member: int = 0) -> Iterator[None]:
     """Within, torch's generators of the CPU and of `device` are seeded from a stream; afterwards they are as before.
 
     The one place where global generators are touched: layers initialise themselves from them, and drop out.
     """
     is_cuda = device.startswith("cuda")
-    drawn = int(generator(seed, stream, round).integers(2**63))
+    drawn = int(generator(seed, stream, round, member).integers(2**63))
     with torch.random.fork_rng(devices=[torch.device(device)] if is_cuda else []):
         torch.default_generator.manual_seed(drawn)
         if is_cuda:

@@ -1,6 +1,6 @@
 """Query strategies, and all that they see.
 
-Shapes: N examples, U unlabelled, L labelled, B queried, C classes, D dimensions of the embedding.
+Shapes: N examples, U unlabelled, L labelled, B queried, C classes, D dimensions of the embedding, S samples.
 """
 
 import warnings
@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from enum import Flag, auto
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ class Needs(Flag):
     VALIDATION = auto()  # the outputs declared, for the validation examples too
     POOL_TARGETS = auto()  # those of the unlabelled examples; for oracles alone
     EVALUATION = auto()  # the outputs declared and the targets, of the test set; for oracles alone
+    SAMPLES = auto()  # logits under samples of the weights, which `Strategy.samples` says how to draw
 
 
 OF_ORACLES = Needs.POOL_TARGETS | Needs.EVALUATION
@@ -46,6 +47,7 @@ class Outputs:
     logits: Tensor | None = None
     embedding: Tensor | None = None
     features: Tensor | None = None
+    samples: Tensor | None = None  # (N, S, C): an example a row, as all outputs
 
     @property
     def logits_NC(self) -> Tensor:
@@ -61,6 +63,11 @@ class Outputs:
     def features_ND(self) -> Tensor:
         """The normalised inputs, a row each: frozen features where `features=...` makes them."""
         return self._declared(self.features, "FEATURES")
+
+    @property
+    def samples_SNC(self) -> Tensor:
+        """The logits under each sample of the weights; the first one of an ensemble is the network itself."""
+        return self._declared(self.samples, "SAMPLES").movedim(1, 0)
 
     def restricted(self, needs: Needs) -> "Outputs":
         """Those of the outputs that are declared in `needs`."""
@@ -170,6 +177,20 @@ class TrainedWith:
     measures_without_term: bool = False
 
 
+@dataclass(frozen=True)
+class Samples:
+    """How the weights are sampled for `Needs.SAMPLES`: `num` times, each sample the same for all examples.
+
+    Args:
+        num: S.
+        kind: `network`: the network that was trained, with a mask for each of its dropout modules; `ensemble`: networks
+            that are trained alike, from other random numbers, the first of which is that of the round.
+    """
+
+    num: int
+    kind: Literal["network", "ensemble"]
+
+
 class Strategy(ABC):
     """A query strategy: a pure function of (context, batch size, random numbers).
 
@@ -182,6 +203,7 @@ class Strategy(ABC):
 
     needs: Needs = Needs.NONE
     trained_with: TrainedWith = TrainedWith()
+    samples: Samples | None = None
     is_oracle: bool = False
     subset_size: int | None = None
 

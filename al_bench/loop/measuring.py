@@ -2,8 +2,8 @@
 
 import logging
 import math
-from dataclasses import dataclass
-from functools import cached_property, partial
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -11,10 +11,11 @@ from al_bench.core.data import Dataset, Examples
 from al_bench.core.devices import Seconds, Stopwatch
 from al_bench.core.errors import DIVERGED, TrainingError
 from al_bench.core.rounds import Batch, PoolMetrics, RoundRecord
-from al_bench.core.strategy import Outputs, Strategy, trained_with
+from al_bench.core.strategy import Needs, Outputs, Strategy, trained_with
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.pool import Pool
 from al_bench.loop.querying import pool_outputs
+from al_bench.models.dropout import dropout_samples
 from al_bench.training.learner import Learner
 from al_bench.training.stopping import FewEpochs
 from al_bench.training.trained import Trained
@@ -50,27 +51,50 @@ class Measuring:
     def fitted(self, round: int, *, is_measured: bool) -> Fitted:
         """The networks of a round; if they are not measured any more, the one that chooses stands for both."""
         wanted, pool = trained_with(self.strategy), self.pool
-        unlabelled = None
-        if wanted.unlabelled_term is not None and pool.num_unlabelled:
-            unlabelled = Unlabelled(pool.inputs, pool.unlabelled_indices, wanted.unlabelled_term)
-        fit = partial(
-            self.learner.fit,
-            pool.labelled(),
-            wanted.objective,
-            seed=self.seed,
-            round=round,
-            validation=self._validation,
-        )
         with self.heartbeat.during("training", f"round {round}: training on {pool.num_trained_on:,} labels"):
-            chooses = fit(unlabelled=unlabelled)
+            chooses = self._fit(round)
         stopwatch = Stopwatch(self.learner.device)
         is_recorded = wanted.measures_pool and pool.num_unlabelled > 0
         outputs = pool_outputs(pool, chooses, self.strategy) if is_recorded else None
         spent, measured = stopwatch.seconds(), chooses
-        if wanted.measures_without_term and unlabelled is not None:
+        if wanted.measures_without_term and self._unlabelled() is not None:
             spent += Seconds(chooses.fit_seconds, chooses.fit_cpu_seconds)
-            measured = fit() if is_measured else chooses
+            measured = self._fit(round, has_term=False) if is_measured else chooses
         return Fitted(chooses, measured, outputs, spent)
+
+    def sampled(self, round: int, chooses: Trained) -> Trained:
+        """The network that chooses, with the samples of its weights that the strategy needs; of a few networks of an
+        ensemble it is the first, and the others are trained now.
+        """
+        wanted = self.strategy.samples
+        if wanted is None or Needs.SAMPLES not in self.strategy.needs:
+            return chooses
+        if wanted.kind == "network":
+            return replace(chooses, samples=dropout_samples(chooses.network, wanted.num, self.seed, round))
+        networks = [chooses.network]
+        for member in range(1, wanted.num):
+            what = f"round {round}: training network {member + 1} of {wanted.num} that choose"
+            with self.heartbeat.during("training", what):
+                networks.append(self._fit(round, member=member).network)
+        return replace(chooses, samples=tuple(networks))
+
+    def _fit(self, round: int, *, member: int = 0, has_term: bool = True) -> Trained:
+        return self.learner.fit(
+            self.pool.labelled(),
+            trained_with(self.strategy).objective,
+            seed=self.seed,
+            round=round,
+            validation=self._validation,
+            unlabelled=self._unlabelled() if has_term else None,
+            member=member,
+        )
+
+    def _unlabelled(self) -> Unlabelled | None:
+        """What training makes of the unlabelled examples, if anything."""
+        term = trained_with(self.strategy).unlabelled_term
+        if term is None or not self.pool.num_unlabelled:
+            return None
+        return Unlabelled(self.pool.inputs, self.pool.unlabelled_indices, term)
 
     def record(self, round: int, batch: Batch, fitted: Fitted, of_query: Seconds) -> RoundRecord:
         """What is recorded of a round whose batch took `of_query` to choose.

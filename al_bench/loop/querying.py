@@ -16,12 +16,17 @@ from al_bench.training.trained import Trained
 
 
 def check_strategy(strategy: Strategy, batch_size: int) -> None:
-    """ConfigError for what no run can go on with: hidden labels asked for by no oracle, a subset below a batch."""
+    """ConfigError for what no run can go on with: hidden labels for no oracle, a subset below a batch."""
     hidden = strategy.needs & OF_ORACLES
     if hidden and not strategy.is_oracle:
         raise ConfigError(
             f"strategy: {type(strategy).__name__} declares {hidden!s}, which is hidden from strategies; say "
             "is_oracle = True if it is a line of reference, to be kept out of ranks and penalties"
+        )
+    if Needs.SAMPLES in strategy.needs and strategy.samples is None:
+        raise ConfigError(
+            f"strategy: {type(strategy).__name__} declares Needs.SAMPLES, but not how many of which kind; say "
+            'samples = al_bench.Samples(20, "network") or al_bench.Samples(5, "ensemble")'
         )
     if strategy.subset_size is not None and strategy.subset_size < batch_size:
         raise ConfigError(
@@ -42,7 +47,7 @@ def query(
 ) -> NDArray[np.int64]:
     """Pool indices (batch_size,) of the examples that the strategy chooses, in its order.
 
-    `outputs` are those for all unlabelled examples, if they are known already. Oracles see the test set of `dataset`.
+    `outputs` are those for all unlabelled examples but for samples, if they are known. Oracles see the test set.
     """
     unlabelled = pool.unlabelled_indices
     if strategy.subset_size is not None and strategy.subset_size < len(unlabelled):
@@ -51,14 +56,16 @@ def query(
         unlabelled, outputs = unlabelled[rows], None if outputs is None else outputs.take(rows)
     if outputs is None:
         outputs = trained.outputs(pool.inputs, unlabelled, strategy.needs)
+    elif Needs.SAMPLES in strategy.needs:
+        outputs = replace(outputs, samples=trained.outputs(pool.inputs, unlabelled, Needs.SAMPLES).samples)
     context = _context(pool, trained, strategy.needs, unlabelled, dataset)
     context = replace(context, unlabelled=outputs, round=round)
     return unlabelled.cpu()[_chosen(strategy, context, batch_size, generator(seed, Stream.QUERY, round))].numpy()
 
 
 def pool_outputs(pool: Pool, trained: Trained, strategy: Strategy) -> Outputs:
-    """What the strategy needs of the unlabelled examples."""
-    return trained.outputs(pool.inputs, pool.unlabelled_indices, strategy.needs)
+    """What the strategy needs of the unlabelled examples, but for samples."""
+    return trained.outputs(pool.inputs, pool.unlabelled_indices, strategy.needs & ~Needs.SAMPLES)
 
 
 def _context(pool: Pool, trained: Trained, needs: Needs, unlabelled: Tensor, dataset: Dataset) -> QueryContext:

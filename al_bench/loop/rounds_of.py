@@ -15,13 +15,14 @@ from al_bench.core.errors import ConfigError, DataError, StrategyError, describe
 from al_bench.core.ranges import check_budget
 from al_bench.core.rounds import Batch, Committed, RoundRecord
 from al_bench.core.seeding import Stream, generator
-from al_bench.core.strategy import Strategy
+from al_bench.core.strategy import Needs, Strategy
 from al_bench.datasets.checks import check_dataset
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.measuring import Fitted, Measuring
 from al_bench.loop.pool import Pool
 from al_bench.loop.querying import check_strategy, query
 from al_bench.training.learner import Learner
+from al_bench.training.trained import Trained
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,8 @@ class ActiveLearning:
         """One record per round, as it ends.
 
         Raises:
-            ConfigError: if `num_initial` or `budget` does not fit the pool, or the strategy cannot be asked.
+            ConfigError: if `num_initial` or `budget` does not fit the pool, or the strategy cannot be asked, or not of
+                these networks.
             DataError: if a committed batch does not fit the data set.
             StrategyError: if the strategy returns anything but distinct unlabelled rows, or does not take a state.
             TrainingError: if a loss is not finite.
@@ -100,6 +102,8 @@ class ActiveLearning:
         replayed = [_replayed(pool, batch, round) for round, batch in enumerate(self.committed.batches)]
         if replayed and pool.num_labelled >= budget:
             return
+        if Needs.SAMPLES in self.strategy.needs and self.strategy.samples is not None:
+            self.learner.check(self.strategy.samples)
         with self.heartbeat.during("pre-training", f"pre-training on {len(pool):,} examples"):
             learner = self.learner.pretrained(self.dataset.train.inputs, self.seed)
         measuring = Measuring(self.dataset, pool, learner, self.strategy, self.seed, self.heartbeat)
@@ -116,7 +120,7 @@ class ActiveLearning:
                 return
             size = min(self.batch_size, budget - pool.num_labelled)
             stopwatch = Stopwatch(learner.device)
-            indices = self._queried(pool, fitted, size, round)
+            indices = self._queried(pool, fitted, measuring.sampled(round, fitted.chooses), size, round)
             of_query = fitted.spent + stopwatch.seconds()
 
     def _drawn(self) -> tuple[Pool, NDArray[np.int64]]:
@@ -127,12 +131,12 @@ class ActiveLearning:
         pool = Pool(examples, validation_indices)
         return pool, order[~np.isin(order, validation_indices)][: self.num_initial]
 
-    def _queried(self, pool: Pool, fitted: Fitted, size: int, round: int) -> NDArray[np.int64]:
+    def _queried(self, pool: Pool, fitted: Fitted, chooses: Trained, size: int, round: int) -> NDArray[np.int64]:
         """Pool indices (size,) of the next batch."""
         with self.heartbeat.during("choosing", f"round {round}: choosing {size:,} of {pool.num_unlabelled:,}"):
             return query(
                 pool,
-                fitted.chooses,
+                chooses,
                 self.strategy,
                 self.dataset,
                 size,

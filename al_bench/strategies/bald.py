@@ -11,7 +11,7 @@ from al_bench.core.ranges import Fraction, PositiveFloat
 from al_bench.core.strategy import QueryContext
 from al_bench.strategies.maths.gumbel import Kind, power_choice
 from al_bench.strategies.maths.samples import NumSamples, mutual_information
-from al_bench.strategies.sampled import Sampled
+from al_bench.strategies.sampled import Sampled, SamplesOf
 
 
 class Bald(Sampled):
@@ -32,6 +32,8 @@ class PowerBald(Bald):
     Args:
         num_samples: see `Sampled`.
         dropout: see `Sampled`.
+        samples: see `Sampled`.
+        num_members: see `Sampled`.
         kind: what an example's chances are proportional to, see `power_choice`.
         beta: how strongly they go by the score.
     """
@@ -40,10 +42,12 @@ class PowerBald(Bald):
         self,
         num_samples: NumSamples = 20,
         dropout: Fraction = 0.5,
+        samples: SamplesOf = "head",
+        num_members: NumSamples = 5,
         kind: Kind = "power",
         beta: PositiveFloat = 1.0,
     ) -> None:
-        super().__init__(num_samples, dropout)
+        super().__init__(num_samples, dropout, samples, num_members)
         self._kind = kind
         self._beta = beta
 

@@ -15,7 +15,7 @@ from al_bench.core.ranges import Fraction, PositiveInt
 from al_bench.core.strategy import QueryContext
 from al_bench.strategies.maths.gumbel import power_choice
 from al_bench.strategies.maths.samples import NumSamples, information_about
-from al_bench.strategies.sampled import Sampled
+from al_bench.strategies.sampled import Sampled, SamplesOf
 
 
 class Epig(Sampled):
@@ -24,6 +24,8 @@ class Epig(Sampled):
     Args:
         num_samples: see `Sampled`.
         dropout: see `Sampled`.
+        samples: see `Sampled`.
+        num_members: see `Sampled`.
         num_targets: drawn uniformly from the unlabelled examples; all of them where there are fewer.
         power: draw the batch in proportion to the scores.
     """
@@ -32,10 +34,12 @@ class Epig(Sampled):
         self,
         num_samples: NumSamples = 20,
         dropout: Fraction = 0.5,
+        samples: SamplesOf = "head",
+        num_members: NumSamples = 5,
         num_targets: PositiveInt = 100,
         power: bool = False,
     ) -> None:
-        super().__init__(num_samples, dropout)
+        super().__init__(num_samples, dropout, samples, num_members)
         self._num_targets = num_targets
         self._power = power
 

@@ -49,6 +49,7 @@ class Joint(Strategy):
         self._entropy_weight = entropy_weight
         self._ramp_epochs = ramp_epochs
         self.needs = query.needs | Needs.LOGITS
+        self.samples = query.samples
         self.is_oracle = query.is_oracle
         term = of_rule.unlabelled_term
         if entropy_weight > 0:

@@ -15,7 +15,8 @@ from al_bench.core.devices import Stopwatch
 from al_bench.core.errors import ConfigError, InputsError, TrainingError
 from al_bench.core.network import Network, Objective
 from al_bench.core.seeding import Stream, generator, torch_seeded
-from al_bench.core.strategy import Needs
+from al_bench.core.strategy import Needs, Samples
+from al_bench.models.dropout import check_dropout
 from al_bench.training.augmentation import crop_flip
 from al_bench.training.batch_norm import batch_norm_layers, recompute_statistics
 from al_bench.training.epochs import Epochs
@@ -94,11 +95,12 @@ class Learner:
         round: int,
         validation: Examples | None = None,
         unlabelled: Unlabelled | None = None,
+        member: int = 0,
     ) -> Trained:
         """A network trained from scratch: parameters, buffers and optimizer are new.
 
-        Weights, the order of the mini-batches and augmentation depend on the seed and the round alone. An epoch has
-        as many steps as the labelled examples make, with or without unlabelled ones.
+        All random numbers depend on the seed and the round alone, and on which member of an ensemble it is. An epoch
+        has as many steps as the labelled examples make, with or without unlabelled ones.
 
         Raises:
             ConfigError: if `training.patience` is set without validation examples.
@@ -106,12 +108,13 @@ class Learner:
         """
         stopwatch = Stopwatch(self.device)
         rule = self._stopping_rule(labelled, validation)
-        network = self._new_network(seed, round)
-        minibatches = self._minibatches(labelled, network, seed, round)
+        network = self._new_network(seed, round, member)
+        minibatches = self._minibatches(labelled, network, (seed, round, member))
         added_terms = None
         if unlabelled is not None:
-            added_terms = self._unlabelled_steps(unlabelled, seed, round).terms(network, len(minibatches.sizes))
-        with torch_seeded(seed, Stream.LAYERS, round, self.device):
+            steps = self._unlabelled_steps(unlabelled, (seed, round, member))
+            added_terms = steps.terms(network, len(minibatches.sizes))
+        with torch_seeded(seed, Stream.LAYERS, round, self.device, member):
             try:
                 accuracy, num_epochs, is_limit_hit = self._train(network, minibatches, objective, rule, added_terms)
             except TrainingError as error:
@@ -157,8 +160,13 @@ class Learner:
             raise InputsError(f"inputs of shape {shape}: {problem}") from error
         return network, num_dimensions
 
-    def _new_network(self, seed: int, round: int) -> Network:
-        with torch_seeded(seed, Stream.WEIGHTS, round):
+    def check(self, samples: Samples) -> None:
+        """ConfigError if the networks do not let their weights be sampled so."""
+        if samples.kind == "network":
+            check_dropout(replace(self, device="cpu")._new_network(0, 0))
+
+    def _new_network(self, seed: int, round: int, member: int = 0) -> Network:
+        with torch_seeded(seed, Stream.WEIGHTS, round, member=member):
             network = self.build()
         if self.weights:
             network.load_state_dict({**network.state_dict(), **self.weights})
@@ -197,21 +205,23 @@ class Learner:
     def _prepare(self) -> Preparation:
         return Preparation.to_device(self.device, self.normalisation, channels_last=self.training.channels_last)
 
-    def _minibatches(self, labelled: Examples, network: Network, seed: int, round: int) -> Minibatches:
-        augment_rng = generator(seed, Stream.AUGMENT, round)
+    def _minibatches(self, labelled: Examples, network: Network, key: tuple[int, int, int]) -> Minibatches:
+        seed, *of_fit = key
+        augment_rng = generator(seed, Stream.AUGMENT, *of_fit)
         return Minibatches(
             examples=labelled,
             sizes=minibatch_sizes(
                 len(labelled), self.training.minibatch_size, is_one_too_few=bool(batch_norm_layers(network))
             ),
             prepare=self._prepare.inputs,
-            order_rng=generator(seed, Stream.MINIBATCH, round),
+            order_rng=generator(seed, Stream.MINIBATCH, *of_fit),
             device=self.device,
             augment=partial(crop_flip, rng=augment_rng) if self.training.augmentation == "crop_flip" else None,
         )
 
-    def _unlabelled_steps(self, unlabelled: Unlabelled, seed: int, round: int) -> UnlabelledSteps:
-        rng = generator(seed, Stream.UNLABELLED, round)
+    def _unlabelled_steps(self, unlabelled: Unlabelled, key: tuple[int, int, int]) -> UnlabelledSteps:
+        seed, *of_fit = key
+        rng = generator(seed, Stream.UNLABELLED, *of_fit)
         return UnlabelledSteps(
             unlabelled=unlabelled,
             rng=rng,

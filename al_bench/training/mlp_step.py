@@ -223,6 +223,7 @@ def _is_plain(network: Network) -> TypeGuard[MLP]:
     return (
         all(type(layer) is nn.Linear and "forward" not in vars(layer) for layer in layers)  # parametrised: another type
         and names == PARAMETERS
+        and network.dropout is None
         and all(parameter.requires_grad for parameter in network.parameters())
     )
 

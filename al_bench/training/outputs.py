@@ -1,6 +1,6 @@
 """What a network says of examples, in one pass: each output that a strategy can declare has its producer here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,16 +11,18 @@ from al_bench.core.data import Normalisation
 from al_bench.core.devices import to_device
 from al_bench.core.network import Network
 from al_bench.core.strategy import Needs, Outputs
+from al_bench.models.dropout import Sample
 
 FORWARD_SIZE = {"cpu": 64, "cuda": 1024}  # examples per forward pass; on the CPU as many as fit its caches
 
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """A network and some inputs (N, ...) for it, prepared; it goes through them once, if at all."""
+    """A network and some inputs (N, ...) for it, prepared; they go through it, and its samples, once if at all."""
 
     network: Network
     inputs: Tensor
+    samples: Sequence[Sample] = ()
 
     @cached_property
     def embedding_ND(self) -> Tensor:
@@ -35,6 +37,7 @@ PRODUCERS: Mapping[str, Producer] = {  # by the field of `Outputs`, which is cal
     "embedding": lambda forward: forward.embedding_ND,
     "logits": lambda forward: forward.network.head(forward.embedding_ND),
     "features": lambda forward: forward.inputs.flatten(start_dim=1),
+    "samples": lambda forward: torch.stack([sample(forward.inputs) for sample in forward.samples], dim=1),
 }
 
 
@@ -72,14 +75,21 @@ class Preparation:
 
 
 @torch.no_grad()
-def outputs_of(network: Network, prepare: Preparation, inputs: Tensor, rows: Tensor, needs: Needs) -> Outputs:
+def outputs_of(
+    network: Network,
+    prepare: Preparation,
+    inputs: Tensor,
+    rows: Tensor,
+    needs: Needs,
+    samples: Sequence[Sample] = (),
+) -> Outputs:
     """See `Trained.outputs`; the network is in evaluation mode. Computed in float32, however it was trained."""
     wanted = {name: producer for name, producer in PRODUCERS.items() if Needs[name.upper()] in needs}
     if not wanted:
         return Outputs()
     chunks: dict[str, list[Tensor]] = {name: [] for name in wanted}
     for chunk in rows.split(FORWARD_SIZE[torch.device(prepare.device).type]):
-        forward = ForwardPass(network, prepare.inputs(inputs.index_select(0, chunk)))
+        forward = ForwardPass(network, prepare.inputs(inputs.index_select(0, chunk)), samples)
         for name, producer in wanted.items():
             chunks[name].append(producer(forward))
     return Outputs(**{name: torch.cat(parts) for name, parts in chunks.items() if parts})

@@ -12,6 +12,7 @@ from al_bench.core.errors import StrategyError
 from al_bench.core.network import Network
 from al_bench.core.rounds import Metrics
 from al_bench.core.strategy import Needs, Outputs
+from al_bench.models.dropout import Sample
 from al_bench.training.outputs import Preparation, outputs_of
 
 NUM_CHECKED = 64  # examples whose logits are compared with what the last layer gives
@@ -22,7 +23,8 @@ HEAD_TOLERANCE = 1e-3  # of the largest logit
 class Trained:
     """A trained network in evaluation mode, and how its training went. Nothing of it goes into the next round.
 
-    `train_accuracy` is the running accuracy of the last epoch: the one that the stopping rule saw.
+    `train_accuracy` is the running accuracy of the last epoch: the one that the stopping rule saw. `samples` of the
+    weights are there where a strategy needs them.
     """
 
     network: Network
@@ -33,10 +35,11 @@ class Trained:
     num_steps: int
     fit_seconds: float
     fit_cpu_seconds: float
+    samples: tuple[Sample, ...] = ()
 
     def outputs(self, inputs: Tensor, rows: Tensor, needs: Needs) -> Outputs:
         """The outputs declared in `needs` for these rows of `inputs`, in their order, in one pass."""
-        return outputs_of(self.network, self.prepare, inputs, rows, needs)
+        return outputs_of(self.network, self.prepare, inputs, rows, needs, self.samples)
 
     @torch.no_grad()
     def head(self, inputs: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -61,7 +61,7 @@ def context(
         logits, embedding = draw(size, num_classes) * spread, draw(size, num_dimensions) * spread
         if Needs.HEAD in needs:
             logits = embedding @ weight_CD.T + bias_C
-        forward = ForwardPass(network, embedding)
+        forward = ForwardPass(network, embedding, samples=(network, lambda inputs: 2 * network(inputs)))
         others = {name: producer(forward).detach() for name, producer in PRODUCERS.items() if name not in DRAWN}
         return Outputs(logits, embedding, **others)
 
@@ -262,6 +262,7 @@ NOT_DECLARED = QueryContext(Outputs(), Outputs(), torch.zeros(0), 5, 3, 0)
         (Outputs(), "logits_NC", "LOGITS"),
         (Outputs(), "embedding_ND", "EMBEDDING"),
         (Outputs(), "features_ND", "FEATURES"),
+        (Outputs(), "samples_SNC", "SAMPLES"),
         (NOT_DECLARED, "head_weight_CD", "HEAD"),
         (NOT_DECLARED, "head_bias_C", "HEAD"),
         (NOT_DECLARED, "unlabelled_targets", "POOL_TARGETS"),

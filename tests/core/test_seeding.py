@@ -18,6 +18,15 @@ def test_the_numbers_of_a_stream_never_change_between_versions():
     assert generator(5, Stream.QUERY, 7).integers(10**6, size=3).tolist() == QUERY_5_7
 
 
+def test_members_of_an_ensemble_differ_and_the_first_is_what_there_is_without_any():
+    assert len({generator(0, Stream.WEIGHTS, 1, member).integers(2**63) for member in range(4)}) == 4
+    assert generator(0, Stream.WEIGHTS, 1, 0).random() == generator(0, Stream.WEIGHTS, 1).random()
+    with torch_seeded(0, Stream.WEIGHTS, 1, member=2):
+        member = torch.rand(3)
+    with torch_seeded(0, Stream.WEIGHTS, 1):
+        assert not torch.equal(torch.rand(3), member)
+
+
 def test_seed_zero_is_a_seed_like_any_other():
     with torch_seeded(0, Stream.WEIGHTS, 0):
         first = torch.rand(3)

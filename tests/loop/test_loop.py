@@ -1,6 +1,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,13 +12,17 @@ from al_bench.core.errors import ConfigError, DataError, StrategyError
 from al_bench.core.network import cross_entropy
 from al_bench.core.rounds import Batch, Committed, RoundRecord
 from al_bench.core.seeding import Stream, generator
-from al_bench.core.strategy import Needs, QueryContext, Strategy
+from al_bench.core.strategy import Needs, QueryContext, Samples, Strategy
 from al_bench.loop.rounds_of import ActiveLearning, active_learning
+from al_bench.models.mlp import MLP
 from al_bench.strategies.albl import Albl
 from al_bench.strategies.badge import Badge
+from al_bench.strategies.bald import Bald, PowerBald
+from al_bench.strategies.epig import Epig
 from al_bench.strategies.joint import Joint
 from al_bench.strategies.random import Random
 from al_bench.strategies.uncertainty import Entropy, Margin
+from al_bench.training.learner import Learner
 from tests.conftest import blobs, small_learner
 
 DATASET = blobs()
@@ -320,3 +325,112 @@ def test_a_state_that_a_strategy_does_not_take_is_named_by_its_line():
     states = [{"drawn": 1}, None, {"drawn": -1}, *[None] * (len(batches) - 3)]
     with pytest.raises(StrategyError, match=r"after round 2 \(line 3 of strategy_state.jsonl\): ValueError: drawn < 0"):
         run(Picky(), committed=Committed(batches, states))
+
+
+class Sampling(Recorder):
+    """Keeps the samples of the weights that it is shown."""
+
+    needs = Needs.SAMPLES | Needs.LOGITS | Needs.LABELLED
+
+    def __init__(self, kind: str = "ensemble", num: int = 3) -> None:
+        super().__init__()
+        self.samples = Samples(num, kind)
+
+
+DROPPING = replace(small_learner(DATASET), build=partial(MLP, DATASET.input_shape, DATASET.num_classes, 16, 0.5))
+
+
+def sampled_run(strategy: Strategy, learner=DROPPING, **arguments) -> list[RoundRecord]:
+    settings = {"seed": 0, "num_initial": 20, "batch_size": 30, "budget": 110} | arguments
+    return list(ActiveLearning(DATASET, learner, strategy, **settings).rounds())
+
+
+class TestSamples:
+    @pytest.fixture
+    def fits(self, monkeypatch) -> list[tuple[int, int]]:
+        """Round and member of each fit."""
+        done, fit = [], Learner.fit
+
+        def counted(self, *arguments, **keywords):
+            done.append((keywords["round"], keywords.get("member", 0)))
+            return fit(self, *arguments, **keywords)
+
+        monkeypatch.setattr(Learner, "fit", counted)
+        return done
+
+    def test_members_are_trained_where_a_query_follows_and_the_first_is_the_network_that_is_measured(self, fits):
+        strategy = Sampling()
+        sampled_run(strategy, budget=50)
+        assert fits == [(0, 0), (0, 1), (0, 2), (1, 0)]
+        (of,) = strategy.seen
+        for outputs in (of.unlabelled, of.labelled):
+            samples_SNC = outputs.samples_SNC
+            assert samples_SNC.shape == (3, *outputs.logits_NC.shape)
+            assert torch.equal(samples_SNC[0], outputs.logits_NC)
+            assert not torch.equal(samples_SNC[0], samples_SNC[1])
+        labelled = DATASET.train.take(torch.from_numpy(generator(0, Stream.INITIAL).permutation(POOL_SIZE)[:20]))
+        alone = DROPPING.fit(labelled, cross_entropy, seed=0, round=0, member=2)
+        expected = alone.outputs(labelled.inputs, torch.arange(20), Needs.LOGITS).logits_NC
+        assert torch.equal(of.labelled.samples_SNC[2], expected)
+
+    def test_members_cost_seconds_of_the_query(self, monkeypatch):
+        fit = Learner.fit
+
+        def slow(self, *arguments, member=0, **keywords):
+            time.sleep(0.3 * (member > 0))
+            return fit(self, *arguments, member=member, **keywords)
+
+        monkeypatch.setattr(Learner, "fit", slow)
+        first, second = sampled_run(Sampling(), budget=50)
+        assert first.query_seconds == 0
+        assert second.query_seconds > 0.6
+        assert first.fit_seconds < 0.3
+
+    def test_masks_are_another_set_in_each_round_and_the_same_for_all_that_is_shown(self, fits):
+        strategy = Sampling("network", num=4)
+        sampled_run(strategy)
+        assert fits == [(0, 0), (1, 0), (2, 0), (3, 0)]
+        first = strategy.seen[0]
+        assert first.unlabelled.samples_SNC.shape == (4, POOL_SIZE - 20, DATASET.num_classes)
+        assert not any(torch.equal(each, first.unlabelled.logits_NC) for each in first.unlabelled.samples_SNC)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("samples", ["network", "ensemble"])
+    @pytest.mark.parametrize("make", [Bald, PowerBald, partial(Epig, num_targets=10)], ids=["bald", "power", "epig"])
+    def test_a_run_goes_on_from_its_committed_rounds(self, make, samples):
+        whole = sampled_run(make(samples=samples, num_samples=4, num_members=3))
+        other = sampled_run(make(samples="head"))
+        assert results(whole)[1] != results(other)[1]
+        for num_committed in (1, 2, 3):
+            committed = Committed([r.batch for r in whole[:num_committed]])
+            again = sampled_run(make(samples=samples, num_samples=4, num_members=3), committed=committed)
+            assert results(again) == results(whole[num_committed:])
+
+    def test_weights_and_labels_of_round_0_are_those_of_every_other_strategy(self):
+        ensemble, head = sampled_run(Bald(samples="ensemble"), budget=50), sampled_run(Bald(), budget=50)
+        assert results(ensemble)[0] == results(head)[0]
+
+    def test_joint_training_hands_them_to_its_rule(self):
+        strategy = Joint(Bald(samples="ensemble", num_members=2), measured="labelled")
+        records = sampled_run(strategy, budget=50)
+        assert records[0].unlabelled is not None
+        assert len(records[1].batch.indices) == 30
+
+    def test_a_subset_has_its_own(self):
+        strategy = Sampling(num=2)
+        strategy.subset_size = 40
+        sampled_run(strategy, budget=50)
+        assert strategy.seen[0].unlabelled.samples_SNC.shape == (2, 40, DATASET.num_classes)
+        assert torch.equal(strategy.seen[0].unlabelled.samples_SNC[0], strategy.seen[0].unlabelled.logits_NC)
+
+    def test_networks_without_dropout_are_refused_before_anything_is_trained(self, fits):
+        with pytest.raises(ConfigError, match="MLP has no dropout .*; say model.dropout=0.5 for model=mlp"):
+            sampled_run(Bald(samples="network"), learner=small_learner(DATASET))
+        assert fits == []
+
+    def test_samples_of_no_kind_are_refused_with_what_to_say(self, fits):
+        strategy = Sampling()
+        strategy.samples = None
+        with pytest.raises(ConfigError, match=r"declares Needs.SAMPLES, .*al_bench.Samples\(5, .ensemble.\)"):
+            sampled_run(strategy)
+        assert fits == []

@@ -38,7 +38,7 @@ def test_chooses_the_most_information_about_the_targets(monkeypatch, seed):
     num_samples, dropout, num_targets = (2, 3, 8)[seed % 3], (0.2, 0.5)[seed % 2], (1, 3, 7, 100)[seed % 4]
     scores = by_definition(of, num_samples, dropout, num_targets, np.random.default_rng(seed))
     expected = sorted(range(len(scores)), key=lambda row: -scores[row])[:batch_size]
-    chosen = Epig(num_samples, dropout, num_targets)
+    chosen = Epig(num_samples, dropout, num_targets=num_targets)
     found = chosen.scores(of, np.random.default_rng(seed))
     assert found.tolist() == pytest.approx(scores, abs=1e-11)
     assert chosen.query(of, batch_size, np.random.default_rng(seed)).tolist() == expected

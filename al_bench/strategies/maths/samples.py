@@ -80,6 +80,18 @@ class DropoutAtTheHead(Predictions):
         return logits_RK.view(len(rows), self.num_samples, self.num_classes)
 
 
+class SampledLogits(Predictions):
+    """Those that were computed by the network."""
+
+    def __init__(self, samples_SNC: Tensor) -> None:
+        super().__init__(samples_SNC.movedim(0, 1))
+        self.num_samples, _, self.num_classes = samples_SNC.shape
+
+    def logits(self, rows: Tensor) -> Tensor:
+        """See `Predictions.logits`."""
+        return self._read.index_select(0, rows).double()
+
+
 def information_about(log_probabilities_RSC: Tensor, target_probabilities_TSC: Tensor) -> Tensor:
     """mean_t I(y; y_t) = H(mean_s p_s) + mean_t H(mean_s p_ts) - mean_t H(mean_s p_s p_ts') (R,) in nats.
 
