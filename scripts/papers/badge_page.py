@@ -40,7 +40,6 @@ def page(
     correlation = float(penalties["rank correlation"]["mean"])
     low, high = rank_correlation_interval(correlation, len(PAPER_ORDER))
     holm = penalty_matrices(found.rounds, is_holm=True)[0].wins
-    hours = found.rounds.groupby("dataset")[["fit_seconds", "query_seconds"]].sum().sum(axis=1) / 3600
     return rendered(
         "badge.md.jinja",
         num_runs=sum(run.state is State.FINISHED for run in found.runs),
@@ -56,16 +55,31 @@ def page(
         groups=matrices[1:],
         claims=claims_table(claims(wins, holm, all_gains(found), batches)),
         curves=[(curves.name, file_name("curves", curves.setting)) for curves in found.settings],
-        batches=None if batches is None else batches_table(batches),
-        num_batch_seeds=0 if batches is None else batches["seed"].nunique(),
-        num_timed_seeds=0 if batches is None else batches["seed"][batches["cpu_seconds"].notna()].nunique(),
+        **_told_of_batches(batches),
         steps=steps_table(found.costs, PAPER_ORDER),
-        num_steps=f"{found.rounds['num_steps'].sum() / 1e6:.1f}",
-        hours=f"{hours.sum():.1f}",
-        hours_of=", ".join(f"{name} {value:.1f}" for name, value in hours.items()),
+        **_cost_of_all(found.rounds),
         **provenance([start for run in found.runs for start in run.starts]),
         discussion=discussion.rstrip(),
     )
+
+
+def _told_of_batches(batches: pd.DataFrame | None) -> dict[str, object]:
+    if batches is None:
+        return {"batches": None}
+    return {
+        "batches": batches_table(batches),
+        "num_batch_seeds": batches["seed"].nunique(),
+        "num_timed_seeds": batches["seed"][batches["cpu_seconds"].notna()].nunique(),
+    }
+
+
+def _cost_of_all(rounds: pd.DataFrame) -> dict[str, object]:
+    hours = rounds.groupby("dataset")[["fit_seconds", "query_seconds"]].sum().sum(axis=1) / 3600
+    return {
+        "num_steps": f"{rounds['num_steps'].sum() / 1e6:.1f}",
+        "hours": f"{hours.sum():.1f}",
+        "hours_of": ", ".join(f"{name} {value:.1f}" for name, value in hours.items()),
+    }
 
 
 def all_gains(found: Everything) -> pd.DataFrame:
