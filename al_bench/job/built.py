@@ -13,7 +13,7 @@ from al_bench.core.data import Dataset
 from al_bench.core.errors import ConfigError, InputsError
 from al_bench.core.network import Network
 from al_bench.core.ranges import PositiveInt
-from al_bench.core.strategy import Strategy
+from al_bench.core.strategy import Needs, Strategy
 from al_bench.job.gpus import device_of
 from al_bench.job.loading import checked_node
 from al_bench.job.observer import Observer, Safe
@@ -44,6 +44,8 @@ class Parts:
         if training.patience is not None and not config.num_validation:
             raise ConfigError(f"model.patience={training.patience}: needs validation examples; say num_validation=...")
         strategy = checked_strategy(config.strategy, config.batch_size)
+        if Needs.VALIDATION in strategy.needs and not config.num_validation:
+            raise ConfigError("num_validation=0: the strategy reads validation examples; say num_validation=...")
         features = called("features", checked_part("features", config.features))
         if not callable(features):
             raise ConfigError(f"features._target_={config.features['_target_']}: no function of the inputs")

@@ -47,20 +47,23 @@ class ProbCover(Strategy):
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
         """See `Strategy.query`."""
         both = (context.unlabelled, context.labelled)
-        groups = [vectors(each, self.space, normalise=self.normalise) for each in both]
+        both_ND = torch.cat([vectors(each, self.space, normalise=self.normalise) for each in both])
+        (all_points,) = on_grid(both_ND)
         if self.delta == "auto":
-            all_ND = torch.cat(groups)
-            _, cluster_N = clustered(all_ND, min(context.num_classes, len(all_ND)), rng)
-            square = largest_pure(nearest_of_other_groups(on_grid(all_ND)[0], cluster_N), self.purity)
+            _, cluster_N = clustered(both_ND, min(context.num_classes, len(both_ND)), rng)
+            square = largest_pure(nearest_of_other_groups(all_points, cluster_N), self.purity)
         else:
             square = self.delta**2
-        points, labelled = on_grid(*groups)
+        points = all_points.take(slice(0, context.num_unlabelled))
+        labelled = all_points.take(slice(context.num_unlabelled, None))
         cover = Coverage(points, Ball(square), labelled)
         rows = cover.chosen(batch_size)
         log.info("probcover: delta=%.4g, covered: %.1f %%", math.sqrt(square), 100 * cover.share_covered)
         others = not_among(rows, len(points))
-        drawn = rng.permutation(len(others))[: batch_size - len(rows)] if len(rows) < batch_size else []
-        return torch.cat([rows, others[torch.tensor(drawn, dtype=torch.int64, device=others.device)]])
+        if len(rows) < batch_size:
+            drawn = torch.from_numpy(rng.permutation(len(others))[: batch_size - len(rows)]).to(others.device)
+            rows = torch.cat([rows, others[drawn]])
+        return rows
 
 
 def largest_pure(near_N: Tensor, purity: float) -> float:

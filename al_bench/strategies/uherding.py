@@ -37,7 +37,7 @@ class UHerding(Strategy):
     Args:
         uncertainty: u, of softmax(logits / temperature): 1 - (p(1) - p(2)), the entropy, or 1 - p(1).
         temperature: or `validation`: that of least calibration error on the validation examples.
-        sigma: of the kernel, or `adaptive`: the smallest distance above 0 between labelled examples, 1 if there is none.
+        sigma: of the kernel; `adaptive`: the smallest distance above 0 between labelled examples, 1 without any.
         space: what x is.
         normalise: whether x is scaled to length 1.
     """

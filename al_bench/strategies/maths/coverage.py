@@ -8,7 +8,7 @@ Gaussian kernel MaxHerding, with balls ProbCover.
 Gains only fall as rows are chosen, so one from an earlier step is a bound (Minoux, 1978). A row whose bound is the
 largest gets a closer bound, in float32, that gives way by more than its rounding; if it is still the largest, its gain.
 
-What a gain sums is rounded to multiples of a power of two, of which float64 holds the sum to the last bit: the order of
+What a gain sums are differences of multiples of a power of two, whose sum float64 holds to the last bit: the order of
 summation makes no difference, and gains that are equal on paper are equal. No target adds more than
 s = max_i u_i (1 - m_i); of N < 2^b targets the unit is 2^(b - 52) times a power of two above s.
 """
@@ -63,7 +63,9 @@ class _Targets:
 
     def added(self, similarity_RT: Tensor, unit: float) -> Tensor:
         """What these add to gains (R,), in units: sums of whole numbers."""
-        return similarity_RT.sub_(self.cover_T).clamp_(min=0.0).mul_(self.weight_T / unit).round_().sum(dim=1)
+        in_units_T = self.weight_T / unit
+        cover_T = (self.cover_T * in_units_T).round_()
+        return similarity_RT.mul_(in_units_T).round_().sub_(cover_T).clamp_(min=0.0).sum(dim=1)
 
 
 def greedily_covering(
@@ -152,7 +154,7 @@ class Coverage:
         if self._kept_NN is None and 2 * int(room_T.count_nonzero()) <= len(room_T):
             self._targets = self._targets.take(room_T > 0)
         if (unit := self._needed_unit()) < self._unit:
-            self._bound_N += self._size * self._unit  # more than gains in the old unit may be too low by
+            self._bound_N += 2 * self._size * self._unit  # more than gains in the old unit may be too low by
             self._unit = unit
         if unit == 0:
             self._bound_N.clamp_(max=0.0)
@@ -182,7 +184,7 @@ class Coverage:
                 if second > first:
                     bound_T += some.at_most(similarity_RT.T.clone())
                 bound_R += others.at_most(similarity_RT)
-        return bound_N.mul_(HIGH)
+        return self._given_way(bound_N)
 
     def _bounds(self, rows: Tensor) -> Tensor:
         """Closer bounds of the gains of these rows."""
@@ -195,7 +197,11 @@ class Coverage:
             for targets in self._targets.split(min(NUM_VALUES // len(rows), WIDEST)):
                 bound_R += targets.at_most(self._similarity(some, targets.rough))
         self.num_bounds += len(rows)
-        return bound_R.mul_(HIGH)
+        return self._given_way(bound_R)
+
+    def _given_way(self, bound_R: Tensor) -> Tensor:
+        """More than gains of whole units can be, but 0 for none."""
+        return torch.where(bound_R > 0, bound_R * HIGH + self._size * self._unit, 0.0)
 
     def _gains(self, rows: Tensor) -> Tensor:
         """The gains of these rows, to the last bit."""

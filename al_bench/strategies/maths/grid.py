@@ -1,8 +1,8 @@
 """Points on a common grid, where inner products and squared distances have no rounding error.
 
 Coordinates are multiples of 2^-25 R, where no point is farther than R, a power of two, from the origin. Inner products
-and squared distances are then sums of multiples of 2^-50 R^2 that never exceed 4 R^2, and float64 holds such sums to the
-last bit, whatever the order: blocks, threads and devices change nothing, and copies, or distances that are equal on
+and squared distances are then sums of multiples of 2^-50 R^2 that never exceed 4 R^2, and float64 holds such sums to
+the last bit, whatever the order: blocks, threads and devices change nothing, and copies, or distances that are equal on
 paper, are equal. What rounding to the grid takes from a point is of the size of the rounding of float32 outputs.
 """
 
@@ -17,6 +17,7 @@ from al_bench.strategies.maths.distances import CHUNK
 
 BITS = 25  # twice as many, 2 for the factor 4 and 1 for R itself are float64's 53
 ROUNDINGS, FLOAT32 = 16, 2.0**-24  # of a distance, beside those of its products; the relative size of one
+LEAST, MOST = 1e-25, 1e25  # of squares that float32 does not lose
 LEEWAY = 1 - 2.0**-20  # lengths just above a power of two by rounding, as of rows of length 1, count as that
 
 
@@ -24,7 +25,7 @@ LEEWAY = 1 - 2.0**-20  # lengths just above a power of two by rounding, as of ro
 class Points:
     """Points (N, D) on a grid, float64, and their squared lengths (N,).
 
-    Or float32 ones near them, with `slack` added to inner products, so that these and similarities are bounds from above.
+    Or float32 ones near them, with `slack` added to inner products, which are then bounds from above.
     """
 
     point_ND: Tensor
@@ -54,9 +55,10 @@ class Points:
 
     def rough(self) -> "Points":
         """In float32, which is twice as fast; the slack is above all rounding, that of an inner product foremost."""
-        if len(self) == 0:
+        largest = float(self.square_N.amax())
+        if not LEAST < largest < MOST:
             return self
-        slack = (self.point_ND.shape[1] + ROUNDINGS) * FLOAT32 * float(self.square_N.amax())
+        slack = (self.point_ND.shape[1] + ROUNDINGS) * FLOAT32 * largest
         return Points(self.point_ND.float(), self.square_N.float(), slack)
 
 
@@ -100,9 +102,8 @@ def _take_nearer(group: Points, nearest_G: Tensor, other: Points, nearest_H: Ten
 
 
 def _largest_length(vectors_ND: Tensor, offset_D: Tensor) -> float:
-    return (
-        max(float((chunk.double() - offset_D).square().sum(dim=1).amax()) for chunk in vectors_ND.split(CHUNK)) ** 0.5
-    )
+    squares = [(chunk.double() - offset_D).square().sum(dim=1).amax() for chunk in vectors_ND.split(CHUNK)]
+    return math.sqrt(max(map(float, squares)))
 
 
 def _rounded(vectors_ND: Tensor, offset_D: Tensor, unit: float) -> Points:

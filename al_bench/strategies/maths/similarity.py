@@ -3,32 +3,33 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from al_bench.strategies.maths.grid import Points
 
 
 class Similarity(Protocol):
-    """k between two groups of points, with values in [0, 1]: the larger, the larger their inner products.
-
-    `scale` is by how much a squared distance must change to change k much.
-    """
+    """k between two groups of points, with values in [0, 1]: the larger, the larger their inner products."""
 
     @property
-    def scale(self) -> float: ...  # noqa: D102
+    def scale(self) -> float:
+        """The size of squared distances that matters."""
 
-    def __call__(self, some: Points, others: Points) -> Tensor: ...
+    def __call__(self, some: Points, others: Points) -> Tensor:
+        """K (N, M)."""
 
 
 @dataclass(frozen=True)
 class Cosine:
-    """x . y between rows of length 1, clipped at 0; for zeros 0."""
+    """x . y / |x||y|, clipped at 0; for zeros 0."""
 
     scale = 1.0
 
     def __call__(self, some: Points, others: Points) -> Tensor:
         """See `Similarity`."""
-        return some.products(others).clamp_(0.0, 1.0)
+        lengths_NM = _inverse_lengths(some)[:, None] * _inverse_lengths(others)
+        return lengths_NM.mul_(some.products(others)).clamp_(0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Gaussian:
 
     def __call__(self, some: Points, others: Points) -> Tensor:
         """See `Similarity`."""
-        return some.squared_distances(others).mul_(-min(1 / self.sigma / self.sigma, 1e30)).clamp_(max=0.0).exp_()
+        return some.squared_distances(others).mul_(-min(1 / self.sigma / self.sigma, 1e300)).clamp_(max=0.0).exp_()
 
 
 @dataclass(frozen=True)
@@ -56,3 +57,7 @@ class Ball:
     def __call__(self, some: Points, others: Points) -> Tensor:
         """See `Similarity`."""
         return some.squared_distances(others).lt_(self.scale)
+
+
+def _inverse_lengths(points: Points) -> Tensor:
+    return torch.where(points.square_N > 0, 1 / points.square_N.sqrt(), 0.0)
