@@ -19,10 +19,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from omegaconf import OmegaConf
 from rich import box
 from rich.table import Table
 from torch import Tensor
 
+from al_bench.config.schema import CONF
 from al_bench.core.data import Dataset, Examples
 from al_bench.core.errors import StrategyError
 from al_bench.core.network import cross_entropy
@@ -30,34 +32,46 @@ from al_bench.core.seeding import Stream, generator
 from al_bench.core.strategy import Needs, Outputs, QueryContext, Strategy
 from al_bench.datasets.cifar10 import cifar10
 from al_bench.datasets.openml import openml
+from al_bench.job.built import checked_strategy
 from al_bench.job.one_run import set_up_torch
 from al_bench.models.mlp import MLP
-from al_bench.strategies.albl import Albl
-from al_bench.strategies.badge import Badge, kmeans_plus_plus
-from al_bench.strategies.coreset import Coreset, KCentre
-from al_bench.strategies.kdpp import KDPP
-from al_bench.strategies.kmeans import KMeans
+from al_bench.strategies.badge import kmeans_plus_plus
+from al_bench.strategies.coreset import KCentre
 from al_bench.strategies.maths.gradients import GradientEmbedding
 from al_bench.strategies.maths.nearest_centre import NearestCentre
 from al_bench.strategies.maths.sampling import block_weights, draw_proportional
-from al_bench.strategies.random import Random
-from al_bench.strategies.uncertainty import Confidence, Entropy, Margin
 from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
 
 WIDTH = 256
-STRATEGIES: dict[str, Callable[[], Strategy]] = {
-    "random": Random,
-    "confidence": Confidence,
-    "margin": Margin,
-    "entropy": Entropy,
-    "badge": Badge,
-    "coreset": Coreset,
-    "albl": Albl,
-    "albl, original": partial(Albl, "original"),
-    "kmeans": KMeans,
-    "kdpp": KDPP,
+FOLDER = CONF / "strategy"
+
+
+def strategy_of(option: str, **changed: object) -> Strategy:
+    """A new one, of its yaml."""
+    node = OmegaConf.to_container(OmegaConf.load(FOLDER / f"{option}.yaml"))
+    return checked_strategy({**node, **changed}, batch_size=1)
+
+
+STRATEGIES: dict[str, Callable[[], Strategy]] = {  # joint trains otherwise, and then asks another of them
+    path.stem: partial(strategy_of, path.stem) for path in sorted(FOLDER.glob("*.yaml")) if path.stem != "joint"
+} | {
+    "albl, original": partial(strategy_of, "albl", variant="original"),
+    "bait, multinomial": partial(strategy_of, "bait", likelihood="multinomial"),
 }
+OF_A_MILLION = (
+    "random",
+    "confidence",
+    "margin",
+    "entropy",
+    "power_margin",
+    "badge",
+    "coreset",
+    "albl",
+    "kmeans",
+    "kdpp",
+)
+PARTS = ("unlabelled", "labelled")
 EXACT = ("badge", "coreset")
 REPEATED_BELOW = 20.0  # seconds; what takes longer is measured once
 NUM_REPEATS = 3
@@ -81,9 +95,9 @@ def workloads(data_dir: Path) -> Iterator[Workload]:
         yield Workload("letter", letter, 100, 15_000, {1000: EXACT})
         yield Workload("letter", letter, 3_000, 15_000, {1000: tuple(STRATEGIES)})
     if (data_dir / "cifar-10-batches-py").exists():
-        batch_sizes = {1000: tuple(STRATEGIES), 10_000: EXACT}
+        batch_sizes = {100: tuple(STRATEGIES), 1000: tuple(STRATEGIES), 10_000: EXACT}
         yield Workload("CIFAR-10", partial(cifar10, data_dir), 2_000, 50_000, batch_sizes)
-    yield Workload("made", made, 1_000, 1_000_000, {100: tuple(STRATEGIES)})
+    yield Workload("made", made, 1_000, 1_000_000, {100: OF_A_MILLION})
 
 
 def made() -> Dataset:
@@ -114,23 +128,19 @@ def save_outputs(workload: Workload, device: str, path: str) -> tuple[int, ...]:
     outputs = [network.outputs(dataset.train.inputs, rows, both) for rows in (unlabelled, labelled)]
     names = ("unlabelled_logits", "unlabelled_embedding", "labelled_logits", "labelled_embedding")
     values = [tensor.cpu() for each in outputs for tensor in (each.logits_NC, each.embedding_ND)]
-    torch.save(dict(zip(names, values, strict=True)) | {"targets": dataset.train.targets[labelled].cpu()}, path)
+    weight_CD, bias_C = network.head(dataset.train.inputs, unlabelled)
+    others = {"targets": dataset.train.targets[labelled].cpu(), "weight": weight_CD.cpu(), "bias": bias_C.cpu()}
+    torch.save(dict(zip(names, values, strict=True)) | others, path)
     return (*values[0].shape, WIDTH, len(labelled))
 
 
 def restricted(saved: dict[str, Tensor], needs: Needs) -> QueryContext:
     """What a strategy would see of saved outputs."""
-    unlabelled, labelled = (
-        Outputs(
-            saved[f"{part}_logits"] if Needs.LOGITS in needs else None,
-            saved[f"{part}_embedding"] if Needs.EMBEDDING in needs else None,
-        )
-        for part in ("unlabelled", "labelled")
-    )
+    unlabelled, labelled = (Outputs(saved[f"{part}_logits"], saved[f"{part}_embedding"]) for part in PARTS)
     num_unlabelled, num_classes = saved["unlabelled_logits"].shape
-    return QueryContext(
-        unlabelled, labelled if Needs.LABELLED in needs else Outputs(), saved["targets"], num_unlabelled, num_classes, 0
-    )
+    head = saved["weight"], saved["bias"]
+    whole = QueryContext(unlabelled, labelled, saved["targets"], num_unlabelled, num_classes, 0, head=head)
+    return whole.declared(needs)
 
 
 def plain_badge(of: QueryContext, batch_size: int) -> float:
