@@ -49,8 +49,8 @@ FOLDER = CONF / "strategy"
 
 def strategy_of(option: str, **changed: object) -> Strategy:
     """A new one, of its yaml."""
-    node = OmegaConf.to_container(OmegaConf.load(FOLDER / f"{option}.yaml"))
-    return checked_strategy({**node, **changed}, batch_size=1)
+    node: Any = OmegaConf.to_container(OmegaConf.load(FOLDER / f"{option}.yaml"))
+    return checked_strategy(node | changed, batch_size=1)
 
 
 STRATEGIES: dict[str, Callable[[], Strategy]] = {  # joint trains otherwise, and then asks another of them
@@ -60,6 +60,8 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {  # joint trains otherwise, and
     "bait, multinomial": partial(strategy_of, "bait", likelihood="multinomial"),
 }
 OF_A_MILLION = (
+    *("random", "confidence", "margin", "entropy", "power_margin", "badge", "coreset", "albl", "kmeans", "kdpp"),
+)
     "random",
     "confidence",
     "margin",
