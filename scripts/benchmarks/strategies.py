@@ -53,7 +53,7 @@ def strategy_of(option: str, **changed: object) -> Strategy:
     return checked_strategy(node | changed, batch_size=1)
 
 
-STRATEGIES: dict[str, Callable[[], Strategy]] = {  # joint trains otherwise, and then asks another of them
+STRATEGIES: dict[str, "partial[Strategy]"] = {  # joint trains otherwise, and then asks another of them
     path.stem: partial(strategy_of, path.stem) for path in sorted(FOLDER.glob("*.yaml")) if path.stem != "joint"
 } | {
     "albl, original": partial(strategy_of, "albl", variant="original"),
