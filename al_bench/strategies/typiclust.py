@@ -71,9 +71,9 @@ class TypiClust(Strategy):
 def turns(cluster_M: NDArray[np.int64], num_unlabelled: int, min_size: int) -> Iterator[int]:
     """The cluster that each choice comes from, given the cluster of each row, unlabelled ones first.
 
-    Those with fewest labels first, of these the largest, of these the one that comes first in the pool; again and again,
-    passing over those without rows left. Those of at most `min_size` rows come after them, the largest first; or among
-    them, where there are no others.
+    Those with fewest labels first, of these the largest, of these the one that comes first in the pool; again and
+    again, passing over those without rows left. Those of at most `min_size` rows come after them, the largest first;
+    or among them, where there are no others.
     """
     size_K, num_left_K = np.bincount(cluster_M), np.bincount(cluster_M[:num_unlabelled])
     clusters, firsts = np.unique(cluster_M[:num_unlabelled], return_index=True)

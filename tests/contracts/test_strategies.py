@@ -34,9 +34,11 @@ def node(option: str) -> dict[str, Any]:
 
 CHEAPER = {  # than by default, where that takes minutes
     "epig": {"num_targets": 3},
+    "oracle/boss": {"num_batches": 10},
     "oracle/greedy_oracle": {"num_candidates": 2},
+    "refine": {"num_batches": 9, "num_rounds": 2},
 }
-MOST = {"oracle/greedy_oracle": 40}  # of a batch, for the same reason
+MOST = {"oracle/boss": 40, "oracle/greedy_oracle": 40, "refine": 40}  # of a batch, for the same reason
 
 
 def strategy(option: str) -> Strategy:
