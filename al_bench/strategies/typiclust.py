@@ -97,7 +97,7 @@ def most_typical(vectors_RD: Tensor, num_neighbours: int) -> int:
     num_neighbours = min(num_neighbours, len(vectors_RD) // 2)
     first_R = first_equals(vectors_RD)
     has_enough_copies_R = first_R.bincount(minlength=len(first_R))[first_R] > num_neighbours
-    if num_neighbours == 0 or has_enough_copies_R.any():
+    if has_enough_copies_R.any():
         return int(has_enough_copies_R.int().argmax())
     vectors_RD = vectors_RD.double() - common_offset(vectors_RD)
     square_R = vectors_RD.square().sum(dim=1)
