@@ -9,6 +9,7 @@ from torch.nn import functional
 from al_bench.core.errors import StrategyError
 from al_bench.core.strategy import Needs, Outputs, QueryContext
 from al_bench.strategies.badge import Badge, kmeans_plus_plus
+from al_bench.strategies.maths import distances, nearest_centre
 from al_bench.strategies.maths import sampling as drawing
 from al_bench.strategies.maths.gradients import GradientEmbedding
 from al_bench.strategies.maths.nearest_centre import NearestCentre
@@ -225,6 +226,37 @@ def test_pruning_changes_no_centre(sign, spread, num_dimensions, scale):
     chosen = kmeans_plus_plus(NearestCentre(gradients), uniforms)
     expected = torch.stack([gradients.squared_distances(rows, row) for row in chosen]).amin(0)
     assert torch.allclose(nearest.distance_KM.view(-1)[:350], expected, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("patience", [0, 10, 10**9])
+@pytest.mark.parametrize("sign", ["any", "nonnegative"])
+def test_directions_and_chunks_change_no_centre(patience, sign, monkeypatch):
+    """On rows of which half are copies; with directions from the second centre on, from some later one, or never."""
+    monkeypatch.setattr(nearest_centre, "PATIENCE", patience)
+    monkeypatch.setattr(distances, "CACHED", 97)  # chunks of 8 rows
+    for seed in range(2):
+        logits, embedding = outputs_of(num_unlabelled=150, num_classes=4, num_dimensions=12, spread=3.0, seed=seed)
+        copied = torch.arange(300) % 200 % 150
+        embedding = embedding.relu() if sign == "nonnegative" else embedding
+        gradients = GradientEmbedding.of(logits[copied], embedding[copied])
+        uniforms = np.random.default_rng(seed).random(200).tolist()
+        nearest = NearestCentre(gradients)
+        rows = kmeans_plus_plus(nearest, uniforms)
+        assert rows == unpruned(gradients, uniforms)
+        expected = torch.stack([gradients.squared_distances(torch.arange(300), row) for row in rows]).amin(0)
+        assert torch.allclose(nearest.distance_KM.view(-1)[:300], expected, rtol=1e-12, atol=0)
+
+
+def test_directions_are_looked_for_once_much_has_been_evaluated(monkeypatch):
+    logits, embedding = outputs_of(num_unlabelled=3000, num_classes=10, num_dimensions=32, spread=4.0)
+    gradients = GradientEmbedding.of(logits, embedding.abs())
+    uniforms = np.random.default_rng(0).random(200).tolist()
+    evaluated = []
+    for patience in (1, 3, 10**9):
+        monkeypatch.setattr(nearest_centre, "PATIENCE", patience)
+        kmeans_plus_plus(nearest := NearestCentre(gradients), uniforms)
+        evaluated.append(nearest.num_evaluated)
+    assert evaluated[0] < evaluated[1] < evaluated[2]
 
 
 def test_pruning_copes_with_gradients_below_the_smallest_float32_square():

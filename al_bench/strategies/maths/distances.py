@@ -9,7 +9,13 @@ from torch import Tensor
 
 CHUNK = 1024  # rows that are converted to float64 at a time: what fits a cache
 HASHED = 512  # rows hashed at a time: what fits a cache
+CACHED = 2**15  # entries
 RESIDUE = 1e-12  # outputs are float32: squared distances below this share of the squared norms are rounding
+
+
+def cached_rows(rows_NM: Tensor) -> int:
+    """Rows of a matrix that are converted to float64 at a time: what fits a cache."""
+    return max(1, CACHED // rows_NM.shape[1])
 
 
 def squared_distances(squares: Tensor, products: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from al_bench.strategies.maths.distances import CHUNK, squared_distances
+from al_bench.strategies.maths.distances import cached_rows, squared_distances
 
 OTHERS = 256  # rows that as many rows as are converted at a time are compared with at a time
 
@@ -69,10 +69,16 @@ class GradientEmbedding:
 
     def squared_distances(self, rows: Tensor, centre: int) -> Tensor:
         """|g_i|^2 + |g_c|^2 - 2 (a_i . a_c)(z_i . z_c) of `rows` (R,) to one row: (R,), 0 for equal gradients."""
-        errors_R = self.error_NC.index_select(0, rows).double() @ self.error_NC[centre].double()
-        embeddings_R = self.embedding_ND.index_select(0, rows).double() @ self.embedding_ND[centre].double()
-        return squared_distances(self.square_N.index_select(0, rows) + self.square_N[centre], errors_R * embeddings_R)
+        products_R = _products(self.error_NC, rows, centre) * _products(self.embedding_ND, rows, centre)
+        return squared_distances(self.square_N.index_select(0, rows) + self.square_N[centre], products_R)
 
 
 def _squares(rows_NM: Tensor) -> Tensor:
-    return torch.cat([chunk.double().square().sum(dim=1) for chunk in rows_NM.split(CHUNK)])
+    return torch.cat([chunk.double().square_().sum(dim=1) for chunk in rows_NM.split(cached_rows(rows_NM))])
+
+
+def _products(rows_NM: Tensor, rows: Tensor, other: int) -> Tensor:
+    """Inner products of `rows` (R,) with another row: (R,), float64."""
+    other_M = rows_NM[other].double()
+    chunks = rows.split(cached_rows(rows_NM))
+    return torch.cat([rows_NM.index_select(0, chunk).double() @ other_M for chunk in chunks])

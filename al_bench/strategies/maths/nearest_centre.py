@@ -8,6 +8,7 @@ With b = |z| a, the Cauchy-Schwarz inequality bounds the inner product of two gr
 so a row at squared distance D^2 keeps it if |g_i|^2 + |g_c|^2 - 2 |b_i . b_c| >= D^2, whatever z_i . z_c is. What is
 left passes a second bound: z_i . z_c = P_i . P_c + R_i . R_c, with P the coordinates in a few directions that hold most
 of the embeddings, and R the rest, of which only |R_i . R_c| <= |R_i||R_c| is used. Few rows need the whole z_i . z_c.
+The directions are found once so many have needed it that the second bound is worth that time.
 
 Rows are kept sorted by |g_i| + D_i: by the triangle inequality a centre with |g_c| >= |g_i| + D_i is no nearer, so
 only a leading part of them is looked at. Bounds are float32 and give way by more than their rounding: the distances
@@ -17,7 +18,7 @@ are those that evaluating all of them gives.
 import torch
 from torch import Tensor
 
-from al_bench.strategies.maths.distances import CHUNK
+from al_bench.strategies.maths.distances import cached_rows
 from al_bench.strategies.maths.gradients import GradientEmbedding
 from al_bench.strategies.maths.sampling import block_weights
 
@@ -25,6 +26,8 @@ SLACK = 2.0**-12  # relative; above the rounding of float32 inner products of 1,
 UNDERFLOW = 1e-36  # what float32 may lose of squares below 1, whatever their size
 NUM_DIRECTIONS = 16
 NUM_SAMPLED = 4096  # rows that the directions are found from
+PATIENCE = 10  # inner products z_i . z_c per row before the directions are found
+SORTED_AGAIN = 16  # rows are, at as many times the centres of the last time
 
 
 class NearestCentre:
@@ -42,63 +45,77 @@ class NearestCentre:
         self._gradients = gradients
         self._norm_N = gradients.square_N.sqrt()
         longest = float(gradients.length_N.amax()) or 1.0
-        self._relative_length_N = (gradients.length_N / longest).float()
         self._per_square = longest**-2
-        self._low_square_N = (gradients.square_N * (self._per_square * (1 - SLACK))).float()
-        self._direction_NP = _directions(gradients)
+        self._negative_square_N = (gradients.square_N * (self._per_square * (SLACK - 1))).float()
+        self._scaled_CN = (gradients.error_NC * (gradients.length_N / longest).float()[:, None]).T.contiguous()
+        self._direction_NP: Tensor | None = None
         # On the host, as one number of them is read for each centre:
-        self._low_norm_N = (self._norm_N * (1 - SLACK)).cpu().numpy()
-        self._least_N = (self._low_square_N.double() - UNDERFLOW).cpu().numpy()
-        self._twice_length_N = (2 * self._relative_length_N).cpu().numpy()
+        self._host_norm_N = self._norm_N.cpu().numpy()
+        self._host_negative_square_N = self._negative_square_N.cpu().numpy()
         self._is_nonnegative = bool(gradients.embedding_ND.amin() >= 0) or bool(gradients.error_NC.amin() >= 0)
         self._num_centres = 0
-        self._sort_at = 0
+        self._sort_at = 1
 
     def add(self, centre: int) -> None:
         """Another row is a centre from now on, at distance 0 from itself."""
-        if self._num_centres == self._sort_at:
-            self._sort()
-            self._sort_at = max(1, 4 * self._sort_at)
-        positions = self._candidates(centre)
-        for chunk in positions.split(CHUNK):
-            rows = self._order_N.index_select(0, chunk)
+        if self._num_centres == 0:
+            rows = torch.arange(self.num_rows, device=self._norm_N.device)
+            self._distance_N.copy_(self._gradients.squared_distances(rows, centre))
+        else:
+            if self._num_centres == self._sort_at:
+                self._sort()
+                self._sort_at *= SORTED_AGAIN
+            positions = self._candidates(centre)
+            rows = self._order_N.index_select(0, positions)
             distances = self._gradients.squared_distances(rows, centre)
             distances = torch.minimum(distances, self._distance_N.index_select(0, rows))
             self._distance_N.index_copy_(0, rows, distances)
-            self._slack_N.index_copy_(0, chunk, self._slack(rows, distances))
+            self._excess_N.index_copy_(0, positions, self._excess(rows, distances))
         self._num_centres += 1
-        self.num_evaluated += len(positions)
+        self.num_evaluated += len(rows)
 
     def _sort(self) -> None:
         """Rows by how far a centre may be out to be nearer to them, the farthest first; copies of centres last."""
         reach_N = torch.where(self._distance_N > 0, self._norm_N + self._distance_N.sqrt(), -torch.inf)
-        self._order_N = reach_N.argsort(descending=True, stable=True)
-        self._negative_reach_N = -reach_N[self._order_N].cpu().numpy()
-        self._slack_N = self._slack(self._order_N, self._distance_N[self._order_N])
-        scaled_NC = self._gradients.error_NC[self._order_N] * self._relative_length_N[self._order_N, None]
-        self._scaled_CN = scaled_NC.T.contiguous()
+        negative_reach_N = -reach_N.cpu().numpy()
+        order_N = negative_reach_N.argsort()
+        self._negative_reach_N = negative_reach_N[order_N]
+        self._order_N = torch.from_numpy(order_N).to(reach_N.device)
+        self._excess_N = self._excess(self._order_N, self._distance_N.index_select(0, self._order_N))
+        self._sorted_CN = self._scaled_CN.index_select(1, self._order_N)
 
-    def _slack(self, rows: Tensor, distances: Tensor) -> Tensor:
-        """|g_i|^2 - D_i^2, or less, in units of the longest embedding squared."""
+    def _excess(self, rows: Tensor, distances: Tensor) -> Tensor:
+        """D_i^2 - |g_i|^2, or more, in units of the longest embedding squared."""
         factor = self._per_square * (1 + SLACK)
-        return torch.sub(self._low_square_N.index_select(0, rows), distances, alpha=factor).float()
+        return torch.add(self._negative_square_N.index_select(0, rows), distances, alpha=factor).float()
 
     def _candidates(self, centre: int) -> Tensor:
         """Positions in the sorted order that hold all the rows to which this centre is nearer."""
-        least = float(self._least_N[centre])
-        num_near = int(self._negative_reach_N.searchsorted(-self._low_norm_N[centre]))
-        slack_N = self._slack_N[:num_near]
-        scaled_C = self._gradients.error_NC[centre] * float(self._twice_length_N[centre])
-        products_N = torch.mv(self._scaled_CN[:, :num_near].T, scaled_C)
-        bounds_N = products_N.clamp_(min=0) if self._is_nonnegative else products_N.abs_()
-        positions = (bounds_N - slack_N > least).nonzero().squeeze(1)
-        cosines = self._largest_cosines(self._order_N.index_select(0, positions), centre)
-        bounds = bounds_N.index_select(0, positions) * cosines - slack_N.index_select(0, positions)
-        return positions.index_select(0, (bounds > least).nonzero().squeeze(1))
+        least = -float(self._host_negative_square_N[centre]) - UNDERFLOW
+        num_near = int(self._negative_reach_N.searchsorted(-self._host_norm_N[centre] * (1 - SLACK)))
+        excess_N, scaled_CN = self._excess_N[:num_near], self._sorted_CN[:, :num_near]
+        if self._is_nonnegative:
+            bounds_N = torch.addmv(excess_N, scaled_CN.T, self._scaled_CN[:, centre], alpha=2)
+            torch.maximum(bounds_N, excess_N, out=bounds_N)
+        else:
+            bounds_N = torch.mv(scaled_CN.T, self._scaled_CN[:, centre]).abs_().mul_(2).add_(excess_N)
+        positions = (bounds_N > least).nonzero().squeeze(1)
+        if (direction_NP := self._directions()) is None:
+            return positions
+        excesses = excess_N.index_select(0, positions)
+        products = bounds_N.index_select(0, positions).sub_(excesses)
+        rows_RP = direction_NP.index_select(0, self._order_N.index_select(0, positions))
+        cosines = self._largest_cosines(rows_RP, direction_NP[centre])
+        return positions.index_select(0, (excesses.addcmul_(products, cosines) > least).nonzero().squeeze(1))
 
-    def _largest_cosines(self, rows: Tensor, centre: int) -> Tensor:
+    def _directions(self) -> Tensor | None:
+        """What the second bound takes; None before it is worth its time."""
+        if self._direction_NP is None and self.num_evaluated > PATIENCE * self.num_rows:
+            self._direction_NP = _directions(self._gradients)
+        return self._direction_NP
+
+    def _largest_cosines(self, rows_RP: Tensor, centre_P: Tensor) -> Tensor:
         """Upper bounds of |z_i . z_c| / |z_i||z_c|."""
-        rows_RP, centre_P = self._direction_NP.index_select(0, rows), self._direction_NP[centre]
         if self._is_nonnegative:
             return rows_RP @ centre_P
         return (rows_RP[:, :-1] @ centre_P[:-1]).abs_() + rows_RP[:, -1] * centre_P[-1]
@@ -116,7 +133,8 @@ def _directions(gradients: GradientEmbedding) -> Tensor:
     for _ in range(2):
         basis_DK = torch.linalg.qr(sampled_SD.T @ (sampled_SD @ basis_DK)).Q
     chunks = []
-    for chunk_ND, length_N in zip(embedding_ND.split(CHUNK), gradients.length_N.split(CHUNK), strict=True):
+    num_rows = cached_rows(embedding_ND)
+    for chunk_ND, length_N in zip(embedding_ND.split(num_rows), gradients.length_N.split(num_rows), strict=True):
         projected_NK = (chunk_ND.double() @ basis_DK) / length_N.clamp(min=torch.finfo(torch.float32).tiny)[:, None]
         rest_N1 = (1 - projected_NK.square().sum(dim=1, keepdim=True)).clamp(min=0).sqrt()
         chunks.append(torch.cat([projected_NK, rest_N1], dim=1).float())
