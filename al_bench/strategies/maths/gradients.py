@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from al_bench.strategies.maths.distances import cached_rows, squared_distances
+from al_bench.strategies.maths.distances import CHUNK, cached_rows, squared_distances
 
 OTHERS = 256  # rows that as many rows as are converted at a time are compared with at a time
 
