@@ -161,6 +161,16 @@ def test_members_of_an_ensemble_have_random_numbers_of_their_own():
     assert not torch.equal(weights[1], weights[2])
 
 
+def test_mini_batches_of_a_member_have_an_order_of_their_own(monkeypatch):
+    """With equal initial weights and nothing dropped out, it is all that differs."""
+    monkeypatch.setattr(Learner, "_new_network", lambda *_: MLP((5,), 4, 16))
+    weights = []
+    for member in (0, 1):
+        torch.manual_seed(0)
+        weights.append(fit(0.0, member=member).network.head.weight)
+    assert not torch.equal(*weights)
+
+
 class TestDropoutOfTheMLP:
     def test_without_it_nothing_has_changed(self):
         assert [name for name, _ in MLP((5,), 4, 16).named_modules()] == ["", "hidden", "head"]
