@@ -19,12 +19,13 @@ import torch
 GOLDEN = Path(__file__).parent
 ROOT = GOLDEN.parents[1]
 SHORT = ("num_initial=30", "batch_size.size=30", "budget=120", "name=golden", "tracker=none", "output_dir=.")
+STRATEGIES = "albl,badge,confidence,coreset,entropy,kdpp,kmeans,margin,random"  # those that there were at that commit
 MLP = (*SHORT, "model.width=16", "model.max_epochs=40")
 IMAGES = (*SHORT, "dataset=arrays", "dataset.path=images.npz", "model.max_epochs=3")
 VIEWS = ("dataset=modalities", "dataset.path=views.npz", "model.pretraining.num_epochs=2", "model.max_epochs=3")
 JOINT = ("strategy=joint", "strategy.unlabelled_minibatch_size=32")
 COMMANDS = (
-    ("-m", *MLP, "strategy=glob(*,exclude=joint)"),
+    ("-m", *MLP, f"strategy={STRATEGIES}"),
     ("-m", *MLP, "strategy=albl", "strategy.variant=original", "training@model=reference", "seed=1"),
     (*MLP, *JOINT, "strategy@strategy.query=badge", "strategy.ramp_epochs=10"),
     (*MLP, *JOINT, "strategy.measured=labelled", "num_validation=20", "model.patience=5"),

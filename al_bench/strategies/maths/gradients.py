@@ -74,7 +74,7 @@ class GradientEmbedding:
 
 
 def _squares(rows_NM: Tensor) -> Tensor:
-    return torch.cat([chunk.double().square_().sum(dim=1) for chunk in rows_NM.split(cached_rows(rows_NM))])
+    return torch.cat([chunk.double().square().sum(dim=1) for chunk in rows_NM.split(cached_rows(rows_NM))])
 
 
 def _products(rows_NM: Tensor, rows: Tensor, other: int) -> Tensor:

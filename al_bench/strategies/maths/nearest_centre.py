@@ -60,7 +60,8 @@ class NearestCentre:
         """Another row is a centre from now on, at distance 0 from itself."""
         if self._num_centres == 0:
             rows = torch.arange(self.num_rows, device=self._norm_N.device)
-            self._distance_N.copy_(self._gradients.squared_distances(rows, centre))
+            distances = self._gradients.squared_distances(rows, centre)
+            torch.minimum(self._distance_N, distances, out=self._distance_N)
         else:
             if self._num_centres == self._sort_at:
                 self._sort()
