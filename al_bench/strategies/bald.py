@@ -9,8 +9,8 @@ from torch import Tensor
 
 from al_bench.core.ranges import Fraction, PositiveFloat
 from al_bench.core.strategy import QueryContext
-from al_bench.strategies.maths.gumbel import Kind, power_choice
 from al_bench.strategies.maths.samples import NumSamples, mutual_information
+from al_bench.strategies.maths.sampling import Kind, power_choice
 from al_bench.strategies.sampled import Sampled, SamplesOf
 
 

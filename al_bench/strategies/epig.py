@@ -13,8 +13,8 @@ from torch import Tensor
 
 from al_bench.core.ranges import Fraction, PositiveInt
 from al_bench.core.strategy import QueryContext
-from al_bench.strategies.maths.gumbel import power_choice
 from al_bench.strategies.maths.samples import NumSamples, information_about
+from al_bench.strategies.maths.sampling import power_choice
 from al_bench.strategies.sampled import Sampled, SamplesOf
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from al_bench.core.ranges import PositiveFloat
 from al_bench.core.strategy import Needs, QueryContext, Strategy
-from al_bench.strategies.maths.gumbel import Kind, power_choice
+from al_bench.strategies.maths.sampling import Kind, power_choice
 from al_bench.strategies.uncertainty import Confidence, Entropy, Margin, Uncertainty
 
 Score = Literal["margin", "entropy", "confidence"]

@@ -13,8 +13,8 @@ from al_bench.core.errors import StrategyError
 from al_bench.core.strategy import Outputs, QueryContext
 from al_bench.strategies.bald import Bald, PowerBald
 from al_bench.strategies.maths import samples
-from al_bench.strategies.maths.gumbel import power_choice
 from al_bench.strategies.maths.samples import mutual_information
+from al_bench.strategies.maths.sampling import power_choice
 
 
 def context(embedding_ND: torch.Tensor, weight_CD: torch.Tensor, bias_C: torch.Tensor) -> QueryContext:

@@ -10,8 +10,8 @@ import torch
 from al_bench.strategies.bald import Bald
 from al_bench.strategies.epig import Epig
 from al_bench.strategies.maths import samples
-from al_bench.strategies.maths.gumbel import power_choice
 from al_bench.strategies.maths.samples import information_about, mutual_information
+from al_bench.strategies.maths.sampling import power_choice
 from tests.strategies.test_bald import on_grid, predicted, problem, wide
 
 

@@ -13,8 +13,8 @@ from al_bench.config.schema import CONF
 from al_bench.core.strategy import Needs, Outputs, QueryContext
 from al_bench.job.built import checked_strategy
 from al_bench.strategies import uncertainty
-from al_bench.strategies.maths.gumbel import drawn, log_weights
 from al_bench.strategies.maths.ranking import largest
+from al_bench.strategies.maths.sampling import drawn, log_weights
 from al_bench.strategies.power import Power
 from tests.contracts.test_strategies import query
 
