@@ -82,6 +82,7 @@ def test_fewest_labels_then_size_then_the_pool_then_the_small_ones():
 @pytest.mark.parametrize("num_rows", [1, 2, 3, 90])
 def test_the_most_typical_is_that_of_all_distances(monkeypatch, num_neighbours, num_rows):
     monkeypatch.setattr(typiclust, "MAX_DIFFERENCES", 500)
+    monkeypatch.setattr(typiclust, "CHUNK", 11)
     for seed in range(5):
         for offset in (0.0, 1000.0):
             rows = drawn(num_rows, 9, seed=seed) + offset
@@ -93,14 +94,21 @@ def test_the_most_typical_is_that_of_all_distances(monkeypatch, num_neighbours, 
 @pytest.mark.parametrize("seed", range(5))
 def test_of_copies_the_first_is_the_most_typical(monkeypatch, seed):
     """A matrix product gives equal rows different last bits."""
-    distinct = drawn(60, 257, seed=seed)
-    order = torch.randperm(180, generator=torch.Generator().manual_seed(seed))
-    copied = distinct.repeat(3, 1)[order]
-    found = most_typical(copied, 20)
-    assert found == int((order % 60 == order[found] % 60).nonzero()[0])
-    assert found == obvious_typical(copied, 20)
+    distinct = drawn(150, 257, seed=seed).relu()
+    copied = torch.randint(150, (301,), generator=torch.Generator().manual_seed(seed))
+    found = most_typical(distinct[copied], 20)
+    assert found == int((copied == copied[found]).nonzero()[0]) == obvious_typical(distinct[copied], 20)
     monkeypatch.setattr(typiclust, "CHUNK", 11)
-    assert most_typical(copied, 20) == found
+    assert most_typical(distinct[copied], 20) == found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_inner_products_cannot_tell_apart_differences_do(seed):
+    """Two tight groups, far from each other: squared distances within are below 1e-12 of the squared norms."""
+    rows = drawn(60, 3, seed=seed) * 1e-3
+    rows[::2] += 1000
+    rows[1::2] -= 1000
+    assert most_typical(rows, 5) == obvious_typical(rows, 5)
 
 
 def test_rows_with_enough_copies_are_the_most_typical():
