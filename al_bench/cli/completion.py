@@ -2,10 +2,11 @@
 
 import re
 from argparse import Action
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from al_bench.cli.commands import COMMANDS
 from al_bench.cli.parsing import CommandParser
+from al_bench.config.schema import CONF
 
 QUERY = re.compile(r"(-sc|--shell-completion) query=\w+")
 
@@ -32,13 +33,21 @@ def is_of_a_command(words: Sequence[str]) -> bool:
 def completed(words: Sequence[str]) -> list[str]:
     """What of the commands the last of the words may become; nothing where a folder is due, or a run is said."""
     *before, last = words
-    if not before:
-        found: Sequence[str] = list(COMMANDS)
-    elif before[0] in COMMANDS:
+    if before and before[0] in COMMANDS:
         found = _following(COMMANDS[before[0]].parser(), before[1:], last)
     else:
-        found = ()
+        found = [*(() if before else COMMANDS), *_of_folders(last)]
     return [word for word in found if word.startswith(last)]
+
+
+def _of_folders(last: str) -> Iterator[str]:
+    """What Hydra does not tell of a group that has options in folders of its own: `strategy=`, and what is in these."""
+    for folder in sorted(path for path in CONF.rglob("*") if path.is_dir() and any(path.glob("*.yaml"))):
+        group, _, inner = folder.relative_to(CONF).as_posix().partition("/")
+        if inner and any((CONF / group).glob("*.yaml")):
+            yield f"{group}="
+            if last.startswith(f"{group}="):
+                yield from (f"{group}={inner}/{option.stem}" for option in sorted(folder.glob("*.yaml")))
 
 
 def _following(parser: CommandParser, before: Sequence[str], last: str) -> Sequence[str]:

@@ -60,8 +60,23 @@ def test_the_first_word_may_be_a_command_or_a_key(completed):
     words = completed("al-bench ")
     assert words[: len(COMMANDS)] == [*COMMANDS]
     assert {"seed=", "strategy=", "model."} <= {*words}
-    assert completed("al-bench s") == ["status", "seed=", "setting", "storage_device=", "strategy.", "strategy="]
-    assert completed("al-bench strategy=ba") == ["strategy=badge"]
+    assert completed("al-bench s") == [
+        "status",
+        "strategy=",
+        "seed=",
+        "setting",
+        "storage_device=",
+        "strategy",
+        "strategy.",
+    ]
+    assert completed("al-bench strategy=bad") == ["strategy=badge"]
+
+
+def test_options_in_a_folder_of_their_group(completed):
+    oracles = ["strategy=oracle/balanced_oracle", "strategy=oracle/boss", "strategy=oracle/greedy_oracle"]
+    assert completed("al-bench strategy=oracle/") == oracles
+    assert completed("al-bench seed=1 strategy=oracle/g") == oracles[2:]
+    assert completed("al-bench seed=1 strategy=oracle/greedy_oracle ")[:1] != oracles[2:]
 
 
 def test_it_is_the_word_at_the_cursor(completed):

@@ -43,4 +43,4 @@ def test_an_option_is_one_that_a_run_can_be_made_of(option):
     assert isinstance(parts.network, partial)
     assert run.identity.path.parts[-1] == f"s{run.config.seed}"
     if group in ("dataset", "model", "strategy"):
-        assert getattr(run.identity, group).partition(",")[0] == name
+        assert getattr(run.identity, group).partition(",")[0] == name.removeprefix("oracle/")

@@ -6,10 +6,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 from torch import Tensor
 
-from al_bench.core.errors import StrategyError
+from al_bench.config.planning import planned
+from al_bench.config.schema import CONF
+from al_bench.core.errors import ConfigError, StrategyError
 from al_bench.core.strategy import Known, Needs, Outputs, QueryContext, Strategy
+from al_bench.job.built import Parts
 from al_bench.strategies.facility_location import FacilityLocation
 from al_bench.strategies.maths import coverage
 from al_bench.strategies.maths.coverage import Coverage
@@ -323,6 +328,20 @@ class TestUHerding:
         of = replace(context(chosen.needs), validation=Known())
         with pytest.raises(StrategyError, match="temperature=validation: there are no validation examples"):
             query(chosen, of, 3)
+
+
+@pytest.mark.parametrize("num_validation", [0, 20])
+def test_no_validation_examples_are_refused_before_anything_is_trained(num_validation):
+    given = ["strategy=uherding", "strategy.temperature=validation", f"num_validation={num_validation}"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose("config", given, return_hydra_config=True)
+        own = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
+        run = planned(own, composed.hydra)
+    if num_validation:
+        assert Needs.VALIDATION in Parts.checked(run.config).strategy.needs
+    else:
+        with pytest.raises(ConfigError, match="num_validation=0: the strategy reads validation examples"):
+            Parts.checked(run.config)
 
 
 @pytest.mark.parametrize("made", [FacilityLocation, MaxHerding, ProbCover, UHerding])

@@ -107,7 +107,7 @@ def test_training_is_that_of_a_textbook_loop(size, ramp):
 def rows_of_epochs(size: int | str, num_rows: int, num_steps: int, num_epochs: int) -> list[list[list[int]]]:
     term = UnlabelledTerm(Entropy.score, lambda epoch: 1.0, size)
     unlabelled = Unlabelled(torch.zeros(200, 3), torch.arange(100, 100 + num_rows), term)
-    epochs = learner()._unlabelled_steps(unlabelled, 0, 0).rows(num_steps)
+    epochs = learner()._unlabelled_steps(unlabelled, (0, 0, 0)).rows(num_steps)
     return [[step.tolist() for step in next(epochs)] for _ in range(num_epochs)]
 
 
@@ -185,7 +185,7 @@ class Normed(Network):
 
 def test_statistics_of_batch_norm_are_those_of_the_labelled_mini_batch():
     term = Joint(Entropy(), 0.5, 16).trained_with.unlabelled_term
-    steps = learner()._unlabelled_steps(Unlabelled(DATASET.train.inputs, ROWS, term), 0, 0)
+    steps = learner()._unlabelled_steps(Unlabelled(DATASET.train.inputs, ROWS, term), (0, 0, 0))
     with torch_seeded(0, Stream.WEIGHTS, 0):
         network = Normed()
     linear, norm, network.body[3] = network.body[0], network.body[1], nn.Identity()
@@ -247,7 +247,7 @@ def test_unlabelled_images_are_augmented_like_labelled_ones():
     term = Joint(Entropy(), 0.5, 6).trained_with.unlabelled_term
     seen = []
     made = replace(learner(augmentation="crop_flip"), normalisation=dataset.normalisation)
-    steps = made._unlabelled_steps(Unlabelled(dataset.train.inputs, torch.arange(20), term), 0, 0)
+    steps = made._unlabelled_steps(Unlabelled(dataset.train.inputs, torch.arange(20), term), (0, 0, 0))
 
     class Watched(nn.Module):
         def forward(self, inputs):
