@@ -48,7 +48,9 @@ def main() -> None:
 
 def _complete(words: list[str]) -> None:
     """What the last word may become, line by line; a shell that asks is told of no mistake in those before."""
-    for word in completion.completed(words):
+    from al_bench.config.schema import CONF
+
+    for word in completion.completed(words, CONF):
         sys.stdout.write(f"{word}\n")
     if completion.is_of_a_command(words):
         return

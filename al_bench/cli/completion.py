@@ -3,10 +3,10 @@
 import re
 from argparse import Action
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from al_bench.cli.commands import COMMANDS
 from al_bench.cli.parsing import CommandParser
-from al_bench.config.schema import CONF
 
 QUERY = re.compile(r"(-sc|--shell-completion) query=\w+")
 
@@ -30,24 +30,30 @@ def is_of_a_command(words: Sequence[str]) -> bool:
     return len(words) > 1 and words[0] in COMMANDS
 
 
-def completed(words: Sequence[str]) -> list[str]:
-    """What of the commands the last of the words may become; nothing where a folder is due, or a run is said."""
+def completed(words: Sequence[str], conf: Path) -> list[str]:
+    """What the last of the words may become that Hydra does not tell; nothing where a folder is due.
+
+    That is commands, their options, and options in a folder of their group in `conf`.
+    """
     *before, last = words
     if before and before[0] in COMMANDS:
         found = _following(COMMANDS[before[0]].parser(), before[1:], last)
     else:
-        found = [*(() if before else COMMANDS), *_of_folders(last)]
+        found = [*(() if before else COMMANDS), *(_of_folders(last, conf) if last or not before else ())]
     return [word for word in found if word.startswith(last)]
 
 
-def _of_folders(last: str) -> Iterator[str]:
-    """What Hydra does not tell of a group that has options in folders of its own: `strategy=`, and what is in these."""
-    for folder in sorted(path for path in CONF.rglob("*") if path.is_dir() and any(path.glob("*.yaml"))):
-        group, _, inner = folder.relative_to(CONF).as_posix().partition("/")
-        if inner and any((CONF / group).glob("*.yaml")):
-            yield f"{group}="
-            if last.startswith(f"{group}="):
-                yield from (f"{group}={inner}/{option.stem}" for option in sorted(folder.glob("*.yaml")))
+def _of_folders(last: str, conf: Path) -> Iterator[str]:
+    """Of a group that has options of its own and in folders: `strategy=`, then `strategy=oracle/boss`."""
+    folders: dict[str, list[str]] = {}
+    for path in sorted(conf.glob("*/*/**/*.yaml")):
+        group, inner = path.relative_to(conf).parts[0], path.relative_to(conf).with_suffix("").parts[1:]
+        if any((conf / group).glob("*.yaml")):
+            folders.setdefault(f"{group}=", []).append("/".join(inner))
+    for group, options in folders.items():
+        yield group
+        if last.startswith(group):
+            yield from (f"{group}{option}" for option in options)
 
 
 def _following(parser: CommandParser, before: Sequence[str], last: str) -> Sequence[str]:

@@ -73,8 +73,7 @@ OF_A_MILLION = [
 ]
 PARTS = ("unlabelled", "labelled")
 EXACT = ("badge", "coreset")
-REPEATED_BELOW = 20.0  # seconds; what takes longer is measured once
-NUM_REPEATS = 3
+REPEATED_BELOW, NUM_REPEATS = 20.0, 3  # seconds; what takes longer is measured once
 
 
 @dataclass(frozen=True)
@@ -137,8 +136,7 @@ def save_outputs(workload: Workload, device: str, path: str) -> tuple[int, ...]:
 def restricted(saved: dict[str, Tensor], needs: Needs) -> QueryContext:
     """What a strategy would see of saved outputs."""
     unlabelled, labelled = (Outputs(saved[f"{part}_logits"], saved[f"{part}_embedding"]) for part in PARTS)
-    num_unlabelled, num_classes = saved["unlabelled_logits"].shape
-    head = saved["weight"], saved["bias"]
+    (num_unlabelled, num_classes), head = saved["unlabelled_logits"].shape, (saved["weight"], saved["bias"])
     whole = QueryContext(unlabelled, labelled, saved["targets"], num_unlabelled, num_classes, 0, head=head)
     return whole.declared(needs)
 
