@@ -27,7 +27,7 @@ UNDERFLOW = 1e-36  # what float32 may lose of squares below 1, whatever their si
 NUM_DIRECTIONS = 16
 NUM_SAMPLED = 4096  # rows that the directions are found from
 PATIENCE = 10  # inner products z_i . z_c per row before the directions are found
-SORTED_AGAIN = 16  # rows are, at as many times the centres of the last time
+SORTED_AGAIN = 8  # rows are, at as many times the centres of the last time
 
 
 class NearestCentre:
@@ -95,12 +95,9 @@ class NearestCentre:
         least = -float(self._host_negative_square_N[centre]) - UNDERFLOW
         num_near = int(self._negative_reach_N.searchsorted(-self._host_norm_N[centre] * (1 - SLACK)))
         excess_N, scaled_CN = self._excess_N[:num_near], self._sorted_CN[:, :num_near]
-        if self._is_nonnegative:
-            bounds_N = torch.addmv(excess_N, scaled_CN.T, self._scaled_CN[:, centre], alpha=2)
-            torch.maximum(bounds_N, excess_N, out=bounds_N)
-        else:
-            bounds_N = torch.mv(scaled_CN.T, self._scaled_CN[:, centre]).abs_().mul_(2).add_(excess_N)
-        positions = (bounds_N > least).nonzero().squeeze(1)
+        products_N = torch.mv(scaled_CN.T, 2 * self._scaled_CN[:, centre])
+        bounds_N = products_N.clamp_(min=0) if self._is_nonnegative else products_N.abs_()
+        positions = (bounds_N.add_(excess_N) > least).nonzero().squeeze(1)
         if (direction_NP := self._directions()) is None:
             return positions
         excesses = excess_N.index_select(0, positions)
