@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from al_bench.analysis.everything import Comparison, everything
 from al_bench.analysis.page.report import report
+from al_bench.analysis.statistics.gains import gain_rows, whole_gains
 from al_bench.core.errors import ResultsError
 from al_bench.records.identity import Identity
 from tests.analysis.test_names import NAMES, written
@@ -118,6 +119,29 @@ class TestTheText:
         assert "; 6 more: see pairwise penalty matrices." in short
         section = text[text.index("Over data sets Gain") : text.index("How often the strategy")]
         assert re.findall(r"\bs\d\b", section)[-10:] == [f"s{number}" for number in range(9, -1, -1)]
+
+    def test_of_more_than_a_dozen_each_has_a_row_the_best_first(self, tmp_path):
+        names = ["random", *(f"s{number:02}" for number in range(13))]
+        lead = {name: position / 100 for position, name in enumerate(names)}
+        made = {"settings": SETTINGS[:2], "strategies": names, "num_seeds": 2}
+        write_sweep(tmp_path, lambda name, seed, share: lead[name] + 0.5 + share / 5 + seed / 1000, **made)
+        found = everything(tmp_path)
+        rows, heights = gain_rows(whole := whole_gains(found.gains))
+        assert rows == names[:0:-1]
+        nearest = [rows[round(height)] for height in heights.values()]
+        assert nearest == whole["strategy"].tolist()
+        assert len(set(heights.values())) == len(heights)
+        page = report(found, COMMAND)
+        table = plain(page[page.index("Area under the budget curve") : page.index("Labels saved")])
+        assert re.findall(r"\b(?:s\d\d|random)\b", table) == names[::-1]
+        figure = next(
+            json.loads(text)
+            for text in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, flags=re.DOTALL)
+            if "gain over random in area" in text
+        )
+        assert figure["layout"]["yaxis"]["ticktext"] == rows
+        few = whole[whole["strategy"].isin(names[:4])]
+        assert gain_rows(few)[0] == ["mnist · mlp · b100", "mnist · mlp · b1000"]
 
     def test_it_names_runs_on_a_busy_machine_and_shows_what_was_bought(self, tmp_path):
         for strategy in ("badge", "random"):

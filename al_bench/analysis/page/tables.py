@@ -1,6 +1,7 @@
 """The tables of the report, as texts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from al_bench.analysis.spent.bought import BALANCE_CAPTION
 from al_bench.analysis.spent.costs import COST_CAPTION, COSTS
 from al_bench.analysis.statistics.areas import AREA_CAPTION
 from al_bench.analysis.statistics.curves import compared_part
-from al_bench.analysis.statistics.gains import WHOLE
+from al_bench.analysis.statistics.gains import MANY, WHOLE
 from al_bench.analysis.statistics.intervals import Verdict
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.analysis.statistics.overall import ALL, BEATS_CAPTION, OVERALL_CAPTION
@@ -192,7 +193,19 @@ def _by_setting(
             is_best = merit == best and num == most and not is_partial
             cells.append((text + mark if text else "", is_best))
         shown.append((name, cells))
-    return {"title": title, "caption": caption, "names": strategies, "rows": shown}
+    found: dict[str, Any] = {"title": title, "caption": caption, "names": strategies, "rows": shown}
+    return _by_strategy(found, rows) if len(strategies) > max(MANY, len(shown)) else found
+
+
+def _by_strategy(
+    table: dict[str, Any], known: Mapping[str, Mapping[str, tuple[str, float, int, bool]]]
+) -> dict[str, Any]:
+    """The table with a row for each of many strategies, the best first by their mean over the settings."""
+    merits = pd.DataFrame({name: {each: of[1] for each, of in row.items()} for name, row in known.items()})
+    order = merits.mean(axis=1).reindex(table["names"]).sort_values(ascending=False, kind="stable").index
+    cells = {name: dict(zip(table["names"], row, strict=True)) for name, row in table["rows"]}
+    rows = [(strategy, [row[strategy] for row in cells.values()]) for strategy in order]
+    return table | {"head": "", "names": list(cells), "rows": rows}
 
 
 def _with_interval(value: float, low: float, high: float) -> str:

@@ -35,7 +35,7 @@ STYLE: Any = NAMES | {  # its type lists every setting of matplotlib
 
 def width_of(names: Iterable[str]) -> float:
     """Inches that the longest of some names takes."""
-    return max(map(_width, names))
+    return max(map(_width, names), default=0.0)
 
 
 def height_of(names: Sequence[str]) -> float:

@@ -10,7 +10,7 @@ from al_bench.analysis.names import for_plotly
 from al_bench.analysis.pictures.style import Look, looks
 from al_bench.analysis.settings import marked_names, ordered
 from al_bench.analysis.statistics.cdf import ERROR, SHARE, corners
-from al_bench.analysis.statistics.gains import gain_axis
+from al_bench.analysis.statistics.gains import MANY, gain_axis, gain_rows
 from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.analysis.statistics.profiles import SHARE as SHARE_OF_DATASETS
 from al_bench.analysis.statistics.profiles import WITHIN, Profiles
@@ -128,26 +128,28 @@ def profiles_figure(profiles: Profiles, looks_of: Mapping[str, Look] | None = No
 
 
 def gains_figure(gains: pd.DataFrame, looks_of: Mapping[str, Look] | None = None) -> go.Figure:
-    """Gains in the area under the curve, as `whole_gains` has them: a row per setting, with 95 % intervals."""
+    """Gains in the area under the curve, as `whole_gains` has them, in the rows of `gain_rows`, with 95 % intervals."""
     strategies = ordered(gains["strategy"].unique().tolist())
     named = dict(zip(gains.index, marked_names(gains), strict=True))
-    settings = list(dict.fromkeys(named.values()))
+    names, heights = gain_rows(gains)
+    is_many = len(strategies) > MANY
     figure = go.Figure()
-    for position, strategy in enumerate(strategies):
+    for strategy in strategies:
         rows = gains[gains["strategy"] == strategy]
-        names = [named[row] for row in rows.index]
-        shift = 0.8 * ((position + 0.5) / len(strategies) - 0.5)
-        heights = [settings.index(name) + shift for name in names]
         look = (looks_of or looks(strategies))[strategy]
-        _add_gains(figure, rows, names, heights, for_plotly(strategy), look)
+        settings = [named[row] for row in rows.index]
+        _add_gains(figure, rows, settings, [heights[row] for row in rows.index], for_plotly(strategy), look)
+    num_settings = len(set(named.values()))
+    height = max(22, 3 * num_settings) * len(names) if is_many else 13 * (len(strategies) + 1) * len(names)
     figure.update_layout(
         **LAYOUT | {"margin": {"l": 10, "r": 10, "t": 10, "b": 45}},
-        height=90 + 13 * (len(strategies) + 1) * len(settings),
+        height=90 + height,
+        showlegend=not is_many,
         xaxis=AXIS | {"title": {"text": gain_axis(gains["against"].iloc[0])}, "zeroline": True},
         yaxis={
-            "tickvals": list(range(len(settings))),
-            "ticktext": [for_plotly(name) for name in settings],
-            "range": [len(settings) - 0.5, -0.5],
+            "tickvals": list(range(len(names))),
+            "ticktext": [for_plotly(name) for name in names],
+            "range": [len(names) - 0.5, -0.5],
             "automargin": True,
             "zeroline": False,
         },

@@ -15,7 +15,7 @@ from al_bench.analysis.pictures.canvas import FORMATS, MAX_MARKERS, STYLE, heigh
 from al_bench.analysis.pictures.style import Look, looks
 from al_bench.analysis.settings import group_name, marked_names, ordered
 from al_bench.analysis.statistics.cdf import ERROR, SHARE, corners
-from al_bench.analysis.statistics.gains import gain_axis
+from al_bench.analysis.statistics.gains import MANY, gain_axis, gain_rows
 from al_bench.analysis.statistics.paired import LEVEL
 from al_bench.analysis.statistics.profiles import SHARE as SHARE_OF_DATASETS
 from al_bench.analysis.statistics.profiles import WITHIN, Profiles
@@ -51,20 +51,20 @@ def draw_distributions(
 
 
 def draw_gains(gains: pd.DataFrame, path: Path, looks_of: Mapping[str, Look] | None = None) -> list[Path]:
-    """Gains in the area under the curve, as `whole_gains` has them: a row per setting, with 95 % intervals."""
+    """Gains in the area under the curve, as `whole_gains` has them, in the rows of `gain_rows`, with 95 % intervals."""
     strategies = ordered(gains["strategy"].unique().tolist())
-    named = dict(zip(gains.index, marked_names(gains), strict=True))
-    settings = list(dict.fromkeys(named.values()))
+    names, heights = gain_rows(gains)
+    num_settings = len(set(marked_names(gains)))
+    is_many = len(strategies) > MANY
     looks_of = looks_of or looks(strategies)
     with mpl.rc_context(STYLE):
-        height = 1.5 + 0.16 * len(settings) * (len(strategies) + 1)
-        figure = Figure(figsize=_size(settings, strategies, height), layout="constrained")
+        height = 1.5 + (max(0.25, 0.04 * num_settings) if is_many else 0.16 * (len(strategies) + 1)) * len(names)
+        figure = Figure(figsize=_size(names, [] if is_many else strategies, height), layout="constrained")
         axes = figure.subplots()
         axes.axvline(0, color="0.4", linewidth=1)
-        for position, strategy in enumerate(strategies):
+        for strategy in strategies:
             rows = gains[gains["strategy"] == strategy]
-            places = [settings.index(named[row]) for row in rows.index]
-            y = np.array(places) + 0.8 * ((position + 0.5) / len(strategies) - 0.5)
+            y = [heights[row] for row in rows.index]
             spread = np.stack([rows["gain"] - rows["low"], rows["high"] - rows["gain"]])
             look = looks_of[strategy]
             axes.errorbar(
@@ -76,10 +76,11 @@ def draw_gains(gains: pd.DataFrame, path: Path, looks_of: Mapping[str, Look] | N
                 markersize=5,
                 label=strategy,
             )
-        axes.set_yticks(range(len(settings)), settings)
-        axes.set_ylim(len(settings) - 0.5, -0.5)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_xlabel(gain_axis(gains["against"].iloc[0]))
-        legend(axes, {strategy: looks_of[strategy] for strategy in strategies}, is_line=False)
+        if not is_many:
+            legend(axes, {strategy: looks_of[strategy] for strategy in strategies}, is_line=False)
         return saved(figure, path)
 
 
@@ -166,4 +167,4 @@ def draw_by_setting(
 def _size(settings: Sequence[str], strategies: Sequence[str], height: float) -> tuple[float, float]:
     """Inches of a figure with the names of settings on the left, and those of strategies on the right."""
     width = width_of(settings) + PLOT + 0.6 + width_of(strategies)
-    return max(7.5, width), max(height, height_of(strategies))
+    return max(7.5 if strategies else 9.0, width), max(height, height_of(strategies))

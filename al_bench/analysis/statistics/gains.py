@@ -4,7 +4,7 @@ A gain is positive where the strategy is better; accuracies are in percentage po
 Shapes: K strategies, S seeds, P parts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -13,12 +13,21 @@ import pandas as pd
 from al_bench.analysis.budgets import TIE, Definition, budgets_of
 from al_bench.analysis.names import isolated
 from al_bench.analysis.results import SETTING, listed
-from al_bench.analysis.settings import BASELINE, Curves, Floats, compared_rounds, setting_curves
+from al_bench.analysis.settings import (
+    BASELINE,
+    Curves,
+    Floats,
+    compared_rounds,
+    marked_names,
+    ordered,
+    setting_curves,
+)
 from al_bench.analysis.statistics.areas import common_range, is_range_partial, mean_between
 from al_bench.analysis.statistics.intervals import MARGIN, Sample, holm, verdicts
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.core.errors import ResultsError
 
+MANY = 12  # strategies, that a figure has a row each of
 WHOLE = "whole"
 PARTS = (WHOLE, "early", "middle", "late")
 GAIN_COLUMNS = [
@@ -42,6 +51,26 @@ def gain_axis(against: str) -> str:
     return (
         f"gain over {isolated(against)} in area under the curve (percentage points; mean over seeds, 95 % t-interval)"
     )
+
+
+def gain_rows(gains: pd.DataFrame) -> tuple[list[str], dict[Hashable, float]]:
+    """The rows of a figure of `whole_gains`, and the height of each gain's mark in them, by its index in the table.
+
+    A row is a setting, with a mark for each strategy; of many strategies it is a strategy, the best first by their mean
+    gain, with a mark for each setting.
+    """
+    settings = dict(zip(gains.index, marked_names(gains), strict=True))
+    strategies = gains["strategy"].to_dict()
+    rows, marks = list(dict.fromkeys(settings.values())), ordered(gains["strategy"].unique().tolist())
+    row_of, mark_of = settings, strategies
+    if len(marks) > MANY:
+        mean_gains = gains.groupby("strategy")["gain"].mean().loc[marks].sort_values(ascending=False, kind="stable")
+        rows, marks, row_of, mark_of = mean_gains.index.tolist(), rows, strategies, settings
+    heights = {
+        index: rows.index(row_of[index]) + 0.8 * ((marks.index(mark_of[index]) + 0.5) / len(marks) - 0.5)
+        for index in gains.index
+    }
+    return rows, heights
 
 
 def gains(
