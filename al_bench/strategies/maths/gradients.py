@@ -79,6 +79,6 @@ def _squares(rows_NM: Tensor) -> Tensor:
 
 def _products(rows_NM: Tensor, rows: Tensor, other: int) -> Tensor:
     """Inner products of `rows` (R,) with another row: (R,), float64."""
-    other_M = rows_NM[other].double()
-    chunks = rows.split(cached_rows(rows_NM))
-    return torch.cat([rows_NM.index_select(0, chunk).double() @ other_M for chunk in chunks])
+    if len(rows) > (num_cached := cached_rows(rows_NM)):
+        return torch.cat([_products(rows_NM, chunk, other) for chunk in rows.split(num_cached)])
+    return rows_NM.index_select(0, rows).double() @ rows_NM[other].double()
