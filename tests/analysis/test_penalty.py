@@ -81,8 +81,9 @@ def second_implementation(
                         t = math.sqrt(num_seeds) * mean / statistics.stdev(errors)
                         is_win = t < -CRITICAL[num_seeds]
                     matrix[i, j] += is_win / len(budgets[setting])
-                    num_wins += is_win
-                    num_possible += i < j
+                    is_possible = count > 100  # at the initial labels all have the same network
+                    num_wins += is_win and is_possible
+                    num_possible += i < j and is_possible
     return matrix, (num_wins, num_possible)
 
 

@@ -527,12 +527,13 @@ class TestInABrowser:
         for section in ("#curves", "#errors", "#areas"):
             place = page.locator(f"{section} .plot").first
             place.scroll_into_view_if_needed()
-            place.locator(".legend .traces").first.wait_for()
+            place.locator(".xaxislayer-above text, .xaxislayer-below text").first.wait_for(state="attached")
             page.wait_for_timeout(300)
             shown = place.evaluate(
                 """place => {
                     const whole = place.getBoundingClientRect();
-                    const texts = [...place.querySelectorAll(".legendtext")];
+                    const legend = [...place.querySelectorAll(".legendtext")];
+                    const texts = legend.length ? legend : [...place.querySelectorAll(".ytick text")];
                     const boxes = texts.map((text) => text.getBoundingClientRect());
                     return {
                         names: texts.map((text) => text.textContent),

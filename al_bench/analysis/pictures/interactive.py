@@ -1,5 +1,6 @@
 """Figures that answer to the pointer, for a notebook and for the report (plotly)."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -140,10 +141,12 @@ def gains_figure(gains: pd.DataFrame, looks_of: Mapping[str, Look] | None = None
         settings = [named[row] for row in rows.index]
         _add_gains(figure, rows, settings, [heights[row] for row in rows.index], for_plotly(strategy), look)
     num_settings = len(set(named.values()))
-    height = max(22, 3 * num_settings) * len(names) if is_many else 13 * (len(strategies) + 1) * len(names)
+    of_row = 13 * (len(strategies) + 1)
+    if is_many:  # names are broken after 20 letters where a window is narrow
+        of_row = max(22, 3 * num_settings, 17 * math.ceil(max(map(len, names)) / 20))
     figure.update_layout(
         **LAYOUT | {"margin": {"l": 10, "r": 10, "t": 10, "b": 45}},
-        height=90 + height,
+        height=90 + of_row * len(names),
         showlegend=not is_many,
         xaxis=AXIS | {"title": {"text": gain_axis(gains["against"].iloc[0])}, "zeroline": True},
         yaxis={
