@@ -17,7 +17,17 @@ from tests.support.made_results import write_sweep
 
 API = (
     *("active_learning", "Learner", "TrainingOptions", "Dataset", "Examples", "Normalisation", "Network", "Strategy"),
-    *("Needs", "Outputs", "QueryContext", "RoundRecord", "UnlabelledTerm", "TrainedWith", "Batch", "drawn_dataset"),
+    *(
+        "Needs",
+        "Outputs",
+        "QueryContext",
+        "RoundRecord",
+        "Samples",
+        "UnlabelledTerm",
+        "TrainedWith",
+        "Batch",
+        "drawn_dataset",
+    ),
     *("generator", "Stream", "UserError", "ActiveLearning", "Committed"),
 )
 OF_ANALYSIS = ["learning_curves", "load_results", "penalty_matrices", "report"]

@@ -181,7 +181,7 @@ class TestEveryStrategy:
         needs = strategy(option).needs
         of = context(needs, num_unlabelled=40, num_dimensions=8)
         order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
-        shuffled = replace(of, unlabelled=of.unlabelled.take(order))
+        shuffled = of.restricted(order)
 
         def choices(each: QueryContext, seeds: range) -> torch.Tensor:
             return torch.stack([query(strategy(option), each, 3, seed) for seed in seeds])

@@ -343,7 +343,7 @@ def test_data_dir_comes_from_the_environment(tmp_path):
     assert "data_dir: data" in completed.stdout
 
 
-COMPLETION = {"COMP_LINE": "al-bench strategy=ba", "COMP_POINT": "20", "_HYDRA_OLD_COMP": "1"}
+COMPLETION = {"COMP_LINE": "al-bench strategy=bad", "COMP_POINT": "21", "_HYDRA_OLD_COMP": "1"}
 
 
 @pytest.mark.slow
@@ -404,7 +404,7 @@ def test_a_file_that_cannot_be_read_is_one_line(cli, tmp_path):
 @pytest.mark.parametrize(
     ("typed", "completed"),
     [
-        ("strategy=ba", "strategy=badge"),
+        ("strategy=bad", "strategy=badge"),
         ("model.optimizer.l", "model.optimizer.lr="),
         ("experiment=tu", "experiment=tune"),
     ],
