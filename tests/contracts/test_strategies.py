@@ -117,7 +117,7 @@ class TestEveryStrategy:
             (30, 12, 3, 4, 0.0),
             (30, 30, 3, 4, 0.0),
             (30, 12, 3, 8, 1e4),
-            (3000, 1100, 3, 4, 1.0),
+            pytest.param(3000, 1100, 3, 4, 1.0, marks=pytest.mark.moderate),
         ],
     )
     def test_returns_distinct_unlabelled_rows(

@@ -228,6 +228,7 @@ def test_pruning_changes_no_centre(sign, spread, num_dimensions, scale):
     assert torch.allclose(nearest.distance_KM.view(-1)[:350], expected, rtol=1e-12, atol=0)
 
 
+@pytest.mark.moderate
 @pytest.mark.parametrize("patience", [0, 10, 10**9])
 @pytest.mark.parametrize("sign", ["any", "nonnegative"])
 def test_directions_and_chunks_change_no_centre(patience, sign, monkeypatch):

@@ -177,6 +177,7 @@ def test_computing_anew_mends_what_rounding_decides_and_nothing_else(monkeypatch
     assert query(Bait(likelihood, ridge=1e-3), ill, 10).tolist() == slowly(ill, 10, likelihood, ridge=1e-3)
 
 
+@pytest.mark.moderate
 @pytest.mark.parametrize("likelihood", KINDS)
 def test_chunks_and_threads_change_no_choice(monkeypatch, likelihood):
     of = problem(2, 4, num_labelled=30, kind="copies", num_unlabelled=60, num_dimensions=8)

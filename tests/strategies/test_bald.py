@@ -166,6 +166,7 @@ def chances(weights: list[float], batch_size: int) -> dict[tuple[int, ...], floa
     return found
 
 
+@pytest.mark.moderate
 @pytest.mark.parametrize(
     ("scores", "kind", "beta", "batch_size"),
     [

@@ -209,6 +209,7 @@ def test_delta_is_found_in_clusters_of_both_labelled_and_unlabelled(caplog):
     assert f"delta={near[37]:.4g}, covered: 100.0 %" in caplog.text
 
 
+@pytest.mark.moderate
 @pytest.mark.parametrize("chosen", [MaxHerding(), FacilityLocation(), ProbCover(0.9), UHerding(), MaxHerding(0.05)])
 def test_neither_sizes_nor_threads_nor_copies_change_a_choice(monkeypatch, chosen):
     """Equal rows are told apart by pool order alone, though a product rounds them differently."""
