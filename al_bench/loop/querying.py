@@ -58,8 +58,7 @@ def query(
         outputs = trained.outputs(pool.inputs, unlabelled, strategy.needs)
     elif Needs.SAMPLES in strategy.needs:
         outputs = replace(outputs, samples=trained.outputs(pool.inputs, unlabelled, Needs.SAMPLES).samples)
-    context = _context(pool, trained, strategy.needs, unlabelled, dataset)
-    context = replace(context, unlabelled=outputs, round=round)
+    context = replace(_context(pool, trained, strategy.needs, unlabelled, dataset), unlabelled=outputs, round=round)
     return unlabelled.cpu()[_chosen(strategy, context, batch_size, generator(seed, Stream.QUERY, round))].numpy()
 
 

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from al_bench.core.ranges import PositiveFloat
 from al_bench.core.strategy import Needs, QueryContext, Strategy
-from al_bench.strategies.maths.coverage import greedily_covering
-from al_bench.strategies.maths.grid import on_grid
-from al_bench.strategies.maths.similarity import Gaussian
+from al_bench.strategies.maths.coverage.greedy import greedily_covering
+from al_bench.strategies.maths.coverage.grid import on_grid
+from al_bench.strategies.maths.coverage.similarity import Gaussian
 from al_bench.strategies.maths.spaces import NEEDS, Space, vectors
 
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from al_bench.core.ranges import Fraction, PositiveFloat
 from al_bench.core.strategy import Needs, QueryContext, Strategy
 from al_bench.strategies.maths.clustering import clustered
-from al_bench.strategies.maths.coverage import Coverage, not_among
-from al_bench.strategies.maths.grid import nearest_of_other_groups, on_grid
-from al_bench.strategies.maths.similarity import Ball
+from al_bench.strategies.maths.coverage.greedy import Coverage, not_among
+from al_bench.strategies.maths.coverage.grid import nearest_of_other_groups, on_grid
+from al_bench.strategies.maths.coverage.similarity import Ball
 from al_bench.strategies.maths.spaces import NEEDS, Space, vectors
 
 log = logging.getLogger(__name__)

@@ -14,10 +14,10 @@ from torch import Tensor
 from al_bench.core.errors import StrategyError
 from al_bench.core.ranges import PositiveFloat
 from al_bench.core.strategy import Known, Needs, QueryContext, Strategy
-from al_bench.strategies.maths.coverage import greedily_covering
+from al_bench.strategies.maths.coverage.greedy import greedily_covering
+from al_bench.strategies.maths.coverage.grid import Points, on_grid
+from al_bench.strategies.maths.coverage.similarity import Gaussian
 from al_bench.strategies.maths.distances import CHUNK
-from al_bench.strategies.maths.grid import Points, on_grid
-from al_bench.strategies.maths.similarity import Gaussian
 from al_bench.strategies.maths.spaces import NEEDS, Space, vectors
 from al_bench.strategies.uncertainty import Confidence, Entropy, Margin
 

@@ -16,10 +16,10 @@ from al_bench.core.errors import ConfigError, StrategyError
 from al_bench.core.strategy import Known, Needs, Outputs, QueryContext, Strategy
 from al_bench.job.built import Parts
 from al_bench.strategies.facility_location import FacilityLocation
-from al_bench.strategies.maths import coverage
-from al_bench.strategies.maths.coverage import Coverage
-from al_bench.strategies.maths.grid import nearest_of_other_groups, on_grid
-from al_bench.strategies.maths.similarity import Gaussian
+from al_bench.strategies.maths.coverage import greedy as coverage
+from al_bench.strategies.maths.coverage.greedy import Coverage
+from al_bench.strategies.maths.coverage.grid import nearest_of_other_groups, on_grid
+from al_bench.strategies.maths.coverage.similarity import Gaussian
 from al_bench.strategies.maxherding import MaxHerding
 from al_bench.strategies.probcover import ProbCover, largest_pure
 from al_bench.strategies.uherding import UHerding, calibrated_temperature, calibration_error, smallest_distance

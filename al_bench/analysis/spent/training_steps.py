@@ -19,8 +19,7 @@ MAX_STEP = 1.5  # of the lower quartile of its setting
 BUSY_CAPTION = (
     f"training and querying took above {MAX_CLOCK:g} times their CPU seconds by the clock, or a step above "
     f"{MAX_STEP:g} times the lower quartile of its setting: compare no seconds with theirs; a strategy that trains "
-    "otherwise, such as Joint, "
-    "has longer steps on an idle machine, too"
+    "otherwise, such as Joint, has longer steps on an idle machine, too"
 )
 
 

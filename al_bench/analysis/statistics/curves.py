@@ -28,7 +28,6 @@ def checked_interval(name: str) -> Interval:
 
 def all_curves(rounds: pd.DataFrame, interval: Interval = "stderr") -> dict[Measure, pd.DataFrame]:
     """The `learning_curves` of every measure that some of the runs have."""
-    interval = checked_interval(interval)
     there = [each for each in MEASURES if each.column in rounds and rounds[each.column].notna().any()]
     return {measure: learning_curves(rounds, measure, interval) for measure in there}
 

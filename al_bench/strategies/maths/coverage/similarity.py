@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from al_bench.strategies.maths.grid import Points
+from al_bench.strategies.maths.coverage.grid import Points
 
 
 class Similarity(Protocol):

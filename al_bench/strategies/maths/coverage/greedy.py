@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from al_bench.strategies.maths.grid import Points
-from al_bench.strategies.maths.similarity import Similarity
+from al_bench.strategies.maths.coverage.grid import Points
+from al_bench.strategies.maths.coverage.similarity import Similarity
 
 BLOCK = 512  # rows that meet as many others at a time in the first pass
 NUM_VALUES, WIDEST = 2**17, 2**13  # similarities at a time later: what fits a cache; of how many targets at most

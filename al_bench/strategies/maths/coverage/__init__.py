@@ -1,0 +1,1 @@
+"""Covering a pool greedily: similarities between points whose sums have no rounding."""
