@@ -21,7 +21,8 @@ from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
 from tests.support.forks import python
 
-torch.set_num_threads(1)
+NUM_THREADS = 1
+torch.set_num_threads(NUM_THREADS)
 COMMAND_FOLDERS = ("cli", "system", "papers", "tracking")
 COMMAND_FIXTURES = {"cli", "site"}
 CPU_SECONDS = pytest.StashKey[float]()
@@ -77,6 +78,12 @@ def _no_service_of_wandb_outlives_its_test() -> Iterator[None]:
         import wandb
 
         wandb.teardown()
+
+
+@pytest.fixture(autouse=True)
+def _as_many_threads_as_before() -> Iterator[None]:
+    yield
+    torch.set_num_threads(NUM_THREADS)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from al_bench.core.ranges import Fraction, PositiveFloat
 from al_bench.core.strategy import QueryContext
+from al_bench.strategies.maths.ranking import largest
 from al_bench.strategies.maths.samples import NumSamples, mutual_information
 from al_bench.strategies.maths.sampling import Kind, power_choice
 from al_bench.strategies.sampled import Sampled, SamplesOf
@@ -19,7 +20,7 @@ class Bald(Sampled):
 
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
         """See `Strategy.query`."""
-        return self.scores(context, rng).sort(descending=True, stable=True).indices[:batch_size]
+        return largest(self.scores(context, rng), batch_size)
 
     def scores(self, context: QueryContext, rng: np.random.Generator) -> Tensor:
         """See `Sampled.scores`."""

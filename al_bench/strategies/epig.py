@@ -13,6 +13,7 @@ from torch import Tensor
 
 from al_bench.core.ranges import Fraction, PositiveInt
 from al_bench.core.strategy import QueryContext
+from al_bench.strategies.maths.ranking import largest
 from al_bench.strategies.maths.samples import NumSamples, information_about
 from al_bench.strategies.maths.sampling import power_choice
 from al_bench.strategies.sampled import Sampled, SamplesOf
@@ -48,7 +49,7 @@ class Epig(Sampled):
         scores_N = self.scores(context, rng)
         if self._power:
             return power_choice(scores_N, batch_size, rng, "power", beta=1.0)
-        return scores_N.sort(descending=True, stable=True).indices[:batch_size]
+        return largest(scores_N, batch_size)
 
     def scores(self, context: QueryContext, rng: np.random.Generator) -> Tensor:
         """See `Sampled.scores`; targets are drawn after the masks."""

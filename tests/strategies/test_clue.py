@@ -101,10 +101,8 @@ def test_copies_and_zero_rows_are_chosen_once_each():
 
 def test_threads_change_nothing():
     of = context(NEEDS, num_unlabelled=100)
-    num_threads = torch.get_num_threads()
     found = []
     for number in (1, 2):
         torch.set_num_threads(number)
         found.append(query(Clue(), of, 10).tolist())
-    torch.set_num_threads(num_threads)
     assert found[0] == found[1]

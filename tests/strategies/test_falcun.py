@@ -99,15 +99,11 @@ def test_copies_are_equal_to_the_bit_and_chunks_and_threads_change_no_choice(mon
     distances = l1_distances(probabilities, 7).view(37, 60)
     assert (distances == distances[0]).all()
     expected = query(Falcun(), of(logits), 20).tolist()
-    num_threads = torch.get_num_threads()
-    try:
-        for chunk, threads in ((7, 1), (10**6, 2)):
-            monkeypatch.setattr(falcun, "CHUNK", chunk)
-            monkeypatch.setattr(uncertainty, "CHUNK", chunk)
-            torch.set_num_threads(threads)
-            assert query(Falcun(), of(logits), 20).tolist() == expected
-    finally:
-        torch.set_num_threads(num_threads)
+    for chunk, threads in ((7, 1), (10**6, 2)):
+        monkeypatch.setattr(falcun, "CHUNK", chunk)
+        monkeypatch.setattr(uncertainty, "CHUNK", chunk)
+        torch.set_num_threads(threads)
+        assert query(Falcun(), of(logits), 20).tolist() == expected
 
 
 def test_only_logits_are_read():
