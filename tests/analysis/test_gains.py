@@ -369,6 +369,15 @@ class TestRanks:
         assert places(by_dataset, ranks, 0.04).to_dict() == {"a": 1, "b": 1, "c": 3, "d": 3}
         assert set(places(by_dataset, ranks, 0.06)) == {1}, "Friedman's test finds no difference"
 
+    def test_one_among_several_has_to_be_told_after_holms_method(self):
+        differences = pd.Series([0.03, 0.0, 0.02, 0.01, 0.025])
+        by_dataset = pd.DataFrame({"a": 0.9, **dict.fromkeys("bcd", 0.9 - differences)}, index=range(5))
+        p = stats.ttest_1samp(differences, 0).pvalue
+        assert p < 0.05 < 3 * p
+        ranks = pd.Series({"a": 1.0, "b": 3.0, "c": 3.0, "d": 3.0})
+        assert set(places(by_dataset, ranks, 0.01)) == {1}
+        assert places(by_dataset[["a", "b"]], ranks[:2], 0.01).tolist() == [1, 2], "alone it is told"
+
     def test_who_ranks_before_one_that_shares_the_first_place_shares_it(self):
         by_dataset = pd.DataFrame(
             {"a": [0.9, 0.8, 0.7, 0.6], "b": [0.89, 0.79, 0.69, 0.59], "c": [0.1, 0.9, 0.1, 0.7], "d": [0.0] * 4}

@@ -143,6 +143,33 @@ class TestTheText:
         few = whole[whole["strategy"].isin(names[:4])]
         assert gain_rows(few)[0] == ["mnist · mlp · b100", "mnist · mlp · b1000"]
 
+    def test_what_nothing_is_said_of_over_data_sets_is_named(self, tmp_path):
+        settings = [(name, "mlp", 100, 4) for name in ("digits", "letters", "mnist")]
+        write_sweep(tmp_path, noisy, settings=settings, strategies=("badge", "random"), num_seeds=3)
+        write_sweep(tmp_path, noisy, settings=settings[:1], strategies=("margin",), num_seeds=3)
+        write_sweep(tmp_path, noisy, settings=[("mnist", "vgg", 100, 4)], strategies=("badge",), num_seeds=3)
+        text = plain(report(everything(tmp_path, is_partial=True), COMMAND))
+        assert text.count("Nothing is said over data sets of mlp · margin (1): an interval needs 3 with a gain") == 2
+        assert text.count("No run of random, so that there are no gains over it: mnist · vgg · b100.") == 2
+        assert "Over 3 data sets (mlp), in points: badge" in text
+
+    def test_beside_each_gain_that_is_open_stands_what_would_be_found(self, tmp_path):
+        made = {"settings": [("digits", "mlp", 100, 4)], "strategies": ("badge", "random"), "num_seeds": 3}
+        write_sweep(tmp_path, lambda name, seed, share: 0.5 + share / 5 + (name == "badge") * (seed - 1) / 10, **made)
+        found = everything(tmp_path)
+        whole = whole_gains(found.gains).iloc[0]
+        assert whole["verdict_holm"] == "open"
+        half = (whole["high"] - whole["low"]) / 2
+        cell = f"{whole['gain']:+.2f} ± {half:.2f} open ({whole['detectable']:.2f} would be found)"
+        assert cell in plain(report(found, COMMAND))
+
+    def test_nothing_is_the_best_where_all_are_the_same(self, tmp_path):
+        write_sweep(tmp_path, noisy, settings=SETTINGS[:1], strategies=("badge", "random"), num_seeds=2)
+        page = report(everything(tmp_path), COMMAND)
+        steps = page[page.index("Training steps") : page.index("CPU seconds of training")]
+        assert steps.count("1,600") == 2
+        assert 'class="best"' not in steps
+
     def test_it_names_runs_on_a_busy_machine_and_shows_what_was_bought(self, tmp_path):
         for strategy in ("badge", "random"):
             for seed in range(2):
