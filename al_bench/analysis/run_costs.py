@@ -1,7 +1,7 @@
 """What runs cost, in steps, seconds and bytes, and what others will cost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ class Estimate:
     """Mean seconds and bytes of the runs that are most like one, up to its budget.
 
     Seconds are of the processor; of the clock if `is_by_clock`, as a run has no others. `is_least` if none of them
-    goes so far; `device` if they were published.
+    goes so far; `device` if they were published; `is_of_others` if they are of another strategy.
     """
 
     seconds: float
@@ -33,6 +33,7 @@ class Estimate:
     is_least: bool = False
     is_by_clock: bool = False
     device: str = ""
+    is_of_others: bool = False
 
 
 def estimates(runs: Sequence[tuple[Identity, int | None]], folder: Path) -> list[Estimate | None]:
@@ -50,8 +51,10 @@ def estimates(runs: Sequence[tuple[Identity, int | None]], folder: Path) -> list
     keys_of_runs = [(*(own[name] for name in TWIN), budget) for own, budget in wanted]  # all but the seed
     for key, (own, budget) in zip(keys_of_runs, wanted, strict=True):
         if key not in known:
-            alike = [rows.get(tuple(own[name] for name in keys)) for keys, rows in sources]
-            made = [_estimate(rows, budget) for rows in alike if rows is not None]
+            alike = [(keys, rows.get(tuple(own[name] for name in keys))) for keys, rows in sources]
+            made = [
+                replace(_estimate(rows, budget), is_of_others=keys != TWIN) for keys, rows in alike if rows is not None
+            ]
             known[key] = next((each for each in made if not each.is_least), made[0] if made else None)
     return [known[key] for key in keys_of_runs]
 

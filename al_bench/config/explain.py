@@ -13,6 +13,13 @@ from al_bench.config.schema import CONF
 from al_bench.core.errors import UserError, described, message_of, nearest, shortened
 from al_bench.records.identity import flattened
 
+LEFT_OUT = {  # strategies that one may look for
+    "batchbald": "power_bald",
+    "clustermargin": "badge with strategy.subset_size",
+    "galaxy": "badge",
+    "direct": "badge",
+    "vessal": "badge",
+}
 EXTRAS = ("joblib", "ray", "slurm", "optuna")  # packages of launchers and sweepers
 
 
@@ -127,6 +134,8 @@ def _no_such_option(missing: str, options: Sequence[str], arguments: Sequence[st
             if f"{typed.lstrip('+').partition('@')[0]}/{value}" == missing:
                 key, group, option = typed, typed.lstrip("+").partition("@")[0], value
     nested = {path.relative_to(CONF / group).with_suffix("").as_posix() for path in (CONF / group).rglob("*.yaml")}
+    if group == "strategy" and (instead := LEFT_OUT.get(option.replace("_", "").replace("-", "").lower())):
+        return f"{key}={option}: left out, as docs/strategies/left_out.md explains; take {instead} instead"
     extra = f"; or pip install 'al-bench[{option}]'" * (missing == "hydra/sweeper/optuna")
     return f"{key}={option}: there is no such option; {nearest(option, nested.union(options))}{extra}"
 

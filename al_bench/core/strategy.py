@@ -210,6 +210,12 @@ class Strategy(ABC):
     def check(self, *, pool_size: int, batch_size: int, num_classes: int, num_dimensions: int) -> None:  # noqa: B027
         """Before anything is trained: ConfigError for what cannot work with so many examples, classes C and D."""
 
+    def cost_of_query(self, batch_size: int) -> str:  # noqa: ARG002
+        """What a query takes beside passes over the pool, where that can be more than the training; else nothing."""
+        if self.samples is None or self.samples.kind == "network":
+            return ""
+        return f"training {self.samples.num - 1} more networks"
+
     @abstractmethod
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
         """Distinct rows (batch_size,) of the unlabelled examples, int64, in the order of choice."""

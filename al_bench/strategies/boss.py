@@ -3,8 +3,6 @@
 Two of the authors' twelve strategies are not among ours.
 """
 
-import logging
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,8 +13,6 @@ from al_bench.strategies.maths.linear_fit import fitted_head, num_hits
 from al_bench.strategies.members import MEMBERS, members_of, needs_of, proposed
 
 MIN_SUBSET, MAX_SUBSET = 4, 5000  # batches, and examples, that a strategy is shown
-
-log = logging.getLogger(__name__)
 
 
 class Boss(Strategy):
@@ -41,7 +37,10 @@ class Boss(Strategy):
             member.check(
                 pool_size=pool_size, batch_size=batch_size, num_classes=num_classes, num_dimensions=num_dimensions
             )
-        log.info("boss: a query asks for %d batches, and fits the last layer with each", self.num_batches)
+
+    def cost_of_query(self, batch_size: int) -> str:  # noqa: ARG002
+        """See `Strategy.cost_of_query`."""
+        return f"{self.num_batches:,} batches of {len(self._members)} strategies, and as many fits of the last layer"
 
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
         """See `Strategy.query`; each proposal has a generator of its own, spawned from `rng`."""

@@ -4,8 +4,6 @@ The greedy oracle of Werner et al., "A Cross-Domain Benchmark for Active Learnin
 place of a training run for each candidate.
 """
 
-import logging
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,8 +12,6 @@ from al_bench.core.ranges import PositiveInt
 from al_bench.core.strategy import Needs, QueryContext, Strategy
 from al_bench.strategies.maths.linear_fit import fitted_head, num_hits
 from al_bench.strategies.uncertainty import Margin
-
-log = logging.getLogger(__name__)
 
 
 class GreedyOracle(Strategy):
@@ -33,9 +29,9 @@ class GreedyOracle(Strategy):
     def __init__(self, num_candidates: PositiveInt = 20) -> None:
         self.num_candidates = num_candidates
 
-    def check(self, *, pool_size: int, batch_size: int, num_classes: int, num_dimensions: int) -> None:  # noqa: ARG002
-        """See `Strategy.check`."""
-        log.info("greedy_oracle: a query fits the last layer %d times", batch_size * self.num_candidates)
+    def cost_of_query(self, batch_size: int) -> str:
+        """See `Strategy.cost_of_query`."""
+        return f"{batch_size * self.num_candidates:,} fits of the last layer"
 
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
         """See `Strategy.query`."""

@@ -68,6 +68,10 @@ class Joint(Strategy):
             pool_size=pool_size, batch_size=batch_size, num_classes=num_classes, num_dimensions=num_dimensions
         )
 
+    def cost_of_query(self, batch_size: int) -> str:
+        """See `Strategy.cost_of_query`."""
+        return self._rule.cost_of_query(batch_size)
+
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
         """See `Strategy.query`; the rule is shown what it declares alone."""
         return self._rule.query(context.declared(self._rule.needs), batch_size, rng)

@@ -49,6 +49,10 @@ class Refine(Strategy):
                 pool_size=pool_size, batch_size=batch_size, num_classes=num_classes, num_dimensions=num_dimensions
             )
 
+    def cost_of_query(self, batch_size: int) -> str:  # noqa: ARG002
+        """See `Strategy.cost_of_query`."""
+        return f"{self._num_rounds * self._num_batches:,} batches of {len(self._members)} strategies"
+
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
         """See `Strategy.query`; each proposal has a generator of its own, spawned from `rng`."""
         pool = torch.arange(context.num_unlabelled, device=context.labelled_targets.device)

@@ -1,6 +1,7 @@
 """What a sweep would run, with estimates of hours and disk."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -11,14 +12,58 @@ from rich.table import Table
 from al_bench.analysis.run_costs import Estimate, estimates
 from al_bench.config.planning import Planned
 from al_bench.core.clock import duration
+from al_bench.job.built import checked_strategy
 from al_bench.records.layout import setting_title
 
 MEGABYTE = 1e6
 
 
 def show(to_do: Sequence[Planned], finished: Sequence[Planned], folder: Path, console: Console) -> None:
-    """A row per setting and strategy, with the seeds that are finished and to do, and the sum."""
+    """A row per setting and strategy, with the seeds that are finished and to do, and the sum.
+
+    Raises:
+        ConfigError: for a strategy that could not be built.
+    """
+    queries = _queries(to_do)
     known = estimates([(run.identity, run.config.budget) for run in to_do], folder)
+    known = [
+        replace(each, is_least=True) if each and each.is_of_others and queries[_key(run)] else each
+        for run, each in zip(to_do, known, strict=True)
+    ]
+    console.print(_table(to_do, finished, known))
+    time, disk = _cost(known)
+    if to_do:
+        console.print(f"{len(to_do)} runs to do: {time} one after another, {disk}")
+    estimated = [estimate for estimate in known if estimate is not None]
+    if devices := sorted({estimate.device for estimate in estimated if estimate.device}):
+        console.print(f"~ as in docs/results: measured on {', '.join(devices)}, not here")
+    if any(estimate.is_by_clock for estimate in estimated):
+        console.print(
+            "* by the clock, of a machine that may have been busy: the runs that were measured have no CPU seconds"
+        )
+    if any(estimate.is_least for estimate in estimated):
+        console.print("+ at least: no run that was measured has so many labels, or queries that take as long")
+    if unknown := known.count(None):
+        console.print(f"of {unknown} runs nothing is known: finish one of their data set and model for an estimate")
+    for (strategy, batch_size), cost in queries.items():
+        if cost:
+            console.print(f"{strategy}, b{batch_size}: each query: {cost}", highlight=False)
+
+
+def _key(run: Planned) -> tuple[str, int]:
+    return run.identity.strategy, run.config.batch_size
+
+
+def _queries(runs: Sequence[Planned]) -> dict[tuple[str, int], str]:
+    """What a query takes, by strategy and batch size: see `Strategy.cost_of_query`."""
+    configs = {_key(run): run.config for run in runs}
+    return {
+        key: checked_strategy(config.strategy, config.batch_size).cost_of_query(config.batch_size)
+        for key, config in configs.items()
+    }
+
+
+def _table(to_do: Sequence[Planned], finished: Sequence[Planned], known: Sequence[Estimate | None]) -> Table:
     title = f"{len(to_do) + len(finished)} runs, {len(finished)} of them finished: by seeds"
     table = Table(box=box.SIMPLE_HEAD, title=title)
     for name in ("setting", "strategy", "finished", "to do", "time", "disk"):
@@ -37,20 +82,7 @@ def show(to_do: Sequence[Planned], finished: Sequence[Planned], folder: Path, co
         cells = (_seeds(done), _seeds(others), *_cost(costs_of_others))
         table.add_row("" if setting == shown else setting, strategy, *cells)
         shown = setting
-    console.print(table)
-    time, disk = _cost(known)
-    if to_do:
-        console.print(f"{len(to_do)} runs to do: {time} one after another, {disk}")
-    if devices := sorted({estimate.device for estimate in known if estimate and estimate.device}):
-        console.print(f"~ as in docs/results: measured on {', '.join(devices)}, not here")
-    if any(estimate.is_by_clock for estimate in known if estimate):
-        console.print(
-            "* by the clock, of a machine that may have been busy: the runs that were measured have no CPU seconds"
-        )
-    if any(estimate.is_least for estimate in known if estimate):
-        console.print("+ at least: no run that was measured has so many labels")
-    if unknown := known.count(None):
-        console.print(f"of {unknown} runs nothing is known: finish one of their data set and model for an estimate")
+    return table
 
 
 def _seeds(known: Sequence[int]) -> str:

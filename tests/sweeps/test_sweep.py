@@ -437,6 +437,26 @@ class TestDryRun:
             (6.0, False),
         ]
 
+    def test_queries_that_can_take_longer_than_training_are_named(self, cli):
+        """Another strategy's time is less than what they will take."""
+        assert cli("strategy=margin", "seed=0", *QUICK).code == 0
+        told = cli("-m", "strategy=badge,oracle/greedy_oracle,oracle/boss,refine", "seed=0", *QUICK, "dry_run=true").out
+        assert re.search(r"greedy_oracle +0 +\S+ (s|min)\+", told)
+        assert re.search(r"badge +0 +\S+ (s|min) ", told)
+        told = " ".join(told.split())
+        assert "or queries that take as long" in told
+        assert "greedy_oracle, b20: each query: 400 fits of the last layer" in told
+        assert "boss, b20: each query: 100 batches of 10 strategies, and as many fits of the last layer" in told
+        assert "refine, b20: each query: 500 batches of 9 strategies" in told
+        members = ("strategy=bald", "strategy.samples=ensemble", "strategy.num_members=3")
+        assert "each query: training 2 more networks" in cli(*members, *QUICK, "dry_run=true").out
+        assert "badge, b" not in told
+
+    def test_a_dry_run_refuses_what_a_run_would(self, cli):
+        told = cli("strategy=badge", "strategy.first=last", *QUICK, "dry_run=true")
+        assert told.code == 1
+        assert told.err == "al-bench: strategy.first=last: input should be 'uniform' or 'largest'\n"
+
     def test_a_search_is_no_list_of_runs(self, cli, tmp_path):
         pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
         result = run_command("experiment=tune", "dry_run=true", cwd=tmp_path)

@@ -47,6 +47,12 @@ BEFORE_ANY_DATA = [
     ("dataset.test_fraction=1", "dataset.test_fraction=1: input should be less than 1"),
     ("strategy.first=nearest", "strategy.first=nearest: input should be 'uniform' or 'largest'"),
     ("strategy=bagde", "strategy=bagde: there is no such option; did you mean 'badge'?"),
+    ("strategy=batchbald", "strategy=batchbald: left out, as docs/strategies/left_out.md explains; take power_bald"),
+    (
+        "strategy=cluster_margin",
+        "strategy=cluster_margin: left out, as docs/strategies/left_out.md explains; take badge",
+    ),
+    ("strategy=VeSSAL", "strategy=VeSSAL: left out, as docs/strategies/left_out.md explains; take badge instead"),
     ("dataset=minst", "dataset=minst: there is no such option; did you mean 'mnist'?"),
     ("strategy='x[y'", "strategy=x[y: there is no such option"),
     ("strategy=c++", "strategy=c++: there is no such option"),
