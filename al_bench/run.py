@@ -69,6 +69,7 @@ def _run() -> None:
     from al_bench.config.explain import explained, unexplained
     from al_bench.config.overrides import said_once
     from al_bench.config.schema import CONF
+    from al_bench.config.tuned import taken_in
 
     sys.path.append(str(Path.cwd()))  # a user's own parts; a console script does not look there by itself
     logging.raiseExceptions = False  # a log line that a full disk or a closed pipe does not take is no error
@@ -79,7 +80,7 @@ def _run() -> None:
         sys.argv[1:] = in_order(typed)
         for word in without_value(sys.argv[1:]):
             raise ConfigError(no_run(word, typed[0]))
-        sys.argv[1:] = said_once(sys.argv[1:])
+        sys.argv[1:] = said_once(taken_in(sys.argv[1:]))
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
     except BrokenPipeError:
         raise

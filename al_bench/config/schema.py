@@ -53,6 +53,7 @@ def _budget(of_random: int | None, of_others: int, *, _root_: DictConfig) -> int
 
 OmegaConf.register_new_resolver("al_bench_workers", _num_workers)
 OmegaConf.register_new_resolver("al_bench_budget", _budget)
+OmegaConf.register_new_resolver("al_bench_sum", lambda *numbers: sum(numbers))
 OmegaConf.register_new_resolver("al_bench_at_home", lambda folder: at_home("output_dir", folder))
 # conf/hydra/launcher/joblib.yaml and others are checked against the schema of Hydra's plugin of that name: as we want
 warnings.filterwarnings("ignore", r"\n'hydra/\w+/\w+' is validated against ConfigStore schema")

@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from al_bench.config.tuned import FILE, KEY, as_text
 from al_bench.core.errors import TrainingError
 from al_bench.files.writing import replace_text
 from al_bench.records.identity import canonical, differing_keys
@@ -197,6 +198,11 @@ class Study:
         }
         path = self.folder / RESULTS
         replace_text(path, yaml.safe_dump(results, sort_keys=False))
+        tuned = self.folder / FILE
+        remark = (
+            f"{self.name}: {best.value:.4f} in trial {best.number} of {len(trials)}, the best; al-bench {KEY}{tuned}"
+        )
+        replace_text(tuned, as_text(self._point(best), remark))
         point = " ".join(f"{key}={each}" for key, each in self._point(best).items())
         log.info("best: %.4f, trial %d: %s", best.value, best.number, point)
-        log.info("results in %s, trials in %s", path, self.name)
+        log.info("results in %s, trials in %s; %s%s takes them in", path, self.name, KEY, tuned)

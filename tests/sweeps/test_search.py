@@ -76,6 +76,13 @@ def test_the_best_trial_is_that_of_the_best_run_and_each_is_told(cli, tmp_path):
     assert len(known) == 3
     assert best["best_value"] == max(known.values())
     assert f"optimizer.lr={best['best_params']['model.optimizer.lr']}" in max(known, key=known.get)
+    tuned = tmp_path / "outputs" / "tune" / "tuned.yaml"
+    assert yaml.safe_load(tuned.read_text()) == best["best_params"]
+    (path,) = (path for path in known if path == max(known, key=known.get))
+    (tmp_path / "outputs" / "default").mkdir()
+    assert cli(f"tuned={tuned}", "strategy=random", *QUICK).code == 0
+    (taken,) = (tmp_path / "outputs" / "default").rglob("rounds.csv")
+    assert taken.parent.relative_to(tmp_path / "outputs" / "default") == Path(path).relative_to(tuned.parent)
     trials = stored(tmp_path).trials
     assert [trial.value for trial in trials] == [known[path] for path in sorted(known, key=lambda p: _lr_of(p, trials))]
     so_far = 0.0
