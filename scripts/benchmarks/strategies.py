@@ -53,8 +53,10 @@ def strategy_of(option: str, **changed: object) -> Strategy:
     return checked_strategy(node | changed, batch_size=1)
 
 
-STRATEGIES: dict[str, "partial[Strategy]"] = {  # joint trains otherwise, and then asks another of them
-    path.stem: partial(strategy_of, path.stem) for path in sorted(FOLDER.glob("*.yaml")) if path.stem != "joint"
+STRATEGIES: dict[str, "partial[Strategy]"] = {  # joint ones train otherwise, and then ask another of them
+    path.stem: partial(strategy_of, path.stem)
+    for path in sorted(FOLDER.glob("*.yaml"))
+    if not path.stem.startswith("joint")
 } | {
     "albl, original": partial(strategy_of, "albl", variant="original"),
     "bait, multinomial": partial(strategy_of, "bait", likelihood="multinomial"),

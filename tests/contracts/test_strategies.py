@@ -196,6 +196,8 @@ class TestEveryStrategy:
             assert chi2_contingency(pooled[:, pooled.sum(0) > 0]).pvalue > 1e-3
 
     def test_outputs_that_are_not_finite_are_refused(self, option):
+        if option == "joint_random":
+            pytest.skip("its logits are those that the loop records of the pool, which reads them")
         chosen = strategy(option)
         of = context(chosen.needs, num_dimensions=8)
         for name in PRODUCERS:

@@ -33,7 +33,7 @@ from al_bench.training.options import TrainingOptions
 from al_bench.training.unlabelled_term import Unlabelled, collapsed_class, pool_metrics
 from tests.conftest import Result, blobs, small_learner
 from tests.contracts.test_models import images
-from tests.contracts.test_strategies import context, query
+from tests.contracts.test_strategies import context, query, strategy
 from tests.loop.test_loop import results
 
 DATASET = blobs()
@@ -490,3 +490,12 @@ def test_what_cannot_work_is_refused_before_training(cli, tmp_path, overrides, m
     assert result.code == 1
     assert message in result.err
     assert not list(tmp_path.rglob("rounds.csv"))
+
+
+def test_the_semi_supervised_baseline_trains_jointly_and_draws_as_random_does():
+    built = {name: strategy(name) for name in ("joint", "joint_random", "random")}
+    terms = [built[name].trained_with.unlabelled_term for name in ("joint", "joint_random")]
+    assert [(term.weight(1), term.minibatch_size) for term in terms] == [(0.03, 128)] * 2
+    of = context(built["joint"].needs)
+    drawn = {name: query(each, of.declared(each.needs), 10, 3).tolist() for name, each in built.items()}
+    assert drawn["joint_random"] == drawn["random"] != drawn["joint"]

@@ -49,9 +49,10 @@ def test_strategies_of_a_sweep_are_paired(cli, tmp_path):
         networks[values["strategy"]] = tuple(values[key] for key in ("num_labelled", "test_accuracy", "test_loss"))
     assert len(initial) == 1, "split and initial labels are shared"
     assert len(networks) == len(list((CONF / "strategy").glob("*.yaml")))
-    joint = networks.pop("joint")
+    joint = {networks.pop(name) for name in ("joint", "joint_random")}
     assert len(set(networks.values())) == 1, "and the first network, but for another objective"
-    assert joint not in networks.values()
+    assert len(joint) == 1, "which these have in common"
+    assert joint.isdisjoint(networks.values())
 
 
 @pytest.mark.slow
