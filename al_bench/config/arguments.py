@@ -70,7 +70,7 @@ def check_sweeps(overrides: Sequence[Override]) -> None:
         if not num_values:
             raise ConfigError(
                 f"{override.input_line}: nothing matches, so there is nothing to run; `al-bench --help` lists the "
-                "options"
+                f"options{'; oracles are named one by one: strategy=oracle/boss' * ('oracle' in override.input_line)}"
             )
         num_runs *= num_values
         if num_runs > MAX_RUNS:
