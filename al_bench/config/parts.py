@@ -30,7 +30,7 @@ PLAIN: tuple[Any, ...] = (
     *(str, bytes, Path, PurePath, os.PathLike),
 )
 COLLECTIONS = (list, tuple, set, frozenset, dict, Sequence, Collection, Iterable, Mapping, Set)
-BESIDE = {"strategy": {"subset_size"}}  # keys of every part of a group, which its constructor is not given
+BESIDE = {"strategy": {"subset_size"}, "dataset": {"num_classes"}}  # of every part of a group, not of its constructor
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 

@@ -5,16 +5,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from al_bench.core.data import Texts
+
 WORD = 8  # bytes
 ROWS_AT_ONCE = 4096
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
-def first_equal(inputs: Tensor) -> NDArray[np.int64]:
+def first_equal(inputs: Tensor | Texts) -> NDArray[np.int64]:
     """The position of the first example with equal inputs, for each example (N, ...) -> (N,); its own without one.
 
     Rows are compared by a hash, and those of equal hash in full.
     """
+    if not isinstance(inputs, Tensor):
+        first: dict[str, int] = {}
+        return np.array([first.setdefault(text, place) for place, text in enumerate(inputs)], dtype=np.int64)
     hashes = [_hashed(_bytes_of(some)) for some in inputs.split(ROWS_AT_ONCE)] if len(inputs) else []
     firsts = _firsts(np.concatenate([np.empty(0, dtype=np.uint64), *hashes]))
     (others,) = np.nonzero(firsts != np.arange(len(firsts)))

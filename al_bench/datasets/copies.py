@@ -1,7 +1,8 @@
 """Copies in a data set: how many there are, and what is done about them."""
 
+import unicodedata
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from al_bench.core.copies import first_equal
-from al_bench.core.data import Dataset
+from al_bench.core.data import Dataset, Texts
 from al_bench.core.errors import DataError
 
 MANY = 0.005  # of the pool or of the test set
@@ -27,15 +28,19 @@ class Found:
         pool: of the pool that are copies of one before them.
         test: of the test set that have a copy in the pool.
         conflicts: of the pool that have a copy in the pool with another label.
+        by_letters: the same of texts by their letters and digits alone (see `by_letters`); None for numbers.
     """
 
     pool: int = 0
     test: int = 0
     conflicts: int = 0
+    by_letters: "Found | None" = None
 
     def as_dict(self) -> dict[str, int]:
         """For environment.json."""
-        return asdict(self)
+        counts = {key: value for key, value in asdict(self).items() if key != "by_letters"}
+        alike = {} if self.by_letters is None else self.by_letters.as_dict()
+        return counts | {f"{key}_by_letters": value for key, value in alike.items()}
 
 
 @dataclass(frozen=True)
@@ -48,10 +53,11 @@ class Copies:
     test_targets_M: NDArray[np.int64]
 
     @classmethod
-    def of(cls, dataset: Dataset) -> "Copies":
+    def of(cls, dataset: Dataset[Any]) -> "Copies":
         """Found by inputs alone."""
         train, test = dataset.train, dataset.test
-        first = first_equal(torch.cat([train.inputs, test.inputs]))
+        is_text = isinstance(train.inputs, tuple)
+        first = first_equal(train.inputs + test.inputs if is_text else torch.cat([train.inputs, test.inputs]))
         of_test = first[len(train) :]
         return cls(
             first[: len(train)],
@@ -78,8 +84,8 @@ class Copies:
         np.maximum.at(most, kinds // num_classes, counts)
         return float(most.sum()) / len(self.pool_N)
 
-    def warning(self) -> str | None:
-        """One sentence on copies above half a percent, and on any of other labels; None without."""
+    def told(self) -> str | None:
+        """Half a sentence on copies above half a percent, and on any of other labels; None without."""
         found, of_test = self.found(), self.test_M >= 0
         others = int((self.test_targets_M[of_test] != self.targets_N[self.test_M[of_test]]).sum())
         num_pool, num_test = len(self.pool_N), len(self.test_M)
@@ -88,16 +94,35 @@ class Copies:
         return (
             f"{_share(found.pool, num_pool)} examples of the pool are copies of others, and "
             f"{_share(found.test, num_test)} of the test set have a copy in the pool; {found.conflicts:,} of the pool "
-            f"and {others:,} of the test set have one with another label: dataset.copies=test takes those with a copy "
-            "in the pool out of the test set, dataset.copies=pool keeps the first of equal ones in the pool"
+            f"and {others:,} of the test set have one with another label"
         )
+
+    def warning(self) -> str | None:
+        """What is told, and what can be done about it; None without."""
+        told = self.told()
+        return told and (
+            f"{told}: dataset.copies=test takes those with a copy in the pool out of the test set, dataset.copies=pool "
+            "keeps the first of equal ones in the pool"
+        )
+
+
+def by_letters(dataset: Dataset[Texts]) -> Dataset[Texts]:
+    """The texts with their letters and digits alone, in lower case; one without any stays as it is."""
+    train, test = (replace(each, inputs=tuple(map(_letters, each.inputs))) for each in (dataset.train, dataset.test))
+    return replace(dataset, train=train, test=test)
+
+
+def _letters(text: str) -> str:
+    """Marks stay with the letters that they are written on: without them, words of many scripts are other words."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(each for each in folded if unicodedata.category(each)[0] in "LMN") or text
 
 
 def _share(number: int, total: int) -> str:
     return f"{number:,} of {total:,} ({100 * number / total:.2g} %)"
 
 
-def without_copies(dataset: Dataset, copies: Copies, choice: Choice) -> Dataset:
+def without_copies(dataset: Dataset[Any], copies: Copies, choice: Choice) -> Dataset[Any]:
     """What the choice leaves; DataError if that is no test set any more."""
     if choice == "pool":
         return replace(dataset, train=dataset.train.take(_where(copies.pool_N == np.arange(len(copies.pool_N)))))

@@ -14,7 +14,7 @@ from al_bench.core.data import Dataset
 from al_bench.core.errors import DataError, message_of, nearest
 from al_bench.core.ranges import Fraction, PositiveInt
 from al_bench.datasets.formats.arff import read_arff
-from al_bench.datasets.formats.arff_header import NUMBER
+from al_bench.datasets.formats.columns import ordered
 from al_bench.datasets.formats.fetching import network_times_out
 from al_bench.datasets.from_arrays import drawn_dataset
 from al_bench.datasets.scales import warn_of_lost_values
@@ -231,9 +231,7 @@ def _codes(column: "pd.Series[Any]") -> NDArray[np.float64]:
     """The rank of each text among those that occur; NaN where one is missing."""
     codes_N = column.cat.codes.to_numpy()
     texts = [str(category) for category in column.cat.categories]
-    ordered = sorted(texts[code] for code in np.unique(codes_N[codes_N >= 0]))
-    if all(map(NUMBER.fullmatch, ordered)):
-        ordered.sort(key=float)  # equal numbers, as 1 and 1.0, stay in the order of their texts
-    rank_of = {text: float(rank) for rank, text in enumerate(ordered)}
+    found = ordered([texts[code] for code in np.unique(codes_N[codes_N >= 0])])
+    rank_of = {text: float(rank) for rank, text in enumerate(found)}
     ranks = np.array([*(rank_of.get(text, np.nan) for text in texts), np.nan])
     return ranks[codes_N]  # a missing value has the code -1: the last

@@ -15,7 +15,7 @@ from al_bench.core.network import Network
 from al_bench.core.ranges import PositiveInt
 from al_bench.core.strategy import Needs, Strategy
 from al_bench.job.gpus import device_of
-from al_bench.job.loading import checked_node
+from al_bench.job.loading import check_features, checked_node
 from al_bench.job.observer import Observer, Safe
 from al_bench.loop.querying import check_strategy
 from al_bench.records.run_config import RunConfig
@@ -30,7 +30,7 @@ class Parts:
     """The parts of a run, checked against their constructors; nothing is loaded yet."""
 
     dataset: Mapping[str, Any]
-    features: Callable[[Tensor], Tensor]
+    features: Callable[[Any], Tensor]
     network: Callable[..., Network]
     training: TrainingOptions
     strategy: Strategy
@@ -49,8 +49,10 @@ class Parts:
         features = called("features", checked_part("features", config.features))
         if not callable(features):
             raise ConfigError(f"features._target_={config.features['_target_']}: no function of the inputs")
+        dataset = checked_node(config.dataset)
+        check_features(dataset, features)
         return cls(
-            dataset=checked_node(config.dataset),
+            dataset=dataset,
             features=features,
             network=network,
             training=training,

@@ -7,20 +7,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from torch import Tensor
 
-from al_bench.config.parts import called, checked_part, checked_value
-from al_bench.core.data import Dataset
-from al_bench.core.errors import DataError
+from al_bench.config.parts import called, checked_part, checked_value, located
+from al_bench.core.data import Dataset, Texts
+from al_bench.core.errors import ConfigError, DataError
+from al_bench.core.ranges import PositiveInt
 from al_bench.core.seeding import Stream, generator
 from al_bench.datasets.checks import check_dataset, digest
-from al_bench.datasets.copies import Choice, Copies, Found, without_copies
+from al_bench.datasets.copies import Choice, Copies, Found, by_letters, without_copies
+from al_bench.features.inputs import Inputs
 
 FACTS = {"data_dir", "rng"}
 NONE = Found()
 BESIDE = ("hyperparameters", "copies", "family")  # keys of every data set that its function is not given
+
+NO_NUMBERS = "features=none: the data set holds texts, and networks learn from numbers; say features=minilm"
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +36,7 @@ class Loaded:
     `copies` were found before any were left out; `best_accuracy` is what is possible on the pool as it is.
     """
 
-    dataset: Dataset
+    dataset: Dataset[Any]
     digest: str
     copies: Found = NONE
     best_accuracy: float = 1.0
@@ -43,8 +47,19 @@ def checked_node(node: Mapping[str, Any]) -> dict[str, Any]:
     checked_value("dataset.family", str | None, node.get("family"))
     node = {key: value for key, value in node.items() if key not in ("hyperparameters", "family")}
     checked_value("dataset.copies", Choice, node.get("copies", "keep"))
+    checked_value("dataset.num_classes", PositiveInt | None, node.get("num_classes"))
     checked_part("dataset", _of_function(node), facts=FACTS)
     return node
+
+
+def check_features(node: Mapping[str, Any], features: Callable[[Any], Tensor]) -> None:
+    """ConfigError for features that are the inputs themselves, where the data set's function says it gives texts."""
+    try:
+        returned = get_type_hints(located("dataset", node)).get("return")
+    except (NameError, TypeError):  # of a user's: what it gives is seen when it is read
+        return
+    if isinstance(features, Inputs) and Texts in get_args(returned):
+        raise ConfigError(NO_NUMBERS)
 
 
 def family_of(node: Mapping[str, Any], label: str) -> str | None:
@@ -68,14 +83,18 @@ def loaded(node: Mapping[str, Any], data_dir: Path, seed: int) -> Loaded:
     return _read(json.dumps(node), data_dir, seed if draws else None)
 
 
-def on_features(data: Loaded, features: Callable[[Tensor], Tensor]) -> Loaded:
+def on_features(data: Loaded, features: Callable[[Any], Tensor]) -> Loaded:
     """The data set with features in place of its inputs, and a digest of its own; the same if these are the inputs.
+
+    The function is given what the inputs are: a tensor (N, ...), or a tuple of texts.
 
     Raises:
         DataError: if they cannot be used.
     """
     dataset = data.dataset
     train, test = (replace(each, inputs=features(each.inputs)) for each in (dataset.train, dataset.test))
+    if isinstance(train.inputs, tuple):
+        raise DataError(NO_NUMBERS)
     if train.inputs is dataset.train.inputs:
         return data
     dataset = Dataset(train, test, dataset.num_classes)
@@ -100,8 +119,10 @@ def _read(node_text: str, data_dir: Path, seed: int | None) -> Loaded:
     if not isinstance(dataset, Dataset):
         raise DataError(f"dataset._target_={node['_target_']}: returned no Dataset")
     check_dataset(dataset)
+    if (said := node.get("num_classes")) not in (None, dataset.num_classes):
+        raise DataError(f"dataset.num_classes={said}: the data set has {dataset.num_classes} classes")
     copies = Copies.of(dataset)
-    found = copies.found()
+    found = _found(dataset, copies)
     choice = node.get("copies", "keep")
     if choice != "keep":
         dataset = _without(dataset, copies, choice)
@@ -111,7 +132,18 @@ def _read(node_text: str, data_dir: Path, seed: int | None) -> Loaded:
     return Loaded(dataset, digest(dataset), found, copies.best_accuracy())
 
 
-def _without(dataset: Dataset, copies: Copies, choice: Choice) -> Dataset:
+def _found(dataset: Dataset[Any], copies: Copies) -> Found:
+    """How many copies there are; of texts also by letters and digits alone, which are warned of here."""
+    if not isinstance(dataset.train.inputs, tuple):
+        return copies.found()
+    alike = Copies.of(by_letters(dataset))
+    told = alike.told()
+    if told and told != copies.told():
+        log.warning("by letters and digits alone, %s; dataset.copies leaves such texts where they are", told)
+    return replace(copies.found(), by_letters=alike.found())
+
+
+def _without(dataset: Dataset[Any], copies: Copies, choice: Choice) -> Dataset[Any]:
     left = without_copies(dataset, copies, choice)
     try:
         check_dataset(left)

@@ -21,8 +21,10 @@ GROUPS = ("dataset", "model", "strategy")
 UNNAMED = {
     "dataset.hyperparameters",  # its values count where a model takes them
     "dataset.family",  # what is said over settings counts by it
+    "dataset.num_classes",  # what the data are compared with
 }
-NAMED = ("al_bench.datasets.arrays.arrays", "al_bench.datasets.modalities.modalities")  # by `name`, instead of `path`
+OWN = ("arrays.arrays", "modalities.modalities", "texts.texts", "table.table", "images.images")
+NAMED = {f"al_bench.datasets.{each}" for each in OWN}  # by `name`, instead of `path` and `test_path`
 ORACLES = "oracle/"  # the folder of their options, which labels do without
 MAX_LABEL = 120
 NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
@@ -163,7 +165,7 @@ def _unnamed(config: Mapping[str, Any]) -> set[str]:
     """The keys that are no part of what a run is called or compared by, though they stand in a group."""
     dataset = config.get("dataset")
     is_named = isinstance(dataset, Mapping) and dataset.get("_target_") in NAMED and dataset.get("name") is not None
-    return UNNAMED | {"dataset.path"} if is_named else UNNAMED
+    return UNNAMED | {"dataset.path", "dataset.test_path"} if is_named else UNNAMED
 
 
 def _relevant(group: str, config: Mapping[str, Any], unnamed: Set[str]) -> Mapping[str, Any]:

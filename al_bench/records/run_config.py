@@ -63,7 +63,9 @@ class RunConfig:
     storage_device: str = field(metadata=ASIDE)
     dry_run: bool = field(metadata=ASIDE)
     num_threads: NumThreads = field(metadata=NAMED)
-    dataset: Node = field(metadata=PART | {"default": {"copies": "keep"}})  # a key of every data set
+    dataset: Node = field(
+        metadata=PART | {"default": {"copies": "keep", "num_classes": None}}
+    )  # keys of every data set
     features: Node = field(metadata=PART | {"usual": "none"})
     model: Node = field(metadata=PART)
     strategy: Node = field(metadata=PART)

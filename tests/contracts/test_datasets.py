@@ -9,6 +9,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from PIL import Image
 
 from al_bench.config.parts import called, checked_part
 from al_bench.config.schema import CONF
@@ -21,6 +22,8 @@ from al_bench.job.loading import BESIDE
 from tests.conftest import blobs, real_data
 from tests.support.image_files import expect, made, write
 from tests.support.tables import letters, openml_folder, rng
+from tests.support.texts import as_csv
+from tests.support.texts import made as texts
 
 PAGE = (CONF.parent / "docs" / "configuration.md").read_text()
 OPTIONS = sorted(path.stem for path in (CONF / "dataset").glob("*.yaml"))
@@ -45,13 +48,24 @@ REAL_FILES = {
     "openml_6": "openml/6.arff",
     "openml_156": "openml/156.arff",
     "openml_184": "openml/184.arff",
+    "banking77": "banking77/train.csv",
+    "clinc150": "clinc150/data_full.json",
 }
+OFFICIAL = ("mnist", "fashion_mnist", "cifar10", "svhn", "banking77", "clinc150")  # whose split is not drawn
+OWN = ("arrays", "csv", "images", "modalities", "openml", "texts")  # of many sets of data
 
 
 def configured(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Dataset]:
     """The data set of a yaml, from a seed: the real one where it is at hand, else one of its format."""
     own = [f"dataset.path={tmp_path / 'a.npz'}"]
-    overrides = {"openml": ["dataset.id=77"], "arrays": own, "modalities": own}.get(option, [])
+    overrides = {
+        "openml": ["dataset.id=77"],
+        "arrays": own,
+        "modalities": own,
+        "images": [f"dataset.path={tmp_path / 'i'}"],
+        "texts": [f"dataset.path={tmp_path / 'texts.csv'}"],
+        "csv": [f"dataset.path={tmp_path / 'table.csv'}", "dataset.target=kind"],
+    }.get(option, [])
     folder = real_data(REAL_FILES[option]) if option in REAL_FILES else tmp_path
     if option in ("fashion_mnist", "svhn"):
         of = made(option)  # once: SVHN's files say when they were made
@@ -62,11 +76,26 @@ def configured(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for id in IDS.values():
         openml_folder(tmp_path, letters(), id=id)
     np.savez(tmp_path / "a.npz", inputs=np.random.default_rng(0).normal(size=(90, 3, 2)), targets=np.arange(90) % 3)
+    (tmp_path / "texts.csv").write_text(as_csv(texts(90)))
+    rows = [f"{row % 7},{['red', 'dark blue'][row % 2]},{'xyz'[row % 3]}" for row in range(90)]
+    (tmp_path / "table.csv").write_text("\n".join(["number,colour,kind", *rows]))
+    for row in range(30):
+        (tmp_path / "i" / "ab"[row % 2]).mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), color=row).save(tmp_path / "i" / "ab"[row % 2] / f"{row}.png")
     with initialize_config_dir(str(CONF), version_base="1.3"):
         node = OmegaConf.to_container(compose("config", [f"dataset={option}", *overrides]).dataset, resolve=True)
+    num_classes = node["num_classes"]
+    assert (num_classes is None) is (option in OWN)
     node = {key: value for key, value in node.items() if key not in BESIDE}
     part = checked_part("dataset", node, facts={"data_dir", "rng"})
-    return lambda seed: called("dataset", part, data_dir=folder, rng=rng(seed))
+    is_made = option == "multiple_features"  # of other tables
+
+    def build(seed: int) -> Dataset:
+        dataset = called("dataset", part, data_dir=folder, rng=rng(seed))
+        assert num_classes in (None, dataset.num_classes) or is_made
+        return dataset
+
+    return build
 
 
 @pytest.mark.slow
@@ -75,20 +104,20 @@ def test_every_data_set_keeps_the_contract(option, tmp_path, monkeypatch):
     build = configured(option, tmp_path, monkeypatch)
     first, again, other = build(0), build(0), build(1)
     check_dataset(first)
-    assert first.train.inputs.dtype in (torch.float32, torch.uint8)
+    is_text = isinstance(first.train.inputs, tuple)
+    assert is_text or first.train.inputs.dtype in (torch.float32, torch.uint8)
     for part, same in ((first.train, again.train), (first.test, again.test)):
-        assert torch.equal(part.inputs, same.inputs)
+        assert part.inputs == same.inputs if is_text else torch.equal(part.inputs, same.inputs)
         assert torch.equal(part.targets, same.targets)
     assert len(first.train) == len(other.train)
-    is_official = option in ("mnist", "fashion_mnist", "cifar10", "svhn")
-    assert torch.equal(first.train.targets, other.train.targets) is is_official
+    assert torch.equal(first.train.targets, other.train.targets) is (option in OFFICIAL)
 
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option in {"digits", *REAL_FILES} - {"openml_156"}])
 def test_the_docs_say_how_large_it_is(option, tmp_path, monkeypatch):
     dataset = configured(option, tmp_path, monkeypatch)(0)
     (row,) = [line for line in PAGE.splitlines() if re.match(rf"\| `{option}`( \(|` \|| \|)", line)]
-    shape = "x".join(map(str, dataset.input_shape))
+    shape = "x".join(map(str, dataset.input_shape)) or "text"
     assert f"| {len(dataset.train):,} + {len(dataset.test):,} | {shape} | {dataset.num_classes} |" in row
 
 

@@ -12,10 +12,15 @@ from al_bench.config.schema import CONF
 from al_bench.job.built import Parts
 
 OPTIONS = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml") if path.parent != CONF)
-TO_SAY = {  # what has no default
+TO_SAY = {  # what has no default, and features of texts
     "dataset=arrays": "dataset.path=mine.npz",
     "dataset=modalities": "dataset.path=mine.npz",
     "dataset=openml": "dataset.id=6",
+    "dataset=csv": "dataset.path=mine.csv dataset.target=kind",
+    "dataset=images": "dataset.path=mine",
+    "dataset=texts": "dataset.path=mine.csv features._target_=tests.support.texts.Letters",
+    "dataset=banking77": "features._target_=tests.support.texts.Letters",
+    "dataset=clinc150": "features._target_=tests.support.texts.Letters",
 }
 PLUGINS = {"joblib": "joblib", "ray": "ray", "submitit_slurm": "submitit"}
 BESIDE = {"training": "training@model", "hydra/sweeper": "", "hydra/help": ""}  # how they are chosen
@@ -34,7 +39,7 @@ def test_an_option_is_one_that_a_run_can_be_made_of(option):
     if name in PLUGINS and find_spec(f"hydra_plugins.hydra_{PLUGINS[name]}_launcher") is None:
         pytest.skip(f"{name.upper()} LAUNCHER MISSING: hydra-{PLUGINS[name]}-launcher")
     choice = f"{BESIDE.get(group, group)}={name}" if BESIDE.get(group, group) else ""
-    given = [each for each in (choice, TO_SAY.get(choice)) if each]
+    given = [choice, *TO_SAY.get(choice, "").split()] if choice else []
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose("config", given, return_hydra_config=True)
         own = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from al_bench.core.errors import DataError
+from al_bench.core.torchvision import torchvision_module
 from al_bench.files.locks import exclusive
 from al_bench.files.npz import md5_of
 from al_bench.files.writing import open_regular
@@ -42,6 +43,17 @@ class Source:
     files: Mapping[str, str]
     archives: Mapping[str, str]
     download: Callable[[Path], object]
+
+
+def source_of(name: str, files: Mapping[str, str], addresses: Mapping[str, str]) -> Source:
+    """A data set whose files lie on the web as they are used, each at an address."""
+
+    def download(folder: Path) -> None:
+        for file, md5 in files.items():
+            place = folder / file
+            torchvision_module("datasets.utils").download_url(addresses[file], place.parent, place.name, md5)
+
+    return Source(name, files, files, download)
 
 
 def ensure_files(source: Source, data_dir: Path) -> None:

@@ -1,7 +1,6 @@
 """A user's own `.npz` file: arrays of inputs, targets, and perhaps a test set."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from annotated_types import Len
 from numpy.typing import NDArray
 
 from al_bench.core.errors import DataError
+from al_bench.datasets.formats.own_files import expanded
 from al_bench.files.npz import UNREADABLE, npz_names, read_npz
 
 TEST = "test_"
@@ -86,9 +86,7 @@ def _input_names(names: Iterable[str]) -> list[str]:
 
 
 def _read(path: str, layout: str, read: Callable[[Path], Found]) -> Found:
-    file = Path(path)
-    with suppress(RuntimeError):  # there is no such user
-        file = file.expanduser()  # in `dataset.path=~/x.npz` no shell does it
+    file = expanded(path)
     try:
         return read(file)
     except FileNotFoundError:
