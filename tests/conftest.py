@@ -1,10 +1,12 @@
 """Fixtures: the command line in this process and in others, small data sets, and where real data is."""
 
 import csv
+import gc
 import logging
 import os
 import resource
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -84,6 +86,16 @@ def _no_service_of_wandb_outlives_its_test() -> Iterator[None]:
 def _as_many_threads_as_before() -> Iterator[None]:
     yield
     torch.set_num_threads(NUM_THREADS)
+
+
+@pytest.fixture
+def no_connection_is_left_to_another_test() -> Iterator[None]:
+    """torchvision leaves the connections of failed downloads to the garbage collector."""
+    gc.freeze()  # what is there already is not looked through
+    yield
+    with warnings.catch_warnings(action="ignore"):
+        gc.collect()
+    gc.unfreeze()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from al_bench.core.data import Dataset
 from al_bench.core.errors import DataError, described
@@ -124,10 +124,9 @@ def _read(place: str, files: Files, size: int) -> NDArray[np.uint8]:
                 with open(file, "rb", opener=open_regular) as content, Image.open(content) as image:
                     square = ImageOps.fit(_as_rgb(image), (size, size), Image.Resampling.BILINEAR)
             except Exception as error:  # whatever Pillow says of a broken one
-                problem = " ".join(described(error).split())
-                raise DataError(
-                    f"{place}: {file} is no image that can be read ({problem}); mend it, or take it out"
-                ) from error
+                is_none = isinstance(error, UnidentifiedImageError)
+                problem = "it is of no known format" if is_none else " ".join(described(error).split())
+                raise DataError(f"{place}: {file} cannot be read ({problem}); mend it, or take it out") from error
             images_NCHW[row] = np.asarray(square).transpose(2, 0, 1)
     return images_NCHW
 

@@ -45,7 +45,8 @@ class Loaded:
 def checked_node(node: Mapping[str, Any]) -> dict[str, Any]:
     """The node of what is loaded, as its function takes it; ConfigError for what it would not take."""
     checked_value("dataset.family", str | None, node.get("family"))
-    node = {key: value for key, value in node.items() if key not in ("hyperparameters", "family")}
+    unsaid = ("num_classes",) if node.get("num_classes") is None else ()  # a user's function may have a default for it
+    node = {key: value for key, value in node.items() if key not in ("hyperparameters", "family", *unsaid)}
     checked_value("dataset.copies", Choice, node.get("copies", "keep"))
     checked_value("dataset.num_classes", PositiveInt | None, node.get("num_classes"))
     checked_part("dataset", _of_function(node), facts=FACTS)

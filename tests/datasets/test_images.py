@@ -1,9 +1,7 @@
 """The image data sets: read as they are, and downloaded whole or not at all."""
 
 import errno
-import gc
 import multiprocessing
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,15 +21,6 @@ from tests.support.image_files import LOADERS, Made, Site, expect, made, mat_fil
 OPTIONS = sorted(LOADERS)
 # torchvision leaves the connections of failed downloads to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture
-def no_connection_is_left_to_another_test() -> Iterator[None]:
-    gc.freeze()  # what is there already is not looked through
-    yield
-    with warnings.catch_warnings(action="ignore"):
-        gc.collect()
-    gc.unfreeze()
 
 
 @pytest.fixture(params=OPTIONS)

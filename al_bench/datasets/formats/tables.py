@@ -34,7 +34,8 @@ class Table:
     def column(self, key: str, name: str) -> Cells:
         """The cells of the column that a key names; DataError, with the columns there are, if there is none."""
         if name not in self.columns:
-            raise DataError(f"{key}={name}: {self.place} has no such column; {nearest(name, self.columns)}")
+            alone = "; commas separate columns" if len(self.columns) == 1 else ""
+            raise DataError(f"{key}={name}: {self.place} has no such column; {nearest(name, self.columns)}{alone}")
         return self.columns[name]
 
 
