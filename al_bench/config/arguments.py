@@ -68,9 +68,10 @@ def check_sweeps(overrides: Sequence[Override]) -> None:
         except Exception as error:  # whatever the grammar lets pass: a step of 0
             raise ConfigError(f"{override.input_line}: nothing can be swept over: {message_of(error)}") from error
         if not num_values:
+            more = "; oracles are named one by one: strategy=oracle/boss" * ("oracle" in str(override.input_line))
             raise ConfigError(
                 f"{override.input_line}: nothing matches, so there is nothing to run; `al-bench --help` lists the "
-                f"options{'; oracles are named one by one: strategy=oracle/boss' * ('oracle' in override.input_line)}"
+                f"options{more}"
             )
         num_runs *= num_values
         if num_runs > MAX_RUNS:

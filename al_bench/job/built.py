@@ -11,9 +11,11 @@ from torch import Tensor
 from al_bench.config.parts import called, checked_arguments, checked_part, checked_value, located
 from al_bench.core.data import Dataset
 from al_bench.core.errors import ConfigError, InputsError
+from al_bench.core.features import FittedExtractor
 from al_bench.core.network import Network
 from al_bench.core.ranges import PositiveInt
 from al_bench.core.strategy import Needs, Strategy
+from al_bench.job.features import Features
 from al_bench.job.gpus import device_of
 from al_bench.job.loading import check_features, checked_node
 from al_bench.job.observer import Observer, Safe
@@ -30,7 +32,7 @@ class Parts:
     """The parts of a run, checked against their constructors; nothing is loaded yet."""
 
     dataset: Mapping[str, Any]
-    features: Callable[[Any], Tensor]
+    features: Features
     network: Callable[..., Network]
     training: TrainingOptions
     strategy: Strategy
@@ -46,10 +48,7 @@ class Parts:
         strategy = checked_strategy(config.strategy, config.batch_size)
         if Needs.VALIDATION in strategy.needs and not config.num_validation:
             raise ConfigError("num_validation=0: the strategy reads validation examples; say num_validation=...")
-        features = called("features", checked_part("features", config.features))
-        if not callable(features):
-            raise ConfigError(f"features._target_={config.features['_target_']}: no function of the inputs")
-        dataset = checked_node(config.dataset)
+        dataset, features = checked_node(config.dataset), checked_features(config.features)
         check_features(dataset, features)
         return cls(
             dataset=dataset,
@@ -64,6 +63,14 @@ class Parts:
     def learner(self, dataset: Dataset) -> Learner:
         """What trains the networks on this data set."""
         return _learner(self.network, self.training, self.device, dataset)
+
+
+def checked_features(node: Mapping[str, Any]) -> Features:
+    """What makes features; nothing of it is loaded yet."""
+    features: Features = called("features", checked_part("features", node))
+    if not isinstance(features, FittedExtractor) and not callable(features):
+        raise ConfigError(f"features._target_={node['_target_']}: no function of the inputs")
+    return features
 
 
 def checked_strategy(node: Mapping[str, Any], batch_size: int) -> Strategy:

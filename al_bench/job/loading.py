@@ -3,13 +3,11 @@
 import inspect
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
-
-from torch import Tensor
 
 from al_bench.config.parts import called, checked_part, checked_value, located
 from al_bench.core.data import Dataset, Texts
@@ -53,7 +51,7 @@ def checked_node(node: Mapping[str, Any]) -> dict[str, Any]:
     return node
 
 
-def check_features(node: Mapping[str, Any], features: Callable[[Any], Tensor]) -> None:
+def check_features(node: Mapping[str, Any], features: object) -> None:
     """ConfigError for features that are the inputs themselves, where the data set's function says it gives texts."""
     try:
         returned = get_type_hints(located("dataset", node)).get("return")
@@ -82,25 +80,6 @@ def loaded(node: Mapping[str, Any], data_dir: Path, seed: int) -> Loaded:
     """
     draws = "rng" in inspect.signature(checked_part("dataset", _of_function(node), facts=FACTS)).parameters
     return _read(json.dumps(node), data_dir, seed if draws else None)
-
-
-def on_features(data: Loaded, features: Callable[[Any], Tensor]) -> Loaded:
-    """The data set with features in place of its inputs, and a digest of its own; the same if these are the inputs.
-
-    The function is given what the inputs are: a tensor (N, ...), or a tuple of texts.
-
-    Raises:
-        DataError: if they cannot be used.
-    """
-    dataset = data.dataset
-    train, test = (replace(each, inputs=features(each.inputs)) for each in (dataset.train, dataset.test))
-    if isinstance(train.inputs, tuple):
-        raise DataError(NO_NUMBERS)
-    if train.inputs is dataset.train.inputs:
-        return data
-    dataset = Dataset(train, test, dataset.num_classes)
-    check_dataset(dataset)
-    return replace(data, dataset=dataset, digest=digest(dataset))
 
 
 def _of_function(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from al_bench.core.network import Network
 from al_bench.core.rounds import RoundRecord
 from al_bench.job.built import Parts, tried
 from al_bench.job.environment import describe
-from al_bench.job.loading import Loaded, family_of, loaded, on_features
+from al_bench.job.features import Where, fitted_to, on_features
+from al_bench.job.loading import Loaded, family_of, loaded
 from al_bench.job.observer import Observer, Plan
 from al_bench.job.pretraining import kept, kept_path
 from al_bench.loop.heartbeat import Heartbeat
@@ -50,9 +51,7 @@ def run(planned: Planned, parts: Parts, observers: Sequence[Observer] = (), mode
     with RunDirectory.opened(planned.path, identity, config.plain, environment, planned.default) as directory:
         directory.check_states(is_stateful=parts.strategy.state_dict() is not None)
         heartbeat = Heartbeat(identity.title)
-        with heartbeat.during("reading", "reading the data set"):
-            data = on_features(loaded(parts.dataset, config.data_dir, config.seed), parts.features)
-        directory.check_data(data.digest, data.copies.as_dict())
+        data = _data(planned, parts, directory, heartbeat)
         warn_if_out_of_reach(parts.training, data.best_accuracy)
         learner, network = _learner(planned, parts, data, directory, model_nodes)
         dataset = data.dataset.to(parts.device) if config.storage_device == "auto" else data.dataset
@@ -87,6 +86,17 @@ def set_up_torch(num_threads: int, device: str) -> None:
         torch.backends.cudnn.benchmark = False
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
+
+
+def _data(planned: Planned, parts: Parts, directory: RunDirectory, heartbeat: Heartbeat) -> Loaded:
+    """What the run learns from; DataError if its rounds so far were trained on something else."""
+    config = planned.config
+    with heartbeat.during("reading", "reading the data set"):
+        data = loaded(parts.dataset, config.data_dir, config.seed)
+    where = Where(config.features, config.data_dir, parts.device, directory.check_weights)
+    data = fitted_to(on_features(data, parts.features, where), parts.features, where)
+    directory.check_data(data.digest, data.copies.as_dict())
+    return data
 
 
 def _learner(

@@ -53,10 +53,10 @@ def _sources(network: Network, node: Mapping[str, Any]) -> list[str]:
         located("model", {"_target_": name}) for key, name in flattened(node) if key.rpartition(".")[2] == "_target_"
     ]
     names = sorted({each.__module__ for each in (*type(network).__mro__, *parts)})
-    return [_source(name) for name in names if name.partition(".")[0] not in ("builtins", "abc", "torch")]
+    return [source_of(name) for name in names if name.partition(".")[0] not in ("builtins", "abc", "torch")]
 
 
-def _source(module: str) -> str:
+def source_of(module: str) -> str:
     """Its text; its name if there is none, as of compiled modules."""
     try:
         return inspect.getsource(sys.modules[module])

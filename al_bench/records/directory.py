@@ -119,6 +119,18 @@ class RunDirectory:
         if is_stateful and self.committed.batches and not self.committed.strategy_states:
             raise RunDirectoryError(f"{self._states}: it has no line, where the strategy had a state; {WAY_ON}")
 
+    def check_weights(self, digest: str) -> None:
+        """Note by which weights this start has its features; DataError if rounds are committed on others'."""
+        with self._appending():
+            *earlier, start = self._starts()
+            known = [each["feature_weights"] for each in earlier if isinstance(each.get("feature_weights"), str)]
+            if self.committed.batches and known and known[-1] != digest:
+                raise DataError(
+                    f"the weights of the features are not those that the finished rounds in {self.path} were trained "
+                    f"with (their digest was {known[-1]}, and is {digest}); restore them, or give the run another name"
+                )
+            self._write_starts([*earlier, start | {"feature_weights": digest}])
+
     def check_data(self, digest: str, copies: Mapping[str, int] | None = None) -> None:
         """Note which data this start has loaded, and its copies; DataError if rounds are committed on other data."""
         self._lock.check()

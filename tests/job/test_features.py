@@ -1,6 +1,7 @@
 """Features: a function of the inputs, applied once, between loading and the learner; named in the variant."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,9 +10,11 @@ from al_bench.core.data import Normalisation
 from al_bench.core.errors import DataError
 from al_bench.datasets.checks import digest
 from al_bench.features.inputs import Inputs
-from al_bench.job.loading import Loaded, on_features
+from al_bench.job.features import Where, on_features
+from al_bench.job.loading import Loaded
 from tests.conftest import blobs, run_directory
 
+HERE = Where({}, Path("data"))
 QUICK = ("model.width=8", "model.max_epochs=2", "num_initial=20", "batch_size.size=20", "budget=40")
 EXTRACTOR = """
 class Signs:
@@ -30,12 +33,12 @@ def data() -> Loaded:
 
 def test_the_inputs_themselves_change_nothing():
     loaded = data()
-    assert on_features(loaded, Inputs()) is loaded
+    assert on_features(loaded, Inputs(), HERE) is loaded
 
 
 def test_others_take_the_place_of_the_inputs_of_the_pool_and_the_test_set():
     loaded = data()
-    found = on_features(loaded, torch.sign)
+    found = on_features(loaded, torch.sign, HERE)
     for part in ("train", "test"):
         ours, theirs = getattr(found.dataset, part), getattr(loaded.dataset, part)
         assert torch.equal(ours.inputs, theirs.inputs.sign())
@@ -46,7 +49,7 @@ def test_others_take_the_place_of_the_inputs_of_the_pool_and_the_test_set():
 
 def test_features_that_are_no_numbers_are_refused():
     with pytest.raises(DataError, match="finite"):
-        on_features(data(), lambda inputs: inputs / 0)
+        on_features(data(), lambda inputs: inputs / 0, HERE)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +65,7 @@ def test_features_that_are_no_numbers_are_refused():
 )
 def test_what_is_no_features_is_refused(features, told):
     with pytest.raises(DataError, match=told):
-        on_features(data(), features)
+        on_features(data(), features, HERE)
 
 
 def test_what_is_no_function_is_refused(cli, tmp_path):

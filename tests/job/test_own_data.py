@@ -6,7 +6,8 @@ import pytest
 
 from al_bench.core.errors import ConfigError, DataError
 from al_bench.features.inputs import Inputs
-from al_bench.job.loading import check_features, loaded, on_features
+from al_bench.job.features import Where, on_features
+from al_bench.job.loading import check_features, loaded
 from tests.conftest import run_directory
 from tests.support.texts import Letters, as_csv, made
 
@@ -42,13 +43,14 @@ def test_features_are_given_the_texts_and_take_their_place(tmp_path):
     (tmp_path / "x.csv").write_text(as_csv(made()))
     node = {"_target_": "al_bench.datasets.texts.texts", "path": str(tmp_path / "x.csv")}
     data = loaded(node, tmp_path, 0)
-    found = on_features(data, Letters())
+    where = Where({}, tmp_path)
+    found = on_features(data, Letters(), where)
     assert found.dataset.input_shape == (26,)
     assert found.dataset.train.inputs[3].tolist() == Letters()([data.dataset.train.inputs[3]])[0].tolist()
     assert found.digest != data.digest
     assert found.copies == data.copies
     with pytest.raises(DataError, match="features=none: the data set holds texts"):
-        on_features(data, Inputs())
+        on_features(data, Inputs(), where)
     with pytest.raises(ConfigError, match="say features=minilm"):
         check_features(node, Inputs())
     check_features(node, Letters())

@@ -1,0 +1,1 @@
+"""What extractors share whose networks come from packages."""
