@@ -11,6 +11,7 @@ from al_bench.moved import find_old_modules
 if TYPE_CHECKING:
     from al_bench.core.data import Dataset, Examples, Normalisation
     from al_bench.core.errors import UserError
+    from al_bench.core.features import Extractor, FittedExtractor
     from al_bench.core.network import Network, UnlabelledTerm
     from al_bench.core.rounds import Batch, Committed, RoundRecord
     from al_bench.core.seeding import Stream, generator
@@ -25,6 +26,7 @@ __version__ = "0.2.0"
 WHERE = {
     "core.data": ("Dataset", "Examples", "Normalisation"),
     "core.errors": ("UserError",),
+    "core.features": ("Extractor", "FittedExtractor"),
     "core.network": ("Network", "UnlabelledTerm"),
     "core.rounds": ("Batch", "Committed", "RoundRecord"),
     "core.seeding": ("Stream", "generator"),
@@ -41,6 +43,8 @@ __all__ = [
     "Committed",
     "Dataset",
     "Examples",
+    "Extractor",
+    "FittedExtractor",
     "Learner",
     "Needs",
     "Network",

@@ -118,7 +118,7 @@ def cli(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Result]]:
     """`al-bench` in this process, in an empty folder; without a tracker, unless one is named."""
-    from al_bench.job import loading
+    from al_bench.job import features, loading
     from al_bench.run import main
 
     monkeypatch.chdir(tmp_path)
@@ -127,6 +127,7 @@ def cli(
 
     def call(*arguments: str) -> Result:
         loading._read.cache_clear()  # a call stands for a process
+        features._on_kept.cache_clear()
         monkeypatch.setattr(sys, "argv", ["al-bench", *untracked(arguments)])
         monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
         code: object = 0

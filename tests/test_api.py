@@ -28,7 +28,7 @@ API = (
         "Batch",
         "drawn_dataset",
     ),
-    *("generator", "Stream", "UserError", "ActiveLearning", "Committed"),
+    *("generator", "Stream", "UserError", "ActiveLearning", "Committed", "Extractor", "FittedExtractor"),
 )
 OF_ANALYSIS = ["learning_curves", "load_results", "penalty_matrices", "report"]
 OLD = {  # paths that README and docs named

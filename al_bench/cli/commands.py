@@ -52,6 +52,7 @@ COMMANDS = {
         Command(
             "archive", "al_bench.cli.archive", "pack|restore SOURCE TARGET", "runs as small files, and back", "archive"
         ),
+        Command("features", "al_bench.cli.features", "DATASET EXTRACTOR", "by a network, ahead of runs", "features"),
         Command("upload", "al_bench.cli.upload", "FOLDER", "runs to Weights & Biases", "upload_wandb"),
         Command(
             "dashboard", "al_bench.cli.dashboard", "FOLDER --entity TEAM", "views of them there", "wandb_dashboard"

@@ -37,7 +37,7 @@ def completed(words: Sequence[str], conf: Path) -> list[str]:
     """
     *before, last = words
     if before and before[0] in COMMANDS:
-        found = _following(COMMANDS[before[0]].parser(), before[1:], last)
+        found = _following(COMMANDS[before[0]].parser(), before[1:], last, conf)
     else:
         found = [*(() if before else COMMANDS), *(_of_folders(last, conf) if last or not before else ())]
     return [word for word in found if word.startswith(last)]
@@ -56,15 +56,21 @@ def _of_folders(last: str, conf: Path) -> Iterator[str]:
             yield from (f"{group}{option}" for option in options)
 
 
-def _following(parser: CommandParser, before: Sequence[str], last: str) -> Sequence[str]:
+def _following(parser: CommandParser, before: Sequence[str], last: str, conf: Path) -> Sequence[str]:
     options = {name: action for action in parser._actions for name in action.option_strings}
     previous = options.get(before[-1]) if before else None
     if previous is not None and previous.nargs != 0:
         return _choices(previous)
     if last.startswith("-"):
         return parser.option_words()
-    due = next(action for action in parser._actions if not action.option_strings)
-    return _choices(due) if all(word.startswith("-") for word in before) else ()
+    operands = [action for action in parser._actions if not action.option_strings]
+    num_given = sum(not word.startswith("-") for word in before)
+    if num_given >= len(operands):
+        return ()
+    due = operands[num_given]
+    if due.dest in parser.groups:
+        return [path.stem for path in sorted((conf / parser.groups[due.dest]).glob("*.yaml"))]
+    return _choices(due)
 
 
 def _choices(action: Action) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -52,6 +52,9 @@ class CommandParser(ArgumentParser):
     Args:
         called: how it was called.
         description: for its help, lines of at most 80 columns; `{command}` is replaced by how it was called.
+
+    Attributes:
+        groups: of conf/, whose options some of its arguments are, by the names of these.
     """
 
     def __init__(self, called: Called, description: str) -> None:
@@ -59,13 +62,20 @@ class CommandParser(ArgumentParser):
             called.form, description=description.format(command=called.form), formatter_class=_FullDescription
         )
         self.called = called
+        self.groups: Mapping[str, str] = {}
 
     def read(self, arguments: Sequence[str]) -> Namespace:
-        """The arguments; exits with 2, and one message, if they are not understood."""
+        """The arguments; exits with 2, and one message, if they are not understood.
+
+        A command that takes key=value has them as `overrides`, wherever they stand.
+        """
         known, unknown = self.parse_known_args(arguments)
         for word in unknown:
             if word.startswith("-"):
                 self.error(f"{word}: there is no such option; {nearest(word, self.option_words())}")
+            if "=" in word and "overrides" in known:
+                known.overrides = [*known.overrides, word]
+                continue
             self.error(f"{word}: {FOR_RUNS}" if "=" in word else f"{word}: one word too many")
         return known
 

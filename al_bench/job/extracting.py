@@ -62,7 +62,8 @@ def _checked(features: Tensor, num_rows: int, dtype: str) -> NDArray[Any]:
         raise DataError(f"of {num_rows} rows they are {shape}; a tensor ({num_rows}, D) is needed")
     if not features.isfinite().all():
         raise DataError("some are missing or infinite, so the network cannot be used for these inputs")
-    kept = features.cpu().numpy().astype(dtype)
+    with np.errstate(over="ignore"):  # which the next line finds
+        kept = features.cpu().numpy().astype(dtype)
     if not np.isfinite(kept).all():
         raise DataError(f"they go to {features.abs().max():.3g}, which {dtype} cannot hold; say features.dtype=float32")
     return kept

@@ -8,6 +8,8 @@ it depends on: one that is not what is due is neither used nor overwritten.
 
 import hashlib
 import json
+import logging
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from al_bench.core.clock import duration
 from al_bench.core.errors import DataError
 from al_bench.core.features import Extractor, Rows
 from al_bench.files.locks import exclusive
@@ -26,6 +29,8 @@ from al_bench.job.extracting import extracted, watched
 
 FOLDER = "features"
 ROWS_OF_A_FILE = 5_000
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -88,12 +93,31 @@ def kept_features(
             if is_alone:
                 for path in lacking:
                     remove_partial(path)
-            with watched(f"features by {name}", sum(map(len, lacking.values()))) as advance:
-                for path, positions in lacking.items():
-                    found[path] = features = extracted(extractor, rows, positions, device, advance)
-                    write_kept(path, {"meta": np.array(json.dumps(_meta_of(path, meta))), "features": features})
+            found |= _made(name, extractor, rows, lacking, meta, device)
+    else:
+        log.info("features by %s: found in %s", name, folder)
     kept = np.concatenate([each for each in found.values() if each is not None])
     return torch.from_numpy(kept)[torch.from_numpy(distinct.places)].float()
+
+
+def _made(
+    name: str,
+    extractor: Extractor,
+    rows: Rows,
+    lacking: Mapping[Path, Sequence[int]],
+    meta: Mapping[str, Any],
+    device: str,
+) -> dict[Path, NDArray[Any]]:
+    """What is lacking: it is computed and kept, file by file."""
+    made = {}
+    start = time.perf_counter()
+    with watched(f"features by {name}", sum(map(len, lacking.values()))) as advance:
+        for path, positions in lacking.items():
+            made[path] = features = extracted(extractor, rows, positions, device, advance)
+            write_kept(path, {"meta": np.array(json.dumps(_meta_of(path, meta))), "features": features})
+    if made:
+        log.info("features by %s: made in %s, kept in %s", name, duration(time.perf_counter() - start), path.parent)
+    return made
 
 
 def digest_of(weights: Iterable[tuple[str, Tensor | Path]]) -> str:
@@ -134,7 +158,7 @@ def _read(path: Path, meta: Mapping[str, Any]) -> NDArray[np.floating] | None:
     """What is kept there; None if there is nothing."""
     try:
         arrays, is_proved = read_kept(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except UNREADABLE as error:
         raise DataError(f"{path} is damaged ({error}), and is not used; delete it, and it is made again") from error

@@ -15,7 +15,7 @@ from tests.support.forks import python
 from tests.support.made_results import write_run
 
 ROOT = Path(__file__).parents[2]
-LISTED = "archive, dashboard, penalty-matrix, report, status, upload"
+LISTED = "archive, dashboard, features, penalty-matrix, report, status, upload"
 
 
 @pytest.fixture

@@ -13,11 +13,8 @@ from al_bench.config.schema import CONF
 from al_bench.core.features import Extractor, FittedExtractor
 from tests.contracts.test_groups import PACKAGES
 
-FETCHED = {
-    "sentence_transformers",
-    "timm",
-    "torchvision",
-}  # tests/features/test_networks.py has them, with small weights
+# tests/features/test_networks.py has these, with small weights of its own
+FETCHED = {"sentence_transformers", "timm", "torchvision"}
 OPTIONS = sorted({path.stem for path in (CONF / "features").glob("*.yaml")} - FETCHED)
 DRAW = torch.Generator().manual_seed(0)
 INPUTS = {
