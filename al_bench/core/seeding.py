@@ -27,6 +27,7 @@ class Stream(IntEnum):
     PRETRAIN = 9
     SUBSET = 10
     SAMPLES = 11  # masks of dropout for strategies
+    DATA = 12  # what is done to the pool
 
 
 def generator(seed: int, stream: Stream, round: int = 0, member: int = 0) -> np.random.Generator:

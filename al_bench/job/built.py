@@ -19,6 +19,7 @@ from al_bench.job.features import Features
 from al_bench.job.gpus import device_of
 from al_bench.job.loading import check_features, checked_node
 from al_bench.job.observer import Observer, Safe
+from al_bench.job.wrapping import Wrapper, checked_wrappers
 from al_bench.loop.querying import check_strategy
 from al_bench.records.run_config import RunConfig
 from al_bench.training.learner import Learner
@@ -32,6 +33,7 @@ class Parts:
     """The parts of a run, checked against their constructors; nothing is loaded yet."""
 
     dataset: Mapping[str, Any]
+    wrappers: Mapping[str, Wrapper]
     features: Features
     network: Callable[..., Network]
     training: TrainingOptions
@@ -52,6 +54,7 @@ class Parts:
         check_features(dataset, features)
         return cls(
             dataset=dataset,
+            wrappers=checked_wrappers(config.dataset),
             features=features,
             network=network,
             training=training,

@@ -9,6 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import numpy as np
+from numpy.typing import NDArray
+
 from al_bench.config.parts import called, checked_part, checked_value, located
 from al_bench.core.data import Dataset, Texts
 from al_bench.core.errors import ConfigError, DataError
@@ -17,10 +20,11 @@ from al_bench.core.seeding import Stream, generator
 from al_bench.datasets.checks import check_dataset, digest
 from al_bench.datasets.copies import Choice, Copies, Found, by_letters, without_copies
 from al_bench.features.inputs import Inputs
+from al_bench.records.run_config import WRAPPERS
 
 FACTS = {"data_dir", "rng"}
 NONE = Found()
-BESIDE = ("hyperparameters", "copies", "family")  # keys of every data set that its function is not given
+BESIDE = ("hyperparameters", "copies", "family", *WRAPPERS)  # keys of every data set that its function is not given
 
 NO_NUMBERS = "features=none: the data set holds texts, and networks learn from numbers; say features=minilm"
 
@@ -31,24 +35,27 @@ log = logging.getLogger(__name__)
 class Loaded:
     """A data set that was checked, which one it is (`al_bench.datasets.checks.digest`), and its copies.
 
-    `copies` were found before any were left out; `best_accuracy` is what is possible on the pool as it is.
+    `copies` were found before any were left out; `best_accuracy` is what is possible on the pool as it is. `flips` are
+    the labels (F, 3) that were made wrong: index in the pool, target, and the label that is given instead.
     """
 
     dataset: Dataset[Any]
     digest: str
     copies: Found = NONE
     best_accuracy: float = 1.0
+    flips: NDArray[np.int64] | None = None
 
 
 def checked_node(node: Mapping[str, Any]) -> dict[str, Any]:
     """The node of what is loaded, as its function takes it; ConfigError for what it would not take."""
     checked_value("dataset.family", str | None, node.get("family"))
-    unsaid = ("num_classes",) if node.get("num_classes") is None else ()  # a user's function may have a default for it
-    node = {key: value for key, value in node.items() if key not in ("hyperparameters", "family", *unsaid)}
-    checked_value("dataset.copies", Choice, node.get("copies", "keep"))
-    checked_value("dataset.num_classes", PositiveInt | None, node.get("num_classes"))
-    checked_part("dataset", _of_function(node), facts=FACTS)
-    return node
+    copies, num_classes = node.get("copies", "keep"), node.get("num_classes")
+    checked_value("dataset.copies", Choice, copies)
+    checked_value("dataset.num_classes", PositiveInt | None, num_classes)
+    unsaid = ("num_classes",) if num_classes is None else ()  # a user's function may have a default for it
+    node = {key: value for key, value in _of_function(node).items() if key not in unsaid}
+    checked_part("dataset", node, facts=FACTS)
+    return {**node, "copies": copies}
 
 
 def check_features(node: Mapping[str, Any], features: object) -> None:
@@ -83,7 +90,9 @@ def loaded(node: Mapping[str, Any], data_dir: Path, seed: int) -> Loaded:
 
 
 def _of_function(node: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in node.items() if key not in BESIDE}
+    """Without the keys that its function is not given; it is if it has one of `WRAPPERS` as its own."""
+    own = WRAPPERS.keys() & inspect.signature(located("dataset", node)).parameters.keys()
+    return {key: value for key, value in node.items() if key in own or key not in BESIDE}
 
 
 @lru_cache(maxsize=1)  # the last one: a pool may be large

@@ -20,6 +20,7 @@ from al_bench.job.features import Where, fitted_to, on_features
 from al_bench.job.loading import Loaded, family_of, loaded
 from al_bench.job.observer import Observer, Plan
 from al_bench.job.pretraining import kept, kept_path
+from al_bench.job.wrapping import wrapped
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.rounds_of import ActiveLearning, checked_budget
 from al_bench.records.directory import RunDirectory
@@ -43,11 +44,9 @@ def run(planned: Planned, parts: Parts, observers: Sequence[Observer] = (), mode
     """
     config, identity = planned.config, planned.identity
     set_up_torch(config.num_threads, parts.device)
-    environment = describe(parts.device) | {
-        "budget": config.budget,
-        "family": family_of(config.dataset, identity.dataset),
-        **({"is_oracle": True} if parts.strategy.is_oracle else {}),
-    }
+    environment = describe(parts.device) | {"budget": config.budget}
+    environment |= {"family": family_of(config.dataset, identity.dataset)}
+    environment |= {"is_oracle": True} if parts.strategy.is_oracle else {}
     with RunDirectory.opened(planned.path, identity, config.plain, environment, planned.default) as directory:
         directory.check_states(is_stateful=parts.strategy.state_dict() is not None)
         heartbeat = Heartbeat(identity.title)
@@ -92,10 +91,11 @@ def _data(planned: Planned, parts: Parts, directory: RunDirectory, heartbeat: He
     """What the run learns from; DataError if its rounds so far were trained on something else."""
     config = planned.config
     with heartbeat.during("reading", "reading the data set"):
-        data = loaded(parts.dataset, config.data_dir, config.seed)
+        rows = loaded(parts.dataset, config.data_dir, config.seed)
     where = Where(config.features, config.data_dir, parts.device, directory.check_weights)
-    data = fitted_to(on_features(data, parts.features, where), parts.features, where)
-    directory.check_data(data.digest, data.copies.as_dict())
+    pool = wrapped(on_features(rows, parts.features, where), parts.wrappers, config.seed)
+    data = fitted_to(pool, parts.features, where)
+    directory.check_data(data.digest, data.copies.as_dict(), data.flips)
     return data
 
 

@@ -15,6 +15,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from al_bench.core.errors import DIVERGED, DataError, RunDirectoryError, StrategyError, TrainingError, message_of
@@ -26,7 +28,7 @@ from al_bench.records.committed import DIGEST_LENGTH, checked_row, parsed_state
 from al_bench.records.identity import NO_DEFAULTS, Identity
 from al_bench.records.layout import check_files, logging_to
 from al_bench.records.queries import QUERY_COLUMNS
-from al_bench.records.resuming import QUERIES, ROUNDS, STATES, WAY_ON, found_in
+from al_bench.records.resuming import QUERIES, ROUNDS, STATES, WAY_ON, found_in, keep_flips
 from al_bench.records.state import SCHEMA_VERSION, check_same_run, holds_run, raw_starts
 from al_bench.records.tables import Table, query_rows, round_row
 
@@ -131,8 +133,15 @@ class RunDirectory:
                 )
             self._write_starts([*earlier, start | {"feature_weights": digest}])
 
-    def check_data(self, digest: str, copies: Mapping[str, int] | None = None) -> None:
-        """Note which data this start has loaded, and its copies; DataError if rounds are committed on other data."""
+    def check_data(
+        self, digest: str, copies: Mapping[str, int] | None = None, flips_F3: NDArray[np.int64] | None = None
+    ) -> None:
+        """Note which data this start has loaded, and its copies, and keep its wrong labels (see `keep_flips`).
+
+        Raises:
+            DataError: if rounds are committed on other data.
+            RunDirectoryError: if other wrong labels are kept.
+        """
         self._lock.check()
         *earlier, start = self._starts()
         known = [each["data"] for each in earlier if isinstance(each.get("data"), str)]
@@ -141,8 +150,10 @@ class RunDirectory:
                 f"the data set is not the one that the finished rounds in {self.path} were trained on; restore it, or "
                 "give the run another name"
             )
-        facts = {"data": digest} | ({} if copies is None else {"copies": dict(copies)})
+        facts: dict[str, object] = {"data": digest} | ({} if copies is None else {"copies": dict(copies)})
         with self._appending():
+            if flips := keep_flips(self.path, flips_F3, has_rounds=bool(self.committed.batches)):
+                facts["flips"] = flips
             self._write_starts([*earlier, start | facts])
 
     def finish(self, num_labelled: int, pool_size: int) -> None:

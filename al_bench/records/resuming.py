@@ -1,17 +1,25 @@
-"""What a run directory has committed: the files hold it as it was written, or are refused by name."""
+"""What a run directory has committed: the files hold it as it was written, or are refused by name.
+
+So does flips.csv, the labels of the pool that were made wrong: they are drawn anew at every start.
+"""
 
 import csv
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from al_bench.core.errors import RunDirectoryError
 from al_bench.core.rounds import Batch, Committed
-from al_bench.files.writing import whole_lines
+from al_bench.files.writing import read_bytes, replace_bytes, whole_lines
 from al_bench.records.columns import IDENTITY_COLUMNS, REQUIRED, ROUND_COLUMNS
-from al_bench.records.committed import num_queried, parsed_rounds, parsed_states
+from al_bench.records.committed import digest_of, num_queried, parsed_rounds, parsed_states
 from al_bench.records.identity import Identity
+from al_bench.records.layout import FLIPS
 from al_bench.records.queries import check_queries, parsed_queries
 
 ROUNDS, QUERIES, STATES = "rounds.csv", "queries.csv", "strategy_state.jsonl"
@@ -19,6 +27,9 @@ WAY_ON = (
     "the folder was changed by something else: put back what was there, or delete it to start again, or give the run "
     "another name"
 )
+FLIP_COLUMNS = ("index", "target", "given")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,32 @@ def found_in(path: Path, identity: Identity) -> Found:
     batches = [Batch(*rows_B4[:, 2:].T.copy()) for rows_B4 in queries.batches(num_rounds)]
     kept = {ROUNDS: lines, QUERIES: query_lines[: num_rows + 1], STATES: state_lines[: len(states)]}
     return Found(Committed(batches, states), header, kept)
+
+
+def keep_flips(path: Path, flips_F3: NDArray[np.int64] | None, *, has_rounds: bool) -> str | None:
+    """Have flips.csv hold these rows of `FLIP_COLUMNS`, in pool order; its digest. None, and no file, without any.
+
+    What is lacking of it is written again, and all of it where no round is committed; anything else is refused.
+
+    Raises:
+        RunDirectoryError: if it holds others.
+        OSError: if it cannot be read or written.
+    """
+    file = path / FLIPS
+    if flips_F3 is None:
+        if file.exists():
+            raise RunDirectoryError(f"{file}: no label of this run was made wrong; {WAY_ON}")
+        return None
+    lines = [",".join(FLIP_COLUMNS), *(f"{index},{target},{given}" for index, target, given in flips_F3.tolist())]
+    content = "".join(f"{line}\n" for line in lines).encode()
+    there = read_bytes(file) if file.exists() else b""
+    if has_rounds and not content.startswith(there):
+        raise RunDirectoryError(f"{file}: it does not hold the labels that are made wrong in this run; {WAY_ON}")
+    if there != content:
+        if has_rounds:
+            log.warning("%s was not whole, and is written again", file)
+        replace_bytes(file, content)
+    return digest_of(content)
 
 
 def _checked_header(path: Path, lines: Sequence[str]) -> Sequence[str]:

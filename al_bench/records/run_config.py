@@ -37,6 +37,15 @@ class Hyperparameters:
     pretraining_epochs: PositiveInt = MISSING
 
 
+# What is done to the pool of any data set, in this order: keys beside its own, and their values where nothing is done.
+# What each takes is known to the class of its name in `al_bench.datasets.wrappers`.
+WRAPPERS: Mapping[str, Any] = {
+    "max_pool_size": None,
+    "long_tail": {"ratio": None},
+    "duplicates": {"share": None},
+    "label_noise": {"rate": None, "matrix": None},
+}
+
 # What is known of a root key besides its type. `schema`: the type that is composed, if that is another; `default`: what
 # is composed where no file says it; `usual`: of a group that is named in the variant, the option that is not.
 NAMED = {"is_named": True}  # in the label `variant`, where it differs from what the choices alone give
@@ -63,9 +72,9 @@ class RunConfig:
     storage_device: str = field(metadata=ASIDE)
     dry_run: bool = field(metadata=ASIDE)
     num_threads: NumThreads = field(metadata=NAMED)
-    dataset: Node = field(
-        metadata=PART | {"default": {"copies": "keep", "num_classes": None}}
-    )  # keys of every data set
+    dataset: Node = field(  # keys of every data set
+        metadata=PART | {"default": {"copies": "keep", "num_classes": None, **WRAPPERS}}
+    )
     features: Node = field(metadata=PART | {"usual": "none"})
     model: Node = field(metadata=PART)
     strategy: Node = field(metadata=PART)

@@ -10,12 +10,13 @@ from al_bench.files.writing import read_bytes, read_json, whole_lines
 from al_bench.records.columns import IDENTITY_COLUMNS, MOST
 from al_bench.records.committed import Columns, digest_of, num_queried, parsed_rounds
 from al_bench.records.identity import NO_DEFAULTS, differing_keys
+from al_bench.records.layout import FLIPS
 from al_bench.records.run_config import read_config
 
 SCHEMA_VERSION = 1
 TEXTS_OF_A_START = (
     *("time", "host", "device", "device_name", "python", "al_bench", "torch_build", "commit", "data"),
-    "feature_weights",
+    *("feature_weights", "flips"),
 )
 
 
@@ -193,7 +194,17 @@ def _is_whole(path: Path) -> bool:
         and rounds.get("queries_digest", [digest])[-1] == digest
         and num_states in (0, len(rounds["round"]))
         and (path / "config.yaml").exists()
+        and _has_flips(path)
     )
+
+
+def _has_flips(path: Path) -> bool:
+    """Whether flips.csv is as it was written, if it was."""
+    written: str | None = next((start["flips"] for start in reversed(starts_of(path)) if "flips" in start), None)
+    try:
+        return written is None or digest_of(read_bytes(path / FLIPS)) == written
+    except OSError:
+        return False
 
 
 def _are_done(rounds: Columns, done: Done) -> bool:

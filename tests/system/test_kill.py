@@ -23,6 +23,7 @@ from tests.support.forks import Process, python
 
 NUM_ATTEMPTS = 15
 NUM_PARTS = 4
+STRATEGIES = {"counting": killable.COUNTING, "albl": killable.ALBL, "noisy": killable.NOISY}
 
 
 def started(folder: Path, strategy: tuple[str, ...] = killable.COUNTING, *, states: Path | None = None) -> Process:
@@ -62,13 +63,15 @@ def assert_ended_as(undisturbed: Path, folder: Path) -> None:
     path = run_directory(folder)
     assert_same_results(path, undisturbed)
     assert (path / "strategy_state.jsonl").read_bytes() == (undisturbed / "strategy_state.jsonl").read_bytes()
+    flips, expected = ([each.read_bytes() for each in of.glob("flips.csv")] for of in (path, undisturbed))
+    assert flips == expected
     assert json.loads((path / "done.json").read_text())["num_labelled"] == 70
     assert not (path / "error.json").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(NUM_PARTS))
-@pytest.mark.parametrize("strategy", [killable.COUNTING, killable.ALBL], ids=["counting", "albl"])
+@pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES)
 def test_it_goes_on_from_whatever_a_kill_leaves(undisturbed_of, tmp_path: Path, strategy: tuple[str, ...], part: int):
     """At each step on the disk, and half-way through each write; the next choices depend on all states so far."""
     undisturbed, states = undisturbed_of(strategy)
@@ -80,13 +83,15 @@ def test_it_goes_on_from_whatever_a_kill_leaves(undisturbed_of, tmp_path: Path, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", [killable.COUNTING, killable.ALBL], ids=["counting", "albl"])
+@pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES)
 def test_what_a_kill_leaves_has_every_number_of_rounds(undisturbed_of, strategy: tuple[str, ...]):
     _, states = undisturbed_of(strategy)
     lines = [(path.read_text().count("\n") for path in state.rglob("rounds.csv")) for state in states]
     assert {next(each, 0) for each in lines} == {0, 2, 3, 4, 5}
     assert any(not path.read_text().endswith("\n") for state in states for path in state.rglob("queries.csv"))
     assert any(path for state in states for path in state.rglob(".*.partial"))
+    is_noisy = strategy == killable.NOISY
+    assert any(path for state in states for path in state.rglob(".flips.csv.partial")) == is_noisy
 
 
 @pytest.mark.slow
