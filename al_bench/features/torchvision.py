@@ -39,7 +39,7 @@ class Torchvision(ImageExtractor):
         known = models.list_models(module=models)  # no detectors, which have no single head
         if name not in known:
             raise ConfigError(f"features.name={name}: torchvision has no such network; {nearest(name, known)}")
-        names = [*models.get_model_weights(name).__members__, "DEFAULT"]
+        names = [*models.get_model_weights(name).__members__]
         if weights not in names:
             raise ConfigError(f"features.weights={weights}: {name} has no such weights; {nearest(weights, names)}")
         self.name, self.resolution = name, resolution
