@@ -11,6 +11,7 @@ from al_bench.analysis.results import IDENTITY, SETTING, load_results
 from al_bench.core.errors import ResultsError
 from al_bench.records.identity import Identity
 from al_bench.records.layout import offline_folders, wandb_id
+from al_bench.records.run_config import Wanted
 from al_bench.records.state import done_of
 
 TWIN = [*SETTING, "strategy"]
@@ -36,10 +37,10 @@ class Estimate:
     is_of_others: bool = False
 
 
-def estimates(runs: Sequence[tuple[Identity, int | None]], folder: Path) -> list[Estimate | None]:
-    """Of each run up to a budget, from finished runs below a folder of its setting and strategy, else from published
-    ones, else from those of its setting, of its data set and model: the first that go as far as it, or the first; None
-    without any.
+def estimates(runs: Sequence[tuple[Identity, Wanted]], folder: Path) -> list[Estimate | None]:
+    """Of each run up to the labels that it wants, from finished runs below a folder of its setting and strategy, else
+    from published ones, else from those of its setting, of its data set and model: the first that go as far as it, or
+    the first; None without any.
     """
     measured, published = _measured(folder), _published()
     sources = [
@@ -47,13 +48,13 @@ def estimates(runs: Sequence[tuple[Identity, int | None]], folder: Path) -> list
         for table, keys in ((measured, TWIN), (published, TWIN), *((measured, keys) for keys in KIN))
     ]
     known: dict[tuple[object, ...], Estimate | None] = {}
-    wanted = [(identity.as_dict(), budget) for identity, budget in runs]
-    keys_of_runs = [(*(own[name] for name in TWIN), budget) for own, budget in wanted]  # all but the seed
-    for key, (own, budget) in zip(keys_of_runs, wanted, strict=True):
+    asked = [(identity.as_dict(), wanted) for identity, wanted in runs]
+    keys_of_runs = [(*(own[name] for name in TWIN), wanted) for own, wanted in asked]  # all but the seed
+    for key, (own, wanted) in zip(keys_of_runs, asked, strict=True):
         if key not in known:
             alike = [(keys, rows.get(tuple(own[name] for name in keys))) for keys, rows in sources]
             made = [
-                replace(_estimate(rows, budget), is_of_others=keys != TWIN) for keys, rows in alike if rows is not None
+                replace(_estimate(rows, wanted), is_of_others=keys != TWIN) for keys, rows in alike if rows is not None
             ]
             known[key] = next((each for each in made if not each.is_least), made[0] if made else None)
     return [known[key] for key in keys_of_runs]
@@ -85,9 +86,9 @@ def costs_so_far(rounds: pd.DataFrame, folder: Path) -> pd.DataFrame:
     return pd.concat(frames) if frames else pd.DataFrame(columns=COSTS)
 
 
-def _estimate(rows: pd.DataFrame, budget: int | None) -> Estimate:
+def _estimate(rows: pd.DataFrame, wanted: Wanted) -> Estimate:
     """Of some rows of `costs_so_far`."""
-    asked = rows["pool_size"].max() if budget is None else budget
+    asked = wanted.within(int(rows["pool_size"].max()))
     ends = rows.groupby([*TWIN, "seed"])["to_labels"].transform("max")
     rows = rows[ends >= min(asked, ends.max())]
     up_to = rows[rows["to_labels"] <= max(asked, rows["to_labels"].min())]

@@ -38,6 +38,12 @@ def identity_of_job(config: Mapping[str, Any], hydra: HydraConf) -> tuple[Identi
     return identity_of(config, default, choices, inner), default
 
 
+def choices_of_default(config_name: str) -> Mapping[str, str]:
+    """The options that are chosen where the command line says nothing."""
+    choices: Mapping[str, str] = _composed(config_name, ()).hydra.runtime.choices
+    return choices
+
+
 def task_overrides() -> list[str]:
     """What the command line, or the sweep, has set for the Hydra job that runs now."""
     overrides: list[str] = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # type: ignore[assignment]

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from al_bench.config.composing import identity_of_job
 from al_bench.config.parts import checked_part
+from al_bench.config.schedule import check_schedule
 from al_bench.config.schema import checked_root
 from al_bench.records.identity import Identity
 from al_bench.records.run_config import RunConfig
@@ -37,6 +38,7 @@ class Planned:
 
 def planned(cfg: DictConfig, hydra: HydraConf) -> Planned:
     """The run of a configuration, whose Hydra node is `hydra`; ConfigError for what can be told to be wrong by now."""
+    check_schedule(cfg, hydra)
     config = checked_root(cfg)
     checked_part("tracker", config.tracker)  # no part of the identity: skipping must not hide a mistake in it
     identity, default = identity_of_job(config.plain, hydra)

@@ -2,7 +2,9 @@
 
 import re
 import warnings
+from copy import copy
 from dataclasses import Field, field, make_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -15,7 +17,7 @@ from al_bench.config.yaml_files import parse_once
 from al_bench.core.errors import ConfigError, nearest
 from al_bench.core.ranges import check_budget
 from al_bench.records.identity import GROUPS, canonical, flattened
-from al_bench.records.run_config import KEYS, VARIANT_GROUPS, BatchSize, Hyperparameters, RunConfig
+from al_bench.records.run_config import KEYS, VARIANT_GROUPS, BatchSize, Hyperparameters, RunConfig, Schedule
 
 CONF = next(folder for folder in (parent / "conf" for parent in Path(__file__).parents[1:3]) if folder.is_dir())
 RANDOM = "al_bench.strategies.random.Random"
@@ -24,7 +26,7 @@ RANDOM = "al_bench.strategies.random.Random"
 def _schema(key: "Field[Any]") -> tuple[str, Any, Any]:
     """Its name, its type as it is composed, and what it is where no file says it."""
     about = key.metadata
-    default = field(default_factory=lambda: dict(about["default"])) if "default" in about else MISSING
+    default = field(default_factory=partial(copy, about["default"])) if "default" in about else MISSING
     return key.name, about.get("schema", HINTS[key.name]), default
 
 
@@ -51,6 +53,18 @@ def _budget(of_random: int | None, of_others: int, *, _root_: DictConfig) -> int
     return of_random if OmegaConf.select(_root_, "strategy._target_") == RANDOM else of_others
 
 
+def _scheduled_batch(*, _root_: DictConfig) -> int:
+    """Labels of the first batch, and of each that follows."""
+    return int(_root_.schedule.labels_per_class * _root_.dataset.num_classes)
+
+
+def _scheduled_budget(*, _root_: DictConfig) -> int:
+    """Labels in all, of a pool of which they are at most a third."""
+    return int(_root_.num_validation + (1 + _root_.schedule.num_rounds) * _scheduled_batch(_root_=_root_))
+
+
+OmegaConf.register_new_resolver("al_bench_schedule_batch", _scheduled_batch)
+OmegaConf.register_new_resolver("al_bench_schedule_budget", _scheduled_budget)
 OmegaConf.register_new_resolver("al_bench_workers", _num_workers)
 OmegaConf.register_new_resolver("al_bench_budget", _budget)
 OmegaConf.register_new_resolver("al_bench_sum", lambda *numbers: sum(numbers))
@@ -92,6 +106,8 @@ def checked_root(cfg: DictConfig) -> RunConfig:
         if not isinstance(resolved[group], dict):
             raise ConfigError(f"{group}={canonical(resolved[group])}: must hold the key _target_, and arguments for it")
     _check_keys("batch_size.", BatchSize, resolved["batch_size"])
+    if resolved["schedule"] is not None:
+        _check_keys("schedule.", Schedule, resolved["schedule"])
     _check_keys("dataset.hyperparameters.", Hyperparameters, resolved["dataset"].get("hyperparameters", {}))
     _check_values(resolved)
     return RunConfig.of(resolved)

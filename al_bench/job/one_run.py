@@ -1,5 +1,6 @@
 """One run: from a checked configuration to a finished run directory."""
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from al_bench.config.planning import Planned
 from al_bench.core.data import Dataset
+from al_bench.core.errors import ConfigError
 from al_bench.core.network import Network
 from al_bench.core.rounds import RoundRecord
 from al_bench.job.built import Parts, tried
@@ -24,8 +26,11 @@ from al_bench.job.wrapping import wrapped
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.rounds_of import ActiveLearning, checked_budget
 from al_bench.records.directory import RunDirectory
+from al_bench.records.run_config import RunConfig
 from al_bench.training.learner import Learner, body_of
 from al_bench.training.stopping import warn_if_out_of_reach
+
+log = logging.getLogger(__name__)
 
 ModelNodes = Callable[[], Mapping[str, Any]]
 
@@ -62,7 +67,7 @@ def run(planned: Planned, parts: Parts, observers: Sequence[Observer] = (), mode
             seed=config.seed,
             num_initial=config.num_initial,
             batch_size=config.batch_size,
-            budget=config.budget,
+            budget=plan.budget,
             num_validation=config.num_validation,
             committed=directory.committed,
             heartbeat=heartbeat,
@@ -95,7 +100,7 @@ def _data(planned: Planned, parts: Parts, directory: RunDirectory, heartbeat: He
     where = Where(config.features, config.data_dir, parts.device, directory.check_weights)
     pool = wrapped(on_features(rows, parts.features, where), parts.wrappers, config.seed)
     data = fitted_to(pool, parts.features, where)
-    directory.check_data(data.digest, data.copies.as_dict(), data.flips)
+    directory.check_data(data.digest, data.copies.as_dict(), data.flips, _scheduled(config, len(data.dataset.train)))
     return data
 
 
@@ -119,19 +124,37 @@ def _learner(
     return learner, network
 
 
+def _scheduled(config: RunConfig, pool_size: int) -> int | None:
+    """Labels in all by the schedule, now that the pool is there; ConfigError if it has no room for them."""
+    if config.schedule is None:
+        return None
+    if config.wanted.first > pool_size // 3:
+        raise ConfigError(
+            f"schedule.labels_per_class={config.schedule['labels_per_class']}: that is {config.wanted.first:,} labels "
+            f"at once, beyond a third of the training pool's {pool_size:,} examples; take a lower schedule"
+        )
+    budget = config.wanted.within(pool_size)
+    if budget == config.wanted.first:
+        log.warning("the first batch leaves no room for another in a third of the pool, so the strategy is never asked")
+    elif budget < (config.budget or 0):
+        log.info("the schedule ends at %d labels, within a third of the pool", budget)
+    return budget
+
+
 def _plan(planned: Planned, parts: Parts, dataset: Dataset, network: Network, directory: RunDirectory) -> Plan:
-    config, committed = planned.config, directory.committed
+    config, committed, pool_size = planned.config, directory.committed, len(dataset.train)
+    budget = config.budget and config.wanted.within(pool_size)
     return Plan(
         identity=planned.identity,
         path=planned.path,
         config=config.plain,
-        pool_size=len(dataset.train),
+        pool_size=pool_size,
         test_size=len(dataset.test),
         input_shape=dataset.input_shape,
         num_classes=dataset.num_classes,
         num_initial=config.num_initial,
         num_validation=config.num_validation,
-        budget=checked_budget(len(dataset.train), config.num_initial, config.num_validation, config.budget),
+        budget=checked_budget(pool_size, config.num_initial, config.num_validation, budget),
         device=parts.device,
         num_threads=config.num_threads,
         num_parameters=sum(parameter.numel() for parameter in network.parameters()),

@@ -134,9 +134,14 @@ class RunDirectory:
             self._write_starts([*earlier, start | {"feature_weights": digest}])
 
     def check_data(
-        self, digest: str, copies: Mapping[str, int] | None = None, flips_F3: NDArray[np.int64] | None = None
+        self,
+        digest: str,
+        copies: Mapping[str, int] | None = None,
+        flips_F3: NDArray[np.int64] | None = None,
+        budget: int | None = None,
     ) -> None:
-        """Note which data this start has loaded, and its copies, and keep its wrong labels (see `keep_flips`).
+        """Note which data this start has loaded, its copies and the labels wanted of it; keep its wrong labels, by
+        `keep_flips`.
 
         Raises:
             DataError: if rounds are committed on other data.
@@ -150,7 +155,9 @@ class RunDirectory:
                 f"the data set is not the one that the finished rounds in {self.path} were trained on; restore it, or "
                 "give the run another name"
             )
-        facts: dict[str, object] = {"data": digest} | ({} if copies is None else {"copies": dict(copies)})
+        facts: dict[str, Any] = {"data": digest} | ({} if copies is None else {"copies": dict(copies)})
+        if budget is not None:
+            facts["budget"] = budget
         with self._appending():
             if flips := keep_flips(self.path, flips_F3, has_rounds=bool(self.committed.batches)):
                 facts["flips"] = flips

@@ -28,6 +28,14 @@ class BatchSize:
 
 
 @dataclass
+class Schedule:
+    """A budget in multiples of the number of classes."""
+
+    labels_per_class: PositiveInt = MISSING
+    num_rounds: PositiveInt = MISSING
+
+
+@dataclass
 class Hyperparameters:
     """What a data set's yaml may set for the models trained on it (`dataset.hyperparameters`)."""
 
@@ -53,6 +61,39 @@ ASIDE = {"is_aside": True}  # runs that differ in it are one run
 PART = {"schema": Any}
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Labels in all of a run, validation examples among them, which depend on the pool that it turns out to have.
+
+    Args:
+        budget: of all rounds; None for the whole pool.
+        batch_size: of each round but the first.
+        first: labels of round 0.
+        is_scheduled: by a schedule: no round beyond a third of the pool, and none but whole ones.
+    """
+
+    budget: int | None
+    batch_size: int = 1
+    first: int = 1
+    is_scheduled: bool = False
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "Wanted":
+        """Of a configuration, plain."""
+        is_scheduled = config.get("schedule") is not None
+        if not is_scheduled:
+            return cls(config["budget"])
+        first = config["num_initial"] + config["num_validation"]
+        return cls(config["budget"], config["batch_size"]["size"], first, is_scheduled)
+
+    def within(self, pool_size: int) -> int:
+        """Of a pool of this size."""
+        if self.budget is None or not self.is_scheduled:
+            return pool_size if self.budget is None else self.budget
+        num_rounds = max(0, pool_size // 3 - self.first) // self.batch_size
+        return min(self.budget, self.first + num_rounds * self.batch_size)
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """The root keys, checked: below the check nobody indexes a configuration by strings. Nodes of parts stay plain.
@@ -65,6 +106,7 @@ class RunConfig:
     num_initial: PositiveInt = field(metadata=NAMED)
     num_validation: NonNegativeInt = field(metadata=NAMED)
     budget: PositiveInt | None = field(metadata=ASIDE)
+    schedule: Node | None = field(default=None, metadata=ASIDE | {"schema": Schedule | None, "default": None})
     name: str = field(metadata=ASIDE)
     output_dir: Path = field(metadata=ASIDE | {"schema": str})
     data_dir: Path = field(metadata=ASIDE | {"schema": str})
@@ -85,10 +127,15 @@ class RunConfig:
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> "RunConfig":
         """Of plain values that have been checked."""
-        values = {each.name: plain[each.name] for each in KEYS}
+        values = {each.name: plain[each.name] for each in KEYS if each.name in plain}
         values["batch_size"] = plain["batch_size"]["size"]
         values |= {key: Path(plain[key]) for key in ("output_dir", "data_dir")}
         return cls(**values, plain=plain)
+
+    @property
+    def wanted(self) -> "Wanted":
+        """Labels in all."""
+        return Wanted.of(self.plain)
 
     @property
     def folder(self) -> Path:

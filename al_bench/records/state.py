@@ -11,7 +11,7 @@ from al_bench.records.columns import IDENTITY_COLUMNS, MOST
 from al_bench.records.committed import Columns, digest_of, num_queried, parsed_rounds
 from al_bench.records.identity import NO_DEFAULTS, differing_keys
 from al_bench.records.layout import FLIPS
-from al_bench.records.run_config import read_config
+from al_bench.records.run_config import Wanted, read_config
 
 SCHEMA_VERSION = 1
 TEXTS_OF_A_START = (
@@ -43,7 +43,7 @@ def is_finished(path: Path, config: Mapping[str, Any] | None = None, default: Ma
         return says_finished(path) and _is_whole(path)
     check_same_run(path, config, default)
     done = done_of(path)
-    return done is not None and done.num_labelled >= (config["budget"] or done.pool_size) and _is_whole(path)
+    return done is not None and done.num_labelled >= Wanted.of(config).within(done.pool_size) and _is_whole(path)
 
 
 def says_finished(path: Path) -> bool:

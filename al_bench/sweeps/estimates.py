@@ -25,7 +25,7 @@ def show(to_do: Sequence[Planned], finished: Sequence[Planned], folder: Path, co
         ConfigError: for a strategy that could not be built.
     """
     queries = _queries(to_do)
-    known = estimates([(run.identity, run.config.budget) for run in to_do], folder)
+    known = estimates([(run.identity, run.config.wanted) for run in to_do], folder)
     known = [
         replace(each, is_least=True) if each and each.is_of_others and queries[_key(run)] else each
         for run, each in zip(to_do, known, strict=True)

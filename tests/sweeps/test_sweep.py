@@ -17,6 +17,7 @@ from al_bench.analysis import run_costs
 from al_bench.analysis.run_costs import estimates
 from al_bench.config.schema import CONF
 from al_bench.records.identity import Identity
+from al_bench.records.run_config import Wanted
 from tests.conftest import assert_same_results, rounds_without_seconds, run_command
 from tests.support.forks import python
 from tests.support.made_results import write_run
@@ -378,7 +379,7 @@ class TestDryRun:
             files = tmp_path / "wandb" / f"offline-run-20260101_120000-{name}" / "files"
             files.mkdir(parents=True)
             (files / "media").write_bytes(b"x" * size)
-        (estimate,) = estimates([(identity, 20)], tmp_path / "default")
+        (estimate,) = estimates([(identity, Wanted(20))], tmp_path / "default")
         own = sum(file.stat().st_size for file in path.iterdir())
         assert (estimate.seconds, estimate.num_bytes) == (6, 100_000 + own)
 
@@ -388,11 +389,11 @@ class TestDryRun:
         cpu = {"fit_cpu_seconds": 1.0, "query_cpu_seconds": 0.5}
         wall = {"fit_seconds": 30.0, "query_seconds": 5.0}
         write_run(tmp_path, identity, {10: 0.5, 20: 0.6}, **cpu, **wall)
-        (estimate,) = estimates([(identity, 20)], tmp_path)
+        (estimate,) = estimates([(identity, Wanted(20))], tmp_path)
         assert (estimate.seconds, estimate.is_by_clock) == (3.0, False)
         path = write_run(tmp_path, replace(identity, seed=1), {10: 0.5, 20: 0.6}, **wall) / "rounds.csv"
         pd.read_csv(path, keep_default_na=False).drop(columns=[*cpu]).to_csv(path, index=False)
-        (estimate,) = estimates([(identity, 20)], tmp_path)
+        (estimate,) = estimates([(identity, Wanted(20))], tmp_path)
         assert (estimate.seconds, estimate.is_by_clock) == ((3.0 + 70.0) / 2, True)
 
     @pytest.mark.slow
@@ -428,7 +429,7 @@ class TestDryRun:
         for seed, counts in ((0, (10, 20, 30, 40)), (1, (10, 20, 30, 40)), (2, (10,))):
             identity = Identity("digits", "mlp", "badge", 10, "", seed)
             write_run(folder, identity, dict.fromkeys(counts, 0.5), fit_cpu_seconds=1.0 + seed, query_cpu_seconds=0.0)
-        made = [(replace(identity, seed=3), budget) for budget in (10, 25, 40, 50, None)]
+        made = [(replace(identity, seed=3), Wanted(budget)) for budget in (10, 25, 40, 50, None)]
         found = estimates(made, folder)
         assert [(each.seconds, each.is_least) for each in found] == [
             (2.0, False),
@@ -486,7 +487,7 @@ class TestDryRun:
         run("digits", "random", 20, 100.0)
         wanted = [("badge", 10), ("margin", 10), ("margin", 40)]
         identities = [Identity("digits", "mlp", name, size, "", 3) for name, size in wanted]
-        found = estimates([(identity, 20) for identity in identities], tmp_path)
+        found = estimates([(identity, Wanted(20)) for identity in identities], tmp_path)
         assert [estimate and estimate.seconds for estimate in found] == [10, 6, pytest.approx((10 + 2 + 200) / 3)]
-        unknown = (Identity("digits", "resnet", "badge", 10, "", 0), 20)
+        unknown = (Identity("digits", "resnet", "badge", 10, "", 0), Wanted(20))
         assert estimates([unknown], tmp_path) == [None]
