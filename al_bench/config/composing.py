@@ -29,6 +29,8 @@ def identity_of_job(config: Mapping[str, Any], hydra: HydraConf) -> tuple[Identi
             given = [override for override in hydra.overrides.task if override.startswith(f"{group}=")]
             raise ConfigError(f"{' '.join(given) or group}: must be the name of one option; see `al-bench --help`")
         choices[group] = choice
+    if config["num_initial"] == 0 and choices["initial"] == "random":  # which is another way to say so
+        choices["initial"] = "strategy"
     name = str(hydra.job.config_name)
     nested = {key: option for key, option in hydra.runtime.choices.items() if NESTED.fullmatch(key)}
     usual = _composed(name, tuple(choices.items())).hydra.runtime.choices

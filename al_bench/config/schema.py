@@ -21,6 +21,7 @@ from al_bench.records.run_config import KEYS, VARIANT_GROUPS, BatchSize, Hyperpa
 
 CONF = next(folder for folder in (parent / "conf" for parent in Path(__file__).parents[1:3]) if folder.is_dir())
 RANDOM = "al_bench.strategies.random.Random"
+UNIFORM, BY_STRATEGY = "al_bench.loop.initial.uniform", "al_bench.loop.initial.by_strategy"
 
 
 def _schema(key: "Field[Any]") -> tuple[str, Any, Any]:
@@ -115,6 +116,8 @@ def checked_root(cfg: DictConfig) -> RunConfig:
 
 def _check_values(resolved: dict[str, Any]) -> None:
     """What the types of the schema do not say."""
+    if resolved["num_initial"] == 0 and resolved["initial"].get("_target_") == UNIFORM:
+        resolved["initial"] = {"_target_": BY_STRATEGY}
     check_budget(resolved["budget"], resolved["num_initial"], resolved["num_validation"])
     for key in ("name", "output_dir", "data_dir"):
         if not resolved[key].strip() or "\0" in resolved[key]:

@@ -19,6 +19,7 @@ Fraction = Annotated[float, Gt(0), Lt(1)]
 
 def check_budget(budget: int | None, num_initial: int, num_validation: int) -> None:
     """ConfigError if the labels in all are fewer than those that are bought before the first query."""
-    if budget is not None and budget < num_initial + num_validation:
+    if budget is not None and budget < max(num_initial, 1) + num_validation:
+        least = f"num_initial={num_initial}" if num_initial else "one"
         validation = f" + num_validation={num_validation}" if num_validation else ""
-        raise ConfigError(f"budget={budget}: labels in all, so at least num_initial={num_initial}{validation}")
+        raise ConfigError(f"budget={budget}: labels in all, so at least {least}{validation}")

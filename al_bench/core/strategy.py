@@ -107,8 +107,9 @@ class QueryContext:
     """All that a strategy sees.
 
     Row r of `unlabelled` is the r-th unlabelled example in ascending pool order; row l of `labelled` and
-    `labelled_targets` the l-th in labelling order. `labelled`, `validation` and `evaluation` (the test set) are empty
-    unless declared; `head` and `pool_targets` are read by `head_weight_CD`, `head_bias_C` and `unlabelled_targets`.
+    `labelled_targets` the l-th in labelling order. `round` is the last one that was trained, -1 before any. `labelled`,
+    `validation` and `evaluation` (the test set) are empty unless declared; `head` and `pool_targets` are read by
+    `head_weight_CD`, `head_bias_C` and `unlabelled_targets`.
     """
 
     unlabelled: Outputs

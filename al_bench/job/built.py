@@ -20,6 +20,7 @@ from al_bench.job.gpus import device_of
 from al_bench.job.loading import check_features, checked_node
 from al_bench.job.observer import Observer, Safe
 from al_bench.job.wrapping import Wrapper, checked_wrappers
+from al_bench.loop.initial import check_first
 from al_bench.loop.querying import check_strategy
 from al_bench.records.run_config import RunConfig
 from al_bench.training.learner import Learner
@@ -38,6 +39,7 @@ class Parts:
     network: Callable[..., Network]
     training: TrainingOptions
     strategy: Strategy
+    initial: Strategy | None
     tracker: Observer
     device: str
 
@@ -59,6 +61,7 @@ class Parts:
             network=network,
             training=training,
             strategy=strategy,
+            initial=checked_initial(config, strategy),
             tracker=Safe(called("tracker", checked_part("tracker", config.tracker))),
             device=device_of(config.device),
         )
@@ -85,6 +88,17 @@ def checked_strategy(node: Mapping[str, Any], batch_size: int) -> Strategy:
         strategy.subset_size = checked_value("strategy.subset_size", PositiveInt | None, node["subset_size"])
     check_strategy(strategy, batch_size)
     return strategy
+
+
+def checked_initial(config: RunConfig, strategy: Strategy) -> Strategy | None:
+    """Who chooses the first batch, maybe the strategy of the run; None if it is drawn."""
+    part = checked_part("initial", config.initial, facts={"strategy"})
+    chooser: Strategy | None = called("initial", part, strategy=strategy)
+    if chooser is not None:
+        if not isinstance(chooser, Strategy):
+            raise ConfigError(f"initial._target_={config.initial['_target_']}: no al_bench.Strategy")
+        check_first(chooser, strategy, config.num_initial, config.batch_size)
+    return chooser
 
 
 def checked_model(node: Any) -> tuple[Callable[..., Network], TrainingOptions]:

@@ -60,18 +60,8 @@ def run(planned: Planned, parts: Parts, observers: Sequence[Observer] = (), mode
         learner, network = _learner(planned, parts, data, directory, model_nodes)
         dataset = data.dataset.to(parts.device) if config.storage_device == "auto" else data.dataset
         plan = _plan(planned, parts, dataset, network, directory)
-        rounds = ActiveLearning(
-            dataset,
-            learner,
-            parts.strategy,
-            seed=config.seed,
-            num_initial=config.num_initial,
-            batch_size=config.batch_size,
-            budget=plan.budget,
-            num_validation=config.num_validation,
-            committed=directory.committed,
-            heartbeat=heartbeat,
-        ).rounds()
+        loop = _loop(planned, parts, dataset, learner, plan.budget)
+        rounds = replace(loop, committed=directory.committed, heartbeat=heartbeat).rounds()
         observers = (parts.tracker, *observers)  # whose start is no part of the first round's time
         with _watching(plan, observers):
             num_labelled = _recorded(rounds, directory, observers)
@@ -152,13 +142,28 @@ def _plan(planned: Planned, parts: Parts, dataset: Dataset, network: Network, di
         test_size=len(dataset.test),
         input_shape=dataset.input_shape,
         num_classes=dataset.num_classes,
-        num_initial=config.num_initial,
+        num_initial=config.num_initial or config.batch_size,
         num_validation=config.num_validation,
         budget=checked_budget(pool_size, config.num_initial, config.num_validation, budget),
         device=parts.device,
         num_threads=config.num_threads,
         num_parameters=sum(parameter.numel() for parameter in network.parameters()),
         num_done=config.num_validation * bool(committed.batches) + committed.num_labelled,
+    )
+
+
+def _loop(planned: Planned, parts: Parts, dataset: Dataset, learner: Learner, budget: int) -> ActiveLearning:
+    config = planned.config
+    return ActiveLearning(
+        dataset,
+        learner,
+        parts.strategy,
+        seed=config.seed,
+        num_initial=config.num_initial,
+        initial=parts.initial,
+        batch_size=config.batch_size,
+        budget=budget,
+        num_validation=config.num_validation,
     )
 
 

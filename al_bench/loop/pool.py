@@ -68,7 +68,7 @@ class Pool:
     @property
     def labelled_indices(self) -> Tensor:
         """Pool indices (L,) in labelling order."""
-        return self._on_device(np.concatenate(self._order))
+        return self._on_device(np.concatenate([np.empty(0, dtype=np.int64), *self._order]))
 
     @property
     def labelled_targets(self) -> Tensor:

@@ -47,11 +47,13 @@ def query(
 ) -> NDArray[np.int64]:
     """Pool indices (batch_size,) of the examples that the strategy chooses, in its order.
 
-    `outputs` are those for all unlabelled examples but for samples, if they are known. Oracles see the test set.
+    `outputs` are those for all unlabelled examples but for samples, if they are known. Oracles see the test set. In
+    round -1 nothing is labelled.
     """
+    of_subset, of_query = generator(seed, Stream.SUBSET, max(round, 0), member=int(round < 0)), _of_query(seed, round)
     unlabelled = pool.unlabelled_indices
     if strategy.subset_size is not None and strategy.subset_size < len(unlabelled):
-        drawn = generator(seed, Stream.SUBSET, round).permutation(len(unlabelled))[: strategy.subset_size]
+        drawn = of_subset.permutation(len(unlabelled))[: strategy.subset_size]
         rows = torch.from_numpy(np.sort(drawn)).to(unlabelled.device)
         unlabelled, outputs = unlabelled[rows], None if outputs is None else outputs.take(rows)
     if outputs is None:
@@ -59,7 +61,11 @@ def query(
     elif Needs.SAMPLES in strategy.needs:
         outputs = replace(outputs, samples=trained.outputs(pool.inputs, unlabelled, Needs.SAMPLES).samples)
     context = replace(_context(pool, trained, strategy.needs, unlabelled, dataset), unlabelled=outputs, round=round)
-    return unlabelled.cpu()[_chosen(strategy, context, batch_size, generator(seed, Stream.QUERY, round))].numpy()
+    return unlabelled.cpu()[_chosen(strategy, context, batch_size, of_query)].numpy()
+
+
+def _of_query(seed: int, round: int) -> np.random.Generator:
+    return generator(seed, Stream.INITIAL) if round < 0 else generator(seed, Stream.QUERY, round)
 
 
 def pool_outputs(pool: Pool, trained: Trained, strategy: Strategy) -> Outputs:

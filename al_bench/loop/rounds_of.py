@@ -18,6 +18,7 @@ from al_bench.core.seeding import Stream, generator
 from al_bench.core.strategy import Needs, Strategy
 from al_bench.datasets.checks import check_dataset
 from al_bench.loop.heartbeat import Heartbeat
+from al_bench.loop.initial import check_first, untrained
 from al_bench.loop.measuring import Fitted, Measuring
 from al_bench.loop.pool import Pool
 from al_bench.loop.querying import check_strategy, query
@@ -25,6 +26,8 @@ from al_bench.training.learner import Learner
 from al_bench.training.trained import Trained
 
 log = logging.getLogger(__name__)
+
+NOTHING = np.empty(0, dtype=np.int64)
 
 
 def active_learning(
@@ -40,7 +43,8 @@ def active_learning(
 ) -> Iterator[RoundRecord]:
     """Train from scratch, measure, query a batch, label, repeat; one record per round, as it ends.
 
-    Arguments and errors are those of `ActiveLearning`, which can also go on from rounds that are done.
+    Arguments and errors are those of `ActiveLearning`, which can also go on from rounds that are done, and takes a
+    strategy for the first batch.
     """
     return ActiveLearning(
         dataset,
@@ -63,7 +67,7 @@ class ActiveLearning:
         learner: trains the networks.
         strategy: chooses the batches.
         seed: of every random number (see `al_bench.core.seeding`).
-        num_initial: labels that round 0 is trained on, drawn uniformly.
+        num_initial: labels that round 0 is trained on; 0: as many as `batch_size`, and the strategy chooses them.
         batch_size: labels added per round; the last round adds what is left.
         budget: labels in all; None for the whole pool.
         num_validation: labelled examples, drawn uniformly from the pool, that are neither trained on nor queried. They
@@ -71,6 +75,7 @@ class ActiveLearning:
         committed: rounds already done. They are replayed, not repeated or yielded; the networks of all but the
             last are not needed any more, and the last is trained again to query from it.
         heartbeat: says what is going on, where that takes minutes.
+        initial: chooses the first batch, without a network; None: it is drawn uniformly.
     """
 
     dataset: Dataset = field(kw_only=False)
@@ -83,6 +88,7 @@ class ActiveLearning:
     num_validation: int = 0
     committed: Committed = field(default_factory=Committed)
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
+    initial: Strategy | None = None
 
     def rounds(self) -> Iterator[RoundRecord]:
         """One record per round, as it ends.
@@ -96,8 +102,10 @@ class ActiveLearning:
         """
         check_dataset(self.dataset)
         check_strategy(self.strategy, self.batch_size)
+        if self._chooser is not None:
+            check_first(self._chooser, self.strategy, self.num_initial, self.batch_size)
         budget = checked_budget(len(self.dataset.train), self.num_initial, self.num_validation, self.budget)
-        pool, indices = self._drawn()
+        pool = self._pool()
         _load(self.strategy, self.committed.strategy_states)
         replayed = [_replayed(pool, batch, round) for round, batch in enumerate(self.committed.batches)]
         if replayed and pool.num_labelled >= budget:
@@ -107,7 +115,7 @@ class ActiveLearning:
         with self.heartbeat.during("pre-training", f"pre-training on {len(pool):,} examples"):
             learner = self.learner.pretrained(self.dataset.train.inputs, self.seed)
         measuring = Measuring(self.dataset, pool, learner, self.strategy, self.seed, self.heartbeat)
-        of_query = Seconds()
+        indices, of_query = (NOTHING, Seconds()) if replayed else self._first_batch(pool, budget)
         for round in itertools.count(max(0, len(replayed) - 1)):
             is_new = round >= len(replayed)
             batch = pool.label(indices) if is_new else replayed[round]
@@ -123,13 +131,28 @@ class ActiveLearning:
             indices = self._queried(pool, fitted, measuring.sampled(round, fitted.chooses), size, round)
             of_query = fitted.spent + stopwatch.seconds()
 
-    def _drawn(self) -> tuple[Pool, NDArray[np.int64]]:
-        """The pool with its validation examples, and the pool indices of the initial labels."""
+    @property
+    def _chooser(self) -> Strategy | None:
+        """Of the first batch."""
+        return self.initial or (self.strategy if self.num_initial == 0 else None)
+
+    def _pool(self) -> Pool:
+        """With its validation examples."""
         examples = self.dataset.train
-        validation_indices = generator(self.seed, Stream.VALIDATION).permutation(len(examples))[: self.num_validation]
-        order = generator(self.seed, Stream.INITIAL).permutation(len(examples))
-        pool = Pool(examples, validation_indices)
-        return pool, order[~np.isin(order, validation_indices)][: self.num_initial]
+        order = generator(self.seed, Stream.VALIDATION).permutation(len(examples))
+        return Pool(examples, order[: self.num_validation])
+
+    def _first_batch(self, pool: Pool, budget: int) -> tuple[NDArray[np.int64], Seconds]:
+        """Pool indices of the labels of round 0, and what it took to choose them: no time if they are drawn."""
+        size = min(self.num_initial or self.batch_size, budget - pool.num_labelled)
+        if self._chooser is None:
+            order = generator(self.seed, Stream.INITIAL).permutation(len(pool))
+            return order[np.isin(order, pool.unlabelled_indices.cpu().numpy())][:size], Seconds()
+        stopwatch = Stopwatch(self.learner.device)
+        with self.heartbeat.during("choosing", f"choosing the first {size:,} of {pool.num_unlabelled:,}"):
+            none = untrained(self.learner)
+            indices = query(pool, none, self._chooser, self.dataset, size, seed=self.seed, round=-1)
+        return indices, stopwatch.seconds()
 
     def _queried(self, pool: Pool, fitted: Fitted, chooses: Trained, size: int, round: int) -> NDArray[np.int64]:
         """Pool indices (size,) of the next batch."""
@@ -160,7 +183,7 @@ def checked_budget(pool_size: int, num_initial: int, num_validation: int, budget
         if value is not None and value > pool_size:
             raise ConfigError(f"{key}={value}: the training pool has {pool_size} examples; at most that many")
     check_budget(budget, num_initial, num_validation)
-    if num_initial + num_validation > pool_size:
+    if max(num_initial, 1) + num_validation > pool_size:
         raise ConfigError(
             f"num_validation={num_validation}: with num_initial={num_initial} that is more than the training pool's "
             f"{pool_size} examples"

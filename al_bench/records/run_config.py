@@ -103,7 +103,7 @@ class RunConfig:
     """
 
     seed: Seed
-    num_initial: PositiveInt = field(metadata=NAMED)
+    num_initial: NonNegativeInt = field(metadata=NAMED)  # 0: the strategy chooses the first batch
     num_validation: NonNegativeInt = field(metadata=NAMED)
     budget: PositiveInt | None = field(metadata=ASIDE)
     schedule: Node | None = field(default=None, metadata=ASIDE | {"schema": Schedule | None, "default": None})
@@ -118,6 +118,7 @@ class RunConfig:
         metadata=PART | {"default": {"copies": "keep", "num_classes": None, **WRAPPERS}}
     )
     features: Node = field(metadata=PART | {"usual": "none"})
+    initial: Node = field(metadata=PART | {"usual": "random"})
     model: Node = field(metadata=PART)
     strategy: Node = field(metadata=PART)
     batch_size: int = field(metadata={"schema": BatchSize})

@@ -1,0 +1,67 @@
+"""The first batch, before there is a network: drawn uniformly, or chosen by a strategy that can do without one.
+
+Whatever is named here or is an `al_bench.Strategy` can stand in a yaml of the group `initial`.
+"""
+
+from torch import Tensor
+
+from al_bench.core.errors import ConfigError
+from al_bench.core.network import Network
+from al_bench.core.strategy import Needs, Strategy
+from al_bench.loop.querying import check_strategy
+from al_bench.training.learner import Learner
+from al_bench.training.outputs import Preparation
+from al_bench.training.trained import Trained
+
+OF_NETWORKS = Needs.LOGITS | Needs.EMBEDDING | Needs.HEAD | Needs.SAMPLES
+ABLE = (
+    "random and oracle/balanced_oracle can, and with strategy.space=features coreset, facility_location, kmeans, lcmd, "
+    "maxherding, probcover and typiclust"
+)
+
+
+def uniform() -> None:
+    """`initial=random`: none chooses, and the loop draws."""
+
+
+def by_strategy(strategy: Strategy) -> Strategy:
+    """`initial=strategy`: the one of the run."""
+    return strategy
+
+
+def check_first(chooser: Strategy, strategy: Strategy, num_initial: int, batch_size: int) -> None:
+    """ConfigError if `chooser` cannot choose the first batch of a run, whose strategy it may be."""
+    if num_initial == 0 and chooser is not strategy:
+        raise ConfigError(
+            "num_initial=0: the strategy chooses the first batch, and nothing is left for another initial=... to "
+            "choose; say num_initial=... above 0, or leave initial out"
+        )
+    check_strategy(chooser, num_initial or batch_size)
+    if not (read := chooser.needs & OF_NETWORKS):
+        return
+    said = "num_initial=0" if num_initial == 0 else "initial=strategy" if chooser is strategy else "initial"
+    names = ", ".join(str(need.name).lower() for need in read)
+    raise ConfigError(
+        f"{said}: {type(chooser).__name__} reads {names} of a network, and before the first labels there is none; "
+        f"{ABLE}; or say initial=random, balanced or centroids, with num_initial=..."
+    )
+
+
+def untrained(learner: Learner) -> Trained:
+    """What can be said of examples without a network: their features."""
+    channels_last = learner.training.channels_last
+    return Trained(
+        network=_NoNetwork(),
+        prepare=Preparation.to_device(learner.device, learner.normalisation, channels_last=channels_last),
+        train_accuracy=0.0,
+        num_epochs=0,
+        epoch_limit_hit=False,
+        num_steps=0,
+        fit_seconds=0.0,
+        fit_cpu_seconds=0.0,
+    )
+
+
+class _NoNetwork(Network):
+    def embed(self, inputs: Tensor) -> Tensor:
+        raise NotImplementedError("there is no network before the first labels")
