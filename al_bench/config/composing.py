@@ -18,6 +18,8 @@ from al_bench.records.identity import GROUPS, Identity, identity_of
 from al_bench.records.run_config import VARIANT_GROUPS
 
 NESTED = re.compile(rf"[\w/]+@({'|'.join(GROUPS)})\..+")  # the key of a choice inside a part: strategy@strategy.query
+TRAINING, TRAINING_PATH = "training@model", "model.training"  # the choice of how, and what it is called in a label
+UNNAMED_TRAINING = {"paper", "fixed", "reference"}  # of before choices of it were named: labels say what they change
 
 
 def identity_of_job(config: Mapping[str, Any], hydra: HydraConf) -> tuple[Identity, Mapping[str, Any]]:
@@ -32,11 +34,10 @@ def identity_of_job(config: Mapping[str, Any], hydra: HydraConf) -> tuple[Identi
     if config["num_initial"] == 0 and choices["initial"] == "random":  # which is another way to say so
         choices["initial"] = "strategy"
     name = str(hydra.job.config_name)
-    nested = {key: option for key, option in hydra.runtime.choices.items() if NESTED.fullmatch(key)}
     usual = _composed(name, tuple(choices.items())).hydra.runtime.choices
-    changed = {key: option for key, option in nested.items() if option != usual.get(key)}
+    changed = {key: option for key, option in hydra.runtime.choices.items() if _is_named(key, option, usual.get(key))}
     default = _default_config(name, (*choices.items(), *changed.items()))
-    inner = {key.partition("@")[2]: option for key, option in changed.items()}
+    inner = {TRAINING_PATH if key == TRAINING else key.partition("@")[2]: option for key, option in changed.items()}
     return identity_of(config, default, choices, inner), default
 
 
@@ -44,6 +45,13 @@ def choices_of_default(config_name: str) -> Mapping[str, str]:
     """The options that are chosen where the command line says nothing."""
     choices: Mapping[str, str] = _composed(config_name, ()).hydra.runtime.choices
     return choices
+
+
+def _is_named(key: str, option: object, usual: object) -> bool:
+    """Whether the choice of an option goes into a label by its name."""
+    if option == usual or not isinstance(option, str):
+        return False
+    return bool(NESTED.fullmatch(key)) or (key == TRAINING and not {option, usual} <= UNNAMED_TRAINING)
 
 
 def task_overrides() -> list[str]:

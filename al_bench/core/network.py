@@ -19,11 +19,17 @@ class Network(nn.Module, ABC):
     """A classifier: `embed`, then the last linear layer `head`.
 
     One that says `is_pretrained` learns from the whole pool without labels, in `pretrain`, once per seed: what comes of
-    it is what the network of every round starts from, all but the head.
+    it is what the network of every round starts from, all but the head. It is kept in a file, unless
+    `is_pretraining_kept` is false.
+
+    One that says `is_linear` has no other parameters than the head's, and its `embed` is the same function in training:
+    `training@model=probe` is for these.
     """
 
     head: nn.Linear
     is_pretrained: bool = False
+    is_pretraining_kept: bool = True
+    is_linear: bool = False
 
     @abstractmethod
     def embed(self, inputs: Tensor) -> Tensor:

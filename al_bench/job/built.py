@@ -23,6 +23,7 @@ from al_bench.job.wrapping import Wrapper, checked_wrappers
 from al_bench.loop.initial import check_first
 from al_bench.loop.querying import check_strategy
 from al_bench.records.run_config import RunConfig
+from al_bench.training.fitting.checks import check_linear, check_wanted
 from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
 
@@ -36,7 +37,7 @@ class Parts:
     dataset: Mapping[str, Any]
     wrappers: Mapping[str, Wrapper]
     features: Features
-    network: Callable[..., Network]
+    network: "partial[Network]"
     training: TrainingOptions
     strategy: Strategy
     initial: Strategy | None
@@ -50,6 +51,7 @@ class Parts:
         if training.patience is not None and not config.num_validation:
             raise ConfigError(f"model.patience={training.patience}: needs validation examples; say num_validation=...")
         strategy = checked_strategy(config.strategy, config.batch_size)
+        check_wanted(training, strategy)
         if Needs.VALIDATION in strategy.needs and not config.num_validation:
             raise ConfigError("num_validation=0: the strategy reads validation examples; say num_validation=...")
         dataset, features = checked_node(config.dataset), checked_features(config.features)
@@ -101,7 +103,7 @@ def checked_initial(config: RunConfig, strategy: Strategy) -> Strategy | None:
     return chooser
 
 
-def checked_model(node: Any) -> tuple[Callable[..., Network], TrainingOptions]:
+def checked_model(node: Any) -> tuple["partial[Network]", TrainingOptions]:
     """A model's node holds the arguments of its network and of `TrainingOptions`."""
     network = located("model", node)
     given = {key: value for key, value in node.items() if key != "_target_"}
@@ -121,6 +123,14 @@ def facts_of(dataset: Dataset) -> dict[str, Any]:
         "num_classes": dataset.num_classes,
         "modalities": dataset.modalities or {"inputs": math.prod(dataset.input_shape)},
     }
+
+
+def check_trainable(parts: Parts, name: str, model_nodes: Callable[[], Mapping[str, Any]]) -> None:
+    """ConfigError, with the models that can be, if a model, of a name, is of a class that cannot be trained so."""
+    if parts.training.ridge is None or getattr(parts.network.func, "is_linear", True):
+        return  # of a function nobody knows before there is a network
+    able = [option for option, node in model_nodes().items() if getattr(located("model", node), "is_linear", False)]
+    check_linear(parts.training, name, is_linear=False, able=f"; models that can: {', '.join(sorted(able)) or 'none'}")
 
 
 def tried(

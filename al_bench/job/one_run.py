@@ -16,7 +16,7 @@ from al_bench.core.data import Dataset
 from al_bench.core.errors import ConfigError
 from al_bench.core.network import Network
 from al_bench.core.rounds import RoundRecord
-from al_bench.job.built import Parts, tried
+from al_bench.job.built import Parts, check_trainable, tried
 from al_bench.job.environment import describe
 from al_bench.job.features import Where, fitted_to, on_features
 from al_bench.job.loading import Loaded, family_of, loaded
@@ -48,6 +48,7 @@ def run(planned: Planned, parts: Parts, observers: Sequence[Observer] = (), mode
         UserError: for what a user can mend; the run directory keeps the rounds before it.
     """
     config, identity = planned.config, planned.identity
+    check_trainable(parts, f"model={identity.model}", model_nodes)
     set_up_torch(config.num_threads, parts.device)
     environment = describe(parts.device) | {"budget": config.budget}
     environment |= {"family": family_of(config.dataset, identity.dataset)}
@@ -107,7 +108,7 @@ def _learner(
         num_classes=dataset.num_classes,
         num_dimensions=num_dimensions,
     )
-    if network.is_pretrained:
+    if network.is_pretrained and network.is_pretraining_kept:
         where = kept_path(learner, network, data, config)
         has_rounds = bool(directory.committed.batches)
         learner = replace(learner, keep=partial(kept, where, body_of(network), has_rounds))

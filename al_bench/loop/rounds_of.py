@@ -15,7 +15,7 @@ from al_bench.core.errors import ConfigError, DataError, StrategyError, describe
 from al_bench.core.ranges import check_budget
 from al_bench.core.rounds import Batch, Committed, RoundRecord
 from al_bench.core.seeding import Stream, generator
-from al_bench.core.strategy import Needs, Strategy
+from al_bench.core.strategy import Strategy
 from al_bench.datasets.checks import check_dataset
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.initial import check_first, untrained
@@ -110,8 +110,7 @@ class ActiveLearning:
         replayed = [_replayed(pool, batch, round) for round, batch in enumerate(self.committed.batches)]
         if replayed and pool.num_labelled >= budget:
             return
-        if Needs.SAMPLES in self.strategy.needs and self.strategy.samples is not None:
-            self.learner.check(self.strategy.samples)
+        self.learner.check(self.strategy)
         with self.heartbeat.during("pre-training", f"pre-training on {len(pool):,} examples"):
             learner = self.learner.pretrained(self.dataset.train.inputs, self.seed)
         measuring = Measuring(self.dataset, pool, learner, self.strategy, self.seed, self.heartbeat)

@@ -1,10 +1,8 @@
 """Training from scratch."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
-from itertools import repeat
+from functools import cached_property
 from operator import call
 
 import torch
@@ -14,20 +12,16 @@ from al_bench.core.data import Examples, Normalisation
 from al_bench.core.devices import Stopwatch
 from al_bench.core.errors import ConfigError, InputsError, TrainingError
 from al_bench.core.network import Network, Objective
-from al_bench.core.seeding import Stream, generator, torch_seeded
-from al_bench.core.strategy import Needs, Samples
+from al_bench.core.seeding import Stream, torch_seeded
+from al_bench.core.strategy import Needs, Strategy
 from al_bench.models.dropout import check_dropout
-from al_bench.training.augmentation import crop_flip
-from al_bench.training.batch_norm import batch_norm_layers, recompute_statistics
-from al_bench.training.epochs import Epochs
-from al_bench.training.minibatches import Minibatches, minibatch_sizes
-from al_bench.training.mlp_step import fast_step
+from al_bench.training.fitting.checks import check_linear, check_wanted
+from al_bench.training.fitting.minibatch_fit import MinibatchFit
+from al_bench.training.fitting.probe import fit_probe
 from al_bench.training.options import TrainingOptions
 from al_bench.training.outputs import Preparation, outputs_of
-from al_bench.training.steps import AutogradStep
-from al_bench.training.stopping import StoppingRule, TrainAccuracy, ValidationLoss
-from al_bench.training.trained import Trained, loss_of
-from al_bench.training.unlabelled_term import PART_SIZE, Term, Unlabelled, UnlabelledSteps
+from al_bench.training.trained import Trained
+from al_bench.training.unlabelled_term import Unlabelled
 
 Weights = Mapping[str, Tensor]
 MEMORY = "can't allocate memory"  # what PyTorch says of it on the CPU
@@ -104,30 +98,26 @@ class Learner:
 
         Raises:
             ConfigError: if `training.patience` is set without validation examples.
-            TrainingError: if a loss is not finite, or the learning-rate schedule does not go on.
+            TrainingError: if a loss is not finite, or the learning-rate schedule or the fit of a probe does not go on.
         """
         stopwatch = Stopwatch(self.device)
-        rule = self._stopping_rule(labelled, validation)
         network = self._new_network(seed, round, member)
-        minibatches = self._minibatches(labelled, network, (seed, round, member))
-        added_terms = None
-        if unlabelled is not None:
-            steps = self._unlabelled_steps(unlabelled, (seed, round, member))
-            added_terms = steps.terms(network, len(minibatches.sizes))
-        with torch_seeded(seed, Stream.LAYERS, round, self.device, member):
-            try:
-                accuracy, num_epochs, is_limit_hit = self._train(network, minibatches, objective, rule, added_terms)
-            except TrainingError as error:
-                raise TrainingError(f"round {round}, {error}") from error
-            self._recompute_batch_norm(network, labelled)
+        try:
+            if self.training.ridge is not None:
+                course = fit_probe(network, self._prepare, labelled, self.training.ridge)
+            else:
+                fit = MinibatchFit(self.training, self._prepare, labelled, validation, (seed, round, member))
+                course = fit.train(network, objective, unlabelled)
+        except TrainingError as error:
+            raise TrainingError(f"round {round}, {error}") from error
         taken = stopwatch.seconds()
         return Trained(
             network=network.eval(),
             prepare=self._prepare,
-            train_accuracy=accuracy,
-            num_epochs=num_epochs,
-            epoch_limit_hit=is_limit_hit,
-            num_steps=num_epochs * len(minibatches.sizes),
+            train_accuracy=course.train_accuracy,
+            num_epochs=course.num_epochs,
+            epoch_limit_hit=course.epoch_limit_hit,
+            num_steps=course.num_steps,
             fit_seconds=taken.wall,
             fit_cpu_seconds=taken.cpu,
         )
@@ -136,7 +126,7 @@ class Learner:
         """A network that has taken some inputs (N, ...), to know before training that it can, and its dimensions D.
 
         Raises:
-            ConfigError: if the training cannot take them.
+            ConfigError: if the training cannot take them, or not such a network.
             InputsError: if the network cannot.
         """
         shape = tuple(inputs.shape[1:])
@@ -158,11 +148,14 @@ class Learner:
                 raise
             problem = " ".join(str(cause).split()) or type(cause).__name__
             raise InputsError(f"inputs of shape {shape}: {problem}") from error
+        check_linear(self.training, type(network).__name__, is_linear=network.is_linear)
         return network, num_dimensions
 
-    def check(self, samples: Samples) -> None:
-        """ConfigError if the networks do not let their weights be sampled so."""
-        if samples.kind == "network":
+    def check(self, strategy: Strategy) -> None:
+        """ConfigError if networks that are trained so cannot be what the strategy wants, or cannot be sampled so."""
+        check_wanted(self.training, strategy)
+        samples = strategy.samples
+        if Needs.SAMPLES in strategy.needs and samples is not None and samples.kind == "network":
             check_dropout(replace(self, device="cpu")._new_network(0, 0))
 
     def _new_network(self, seed: int, round: int, member: int = 0) -> Network:
@@ -175,75 +168,6 @@ class Learner:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network
 
-    def _train(
-        self,
-        network: Network,
-        minibatches: Minibatches,
-        objective: Objective,
-        rule: StoppingRule,
-        added_terms: Iterator[Iterator[Term]] | None,
-    ) -> tuple[float, int, bool]:
-        """See `Epochs.train`."""
-        training = self.training
-        optimizer = training.optimizer(network.parameters())
-        autograd = AutogradStep(network, objective, optimizer, training.gradient_clamp, self._precision)
-        no_terms: Iterator[Term | None] = repeat(None)
-        epochs = Epochs(
-            minibatches=minibatches,
-            step=autograd if added_terms is not None else fast_step(autograd, training, minibatches.shape),
-            terms=added_terms if added_terms is not None else repeat(no_terms),
-            rule=rule,
-            schedule=training.lr_schedule(optimizer) if training.lr_schedule is not None else None,
-            limit=training.max_epochs,
-        )
-        return epochs.train(network)
-
-    def _precision(self) -> AbstractContextManager[object]:
-        return self.training.autocast(self.device)
-
     @cached_property
     def _prepare(self) -> Preparation:
         return Preparation.to_device(self.device, self.normalisation, channels_last=self.training.channels_last)
-
-    def _minibatches(self, labelled: Examples, network: Network, key: tuple[int, int, int]) -> Minibatches:
-        seed, *of_fit = key
-        augment_rng = generator(seed, Stream.AUGMENT, *of_fit)
-        return Minibatches(
-            examples=labelled,
-            sizes=minibatch_sizes(
-                len(labelled), self.training.minibatch_size, is_one_too_few=bool(batch_norm_layers(network))
-            ),
-            prepare=self._prepare.inputs,
-            order_rng=generator(seed, Stream.MINIBATCH, *of_fit),
-            device=self.device,
-            augment=partial(crop_flip, rng=augment_rng) if self.training.augmentation == "crop_flip" else None,
-        )
-
-    def _unlabelled_steps(self, unlabelled: Unlabelled, key: tuple[int, int, int]) -> UnlabelledSteps:
-        seed, *of_fit = key
-        rng = generator(seed, Stream.UNLABELLED, *of_fit)
-        return UnlabelledSteps(
-            unlabelled=unlabelled,
-            rng=rng,
-            prepare=self._prepare,
-            augment=partial(crop_flip, rng=rng) if self.training.augmentation == "crop_flip" else None,
-            precision=self._precision,
-            part_size=max(self.training.minibatch_size, PART_SIZE),
-        )
-
-    def _stopping_rule(self, labelled: Examples, validation: Examples | None) -> StoppingRule:
-        training = self.training
-        if training.patience is None:
-            return TrainAccuracy(training.stop_at_train_accuracy)
-        if validation is None:
-            raise ConfigError(f"model.patience={training.patience}: needs validation examples; say num_validation=...")
-
-        def validation_loss(network: Network) -> float:
-            self._recompute_batch_norm(network, labelled)
-            return loss_of(network.eval(), self._prepare, validation)
-
-        return ValidationLoss(training.patience, validation_loss)
-
-    def _recompute_batch_norm(self, network: Network, labelled: Examples) -> None:
-        if self.training.recompute_batch_norm:
-            recompute_statistics(network, labelled.inputs, self.training.minibatch_size, self._prepare.inputs)

@@ -3,16 +3,18 @@
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
 import torch
 from annotated_types import Gt, Le
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from al_bench.core.ranges import PositiveFloat, PositiveInt
+
+OF_PROBES = ("ridge",)  # options that a probe has
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class TrainingOptions:
 
     Args:
         optimizer: parameters -> optimizer.
+        ridge: instead of an optimizer, a linear head is fitted to the optimum of the mean cross-entropy + ridge/2 |W|^2
+            (`al_bench.strategies.maths.linear_fit`), which the options of steps and epochs say nothing of.
         minibatch_size: examples per step; under batch norm a last mini-batch of one joins the one before it.
         lr_schedule: optimizer -> schedule of its learning rate, which takes a step after every epoch.
         gradient_clamp: every element of the gradient is clamped to +- this.
@@ -38,7 +42,7 @@ class TrainingOptions:
         augmentation: of images in training; see `al_bench.training.augmentation`.
     """
 
-    optimizer: Callable[[Iterable[Tensor]], Optimizer]
+    optimizer: Callable[[Iterable[Tensor]], Optimizer] | None = None
     minibatch_size: PositiveInt = 64
     lr_schedule: Callable[[Optimizer], LRScheduler] | None = None
     gradient_clamp: PositiveFloat | None = None
@@ -49,8 +53,14 @@ class TrainingOptions:
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = False
     augmentation: Literal["none", "crop_flip"] = "none"
+    ridge: PositiveFloat | None = None
 
     def __post_init__(self) -> None:
+        if self.ridge is not None:
+            self._check_probe()
+            return
+        if self.optimizer is None:
+            raise ValueError("optimizer is missing; say which, or training@model=paper, or ridge=0.01 to fit a probe")
         lr = getattr(self.optimizer, "keywords", {}).get("lr")
         if lr is not None and not lr > 0:
             raise ValueError(f"optimizer.lr={lr}: must be above 0")
@@ -65,6 +75,27 @@ class TrainingOptions:
                 self.lr_schedule(optimizer).step()
         except (ValueError, TypeError, RuntimeError, AttributeError, ArithmeticError) as error:
             raise ValueError(f"lr_schedule: {error} (it takes a step after every epoch, without arguments)") from error
+
+    def _check_probe(self) -> None:
+        """ValueError for options of steps and epochs."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name not in OF_PROBES and value != each.default:
+                raise ValueError(
+                    f"{each.name}={value}: a probe (ridge={self.ridge}) is fitted to its optimum, without steps or "
+                    "epochs; leave it out, or choose another training@model=..."
+                )
+
+    @property
+    def accuracy_to_stop_at(self) -> float | None:
+        """The training accuracy that ends training; None if another rule does."""
+        is_rule = self.patience is None and self.ridge is None
+        return self.stop_at_train_accuracy if is_rule else None
+
+    def optimizer_of(self, network: nn.Module) -> Optimizer:
+        """Of all parameters of a network."""
+        assert self.optimizer is not None  # as it is no probe
+        return self.optimizer(network.parameters())
 
     def autocast(self, device: str) -> AbstractContextManager[object]:
         """Within, forward passes are of this precision."""

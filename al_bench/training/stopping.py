@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 def warn_if_out_of_reach(training: TrainingOptions, best_accuracy: float) -> None:
     """Say so before training if `best_accuracy`, the highest that is possible on the pool, is below the rule's."""
-    threshold = None if training.patience is not None else training.stop_at_train_accuracy
+    threshold = training.accuracy_to_stop_at
     if threshold is not None and best_accuracy < threshold:
         log.warning(
             "as equal inputs have several labels, at most %.1f %% of the pool can be learned, below "
@@ -88,7 +88,7 @@ class FewEpochs:
     """
 
     def __init__(self, training: TrainingOptions, num_inputs: int) -> None:
-        self._threshold = training.stop_at_train_accuracy if training.patience is None else None
+        self._threshold = training.accuracy_to_stop_at
         self._num_inputs = num_inputs
 
     def look(self, round: int, trained: Trained, num_labels: int) -> None:

@@ -46,7 +46,7 @@ def bare_loop(build: Callable[[], Network], examples: Examples, training: Traini
         network = build().to(device)
     network.to(memory_format=memory_format)  # type: ignore[call-overload]
     inputs, targets = examples.inputs.contiguous(memory_format=memory_format), examples.targets
-    optimizer, rng = training.optimizer(network.parameters()), generator(0, Stream.MINIBATCH)
+    optimizer, rng = training.optimizer_of(network), generator(0, Stream.MINIBATCH)
     start = time.perf_counter()
     for _ in range(training.max_epochs):
         for rows in torch.from_numpy(rng.permutation(len(targets))).to(device).split(training.minibatch_size):

@@ -29,7 +29,7 @@ from tests.conftest import blobs
 
 PAGE = (CONF.parent / "docs" / "configuration.md").read_text()
 OPTIONS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
-FLATTENING = {"mlp", "fusion", "dbn"}
+FLATTENING = {"mlp", "fusion", "dbn", "linear"}
 ADAM = partial(torch.optim.Adam, lr=1e-3)
 
 
@@ -62,8 +62,10 @@ def learner(dataset: Dataset, option: str, *overrides: str) -> Learner:
 
 
 def narrow(dataset: Dataset, option: str, *overrides: str) -> Learner:
-    """Of the options that have a width, a small one."""
-    return learner(dataset, option, *(["model.width=8"] if "width" in composed(option) else []), *overrides)
+    """Of the options that have a width, a small one; by mini-batches, if anything is said of them."""
+    by_steps = ["training@model=paper"] if overrides and "optimizer" not in composed(option) else []
+    width = ["model.width=8"] if "width" in composed(option) else []
+    return learner(dataset, option, *by_steps, *width, *overrides)
 
 
 def settings() -> list[tuple[str, Dataset]]:
@@ -98,6 +100,7 @@ class TestEveryModel:
         overrides = ["model.minibatch_size=4", "model.max_epochs=8", "model.stop_at_train_accuracy=null"]
         if option in FLATTENING:
             overrides += ["model.max_epochs=200"]
+        overrides = overrides if "optimizer" in composed(option) else []
         trained = learner(dataset, option, *overrides).fit(dataset.train, cross_entropy, seed=0, round=0)
         assert trained.train_accuracy > 0.9
         assert trained.evaluate(dataset.test).accuracy > 0.5 > 1 / dataset.num_classes
@@ -124,7 +127,7 @@ def test_the_mlp_is_the_papers():
 )
 def test_hyperparameters_are_the_papers_by_data_set(dataset, width, lr, minibatch_size):
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        for option in sorted({*OPTIONS} - {"dbn", "fusion"}):
+        for option in sorted({*OPTIONS} - {"dbn", "fusion", "linear"}):
             model = compose("config", [f"dataset={dataset}", f"model={option}"]).model
             assert (model.optimizer.lr, model.minibatch_size) == (lr, minibatch_size)
             assert (model.stop_at_train_accuracy, model.max_epochs, model.precision) == (0.99, 3000, "float32")
@@ -302,14 +305,14 @@ def save_images(folder, shape: tuple[int, ...]) -> str:
     ("arguments", "message"),
     [
         (("dataset=digits", "model=resnet"), "model=resnet cannot be used for inputs of shape (64,): images"),
-        (("dataset=digits", "model=resnet"), "models that can: dbn, fusion, mlp\n"),
+        (("dataset=digits", "model=resnet"), "models that can: dbn, fusion, linear, mlp\n"),
         (
             ("dataset=digits", "model=vgg", "model.depth=16"),
             "model=vgg,depth=16 cannot be used for inputs of shape (64,)",
         ),
         (
             ("dataset=arrays", "model=vgg"),
-            "32 x 32 pixels or more are needed; models that can: dbn, fusion, mlp, resnet\n",
+            "32 x 32 pixels or more are needed; models that can: dbn, fusion, linear, mlp, resnet\n",
         ),
         (("dataset=digits", "model.augmentation=crop_flip"), "augmentation=crop_flip: the inputs have shape (64,)"),
     ],
@@ -331,7 +334,9 @@ def test_a_broken_model_beside_the_one_that_is_asked_for_is_not_suggested(cli, t
     (tmp_path / "own_models.py").write_text("def Asserting(input_shape, num_classes):\n    assert False\n")
     result = cli("--config-dir", "conf", "dataset=digits", "model=resnet")
     assert (result.code, result.out) == (1, "")
-    assert result.err.endswith("images (channels, height, width) are needed; models that can: dbn, fusion, mlp\n")
+    assert result.err.endswith(
+        "images (channels, height, width) are needed; models that can: dbn, fusion, linear, mlp\n"
+    )
 
 
 @pytest.mark.slow

@@ -64,13 +64,13 @@ def test_a_slow_query_of_a_run_is_told_whatever_the_strategy(every_instant):
 
 def test_training_is_told_too(every_instant, monkeypatch):
     learner = small_learner(DATASET)
-    train = type(learner)._train
+    train = type(learner).fit
 
     def slowly(*arguments, **keywords):
         time.sleep(0.1)
         return train(*arguments, **keywords)
 
-    monkeypatch.setattr(type(learner), "_train", slowly)
+    monkeypatch.setattr(type(learner), "fit", slowly)
     list(active_learning(DATASET, learner, Random(), seed=0, num_initial=20, num_validation=5, budget=25))
     assert "round 0: training on 20 labels, for 0 s now; how long it takes is not known" in every_instant.messages
 

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import chisquare
 from sklearn.linear_model import LogisticRegression
 
-from al_bench.core.errors import StrategyError
+from al_bench.core.errors import StrategyError, TrainingError
 from al_bench.core.strategy import Known, Needs, Outputs, QueryContext
 from al_bench.strategies.balanced_oracle import BalancedOracle
 from al_bench.strategies.greedy_oracle import GreedyOracle
@@ -55,7 +55,7 @@ class TestTheFittedHead:
         assert num_hits(embedding, torch.tensor([2, 2]), fitted_head(embedding, torch.tensor([2, 2]), 5)) == 2
 
     def test_a_fit_that_does_not_end_is_an_error(self):
-        with pytest.raises(StrategyError, match="a gradient of .* after .* evaluations"):
+        with pytest.raises(TrainingError, match="a gradient of .* after .* evaluations"):
             fitted_head(1e9 * torch.randn(30, 4, generator=torch.Generator().manual_seed(0)), torch.arange(30) % 3, 3)
 
 

@@ -1,0 +1,1 @@
+"""The ways to fit a network to labelled examples."""

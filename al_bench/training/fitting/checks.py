@@ -1,0 +1,36 @@
+"""What a way of training cannot do, said before anything is trained."""
+
+from al_bench.core.errors import ConfigError
+from al_bench.core.network import cross_entropy
+from al_bench.core.strategy import Needs, Strategy, trained_with
+from al_bench.training.options import TrainingOptions
+
+
+def check_wanted(training: TrainingOptions, strategy: Strategy) -> None:
+    """ConfigError if networks that are trained so cannot be what the strategy wants."""
+    if training.ridge is None:
+        return
+    name, wanted = type(strategy).__name__, trained_with(strategy)
+    if wanted.unlabelled_term is not None or wanted.objective is not cross_entropy:
+        own = "a term of the unlabelled examples" if wanted.unlabelled_term is not None else "an objective of its own"
+        raise ConfigError(
+            f"strategy: {name} trains with {own}, and a probe (model.ridge={training.ridge}) is fitted to the "
+            "cross-entropy of the labelled examples alone; say training@model=fixed, or choose another strategy"
+        )
+    samples = strategy.samples
+    if Needs.SAMPLES in strategy.needs and samples is not None and samples.kind == "ensemble":
+        raise ConfigError(
+            f"strategy: {name} wants an ensemble of {samples.num}, and a probe (model.ridge={training.ridge}) draws "
+            "nothing: all members would be the same; say strategy.samples=head, or training@model=fixed"
+        )
+
+
+def check_linear(training: TrainingOptions, name: str, *, is_linear: bool, able: str = "") -> None:
+    """ConfigError if a probe is to be fitted to a network, of a name, that is not linear in its parameters."""
+    if training.ridge is None or is_linear:
+        return
+    raise ConfigError(
+        f"training@model=probe (model.ridge={training.ridge}) fits a linear head alone, and {name} has other "
+        "parameters, or is another function in training (of model=linear: model.dropout=0 model.batch_norm=false)"
+        f"{able}"
+    )

@@ -1,0 +1,13 @@
+"""How training went."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Course:
+    """Of one fit: see the columns of these names in docs/columns.md."""
+
+    train_accuracy: float
+    num_epochs: int
+    epoch_limit_hit: bool
+    num_steps: int

@@ -1,0 +1,43 @@
+"""How networks are trained is a choice that labels name; those of before it was stay as they were."""
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from al_bench.config.planning import planned
+from al_bench.config.schema import CONF
+from al_bench.job.built import Parts
+from al_bench.records.identity import Identity
+
+REFERENCE = "mlp,gradient_clamp=0.1,optimizer.lr=0.0001,recompute_batch_norm=false"
+
+
+def identity(*overrides: str) -> Identity:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose("config", [*overrides], return_hydra_config=True)
+        own = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
+        run = planned(own, composed.hydra)
+    Parts.checked(run.config)
+    return run.identity
+
+
+@pytest.mark.parametrize(
+    ("overrides", "label"),
+    [
+        (["model=linear"], "linear"),
+        (["model=linear", "training@model=probe"], "linear"),
+        (["model=linear", "model.ridge=0.1", "model.bias=true"], "linear,bias=true,ridge=0.1"),
+        (["model=linear", "training@model=paper"], "linear,training=paper"),
+        (["model=mlp", "training@model=probe"], "mlp,training=probe"),
+        (["model=mlp", "training@model=paper"], "mlp"),
+        (
+            ["model=mlp", "training@model=reference"],
+            "mlp,gradient_clamp=0.1,optimizer.lr=0.0001,recompute_batch_norm=false",
+        ),
+        (["model=dbn", "training@model=fixed"], "dbn"),
+        (["model=mlp", "training@model=fixed"], "mlp,max_epochs=50,minibatch_size=64,stop_at_train_accuracy=null"),
+        (["dataset=mnist", "training@model=reference"], REFERENCE),
+    ],
+)
+def test_the_label_of_the_model_says_how_it_is_trained(overrides, label):
+    assert identity(*overrides).model == label
