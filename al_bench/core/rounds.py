@@ -1,8 +1,8 @@
 """Rounds, as they are recorded and gone on from; shapes: B queried, C classes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,54 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Metrics:
-    """On a test or validation set: accuracy, mean recall over the classes present, mean cross-entropy in nats."""
+class About:
+    """What a measure is called and can be: columns, axes and tables are made of it.
 
-    accuracy: float
-    balanced_accuracy: float
-    loss: float
+    `high` is its largest value (None: there is none), 0 its smallest. A share is told in percent and its differences in
+    percentage points, other measures in their `unit`, which may be empty. `description`: what the label does not say.
+    """
+
+    label: str
+    better: Literal["higher", "lower"] = "higher"
+    high: float | None = 1
+    unit: str = ""
+    is_share: bool = True
+    description: str = ""
+
+
+def _later(label: str, **about: Any) -> Any:
+    """A measure that was not always there, and that need not have a value."""
+    return field(default=None, metadata={"about": About(label, **about)})
+
+
+def _always(label: str, **about: Any) -> Any:
+    return field(metadata={"about": About(label, **about)})
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """On a test or validation set. How each is computed stands in `al_bench.training.trained`, under its name."""
+
+    accuracy: float = _always("accuracy")
+    balanced_accuracy: float = _always("balanced accuracy", description="recall, averaged over the classes")
+    loss: float = _always("loss", better="lower", high=None, unit="nats", is_share=False)
+    macro_f1: float | None = _later("macro F1", description="F1, averaged over the classes of the test set")
+    brier: float | None = _later(
+        "Brier score",
+        better="lower",
+        high=2,
+        is_share=False,
+        description="squared error of the probabilities, summed over the classes",
+    )
+    ece: float | None = _later(
+        "calibration error",
+        better="lower",
+        description="mean gap between the largest probability and accuracy, 15 bins",
+    )
+    auroc: float | None = _later("AUROC", description="area under the ROC curve, one class against the rest, averaged")
+
+
+ABOUT: dict[str, About] = {each.name: each.metadata["about"] for each in fields(Metrics)}
 
 
 @dataclass(frozen=True)

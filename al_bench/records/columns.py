@@ -4,8 +4,10 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
-from al_bench.core.rounds import RoundRecord
+from al_bench.core.rounds import ABOUT, RoundRecord
 
 MOST = 2**63 - 1  # of a whole number that tables hold
 LARGEST = sys.float_info.max
@@ -43,6 +45,29 @@ class Column:
         return self.low, (MOST if self.kind is int else LARGEST) if self.high is None else self.high
 
 
+def _measures(part: Literal["test", "validation"]) -> tuple[Column, ...]:
+    """A column of each measure on a part, `test_loss`; only the first ones of the test set were always there."""
+    is_test = part == "test"
+    return tuple(
+        Column(
+            f"{part}_{name}",
+            float,
+            partial(_measured, part, name),
+            high=about.high,
+            is_required=is_test and name == "accuracy",
+            is_usual=is_test and name == "balanced_accuracy",
+            is_optional=not is_test or name not in FIRST,
+        )
+        for name, about in ABOUT.items()
+    )
+
+
+def _measured(part: str, name: str, record: RoundRecord) -> object:
+    metrics = getattr(record, part)
+    return None if metrics is None else getattr(metrics, name)
+
+
+FIRST = ("accuracy", "balanced_accuracy", "loss")
 IDENTITY = (
     Column("dataset", str, is_required=True),
     Column("model", str, is_required=True),
@@ -56,9 +81,7 @@ COLUMNS = (
     Column("round", int, lambda record: record.round, is_required=True),
     Column("num_labelled", int, lambda record: record.num_labelled, low=1, is_required=True),
     Column("train_accuracy", float, lambda record: record.train_accuracy, high=1),
-    Column("test_accuracy", float, lambda record: record.test.accuracy, high=1, is_required=True),
-    Column("test_balanced_accuracy", float, lambda record: record.test.balanced_accuracy, high=1, is_usual=True),
-    Column("test_loss", float, lambda record: record.test.loss),
+    *_measures("test"),
     Column("num_epochs", int, lambda record: record.num_epochs, low=1),
     Column(
         "epoch_limit_hit",
@@ -77,14 +100,7 @@ COLUMNS = (
         is_usual=True,
     ),
     Column("num_validation", int, lambda record: record.num_validation),
-    Column(
-        "validation_accuracy",
-        float,
-        lambda record: record.validation and record.validation.accuracy,
-        high=1,
-        is_optional=True,
-    ),
-    Column("validation_loss", float, lambda record: record.validation and record.validation.loss, is_optional=True),
+    *_measures("validation"),
     Column(
         "unlabelled_entropy",
         float,

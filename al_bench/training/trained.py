@@ -1,8 +1,15 @@
-"""A trained network, and what it says: metrics on a test set, and outputs for a strategy."""
+"""A trained network, and what it says: metrics on a test set, and outputs for a strategy.
 
-from dataclasses import dataclass
+Measures are computed in float64 from logits in float32; shapes: N examples, C classes.
+"""
 
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -17,6 +24,11 @@ from al_bench.training.outputs import Preparation, outputs_of
 
 NUM_CHECKED = 64  # examples whose logits are compared with what the last layer gives
 HEAD_TOLERANCE = 1e-3  # of the largest logit
+NUM_BINS = 15  # of the calibration error
+SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
+
+Reals = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -61,19 +73,13 @@ class Trained:
             )
         return weight_CD, bias_C
 
+    def logits(self, examples: Examples) -> tuple[Tensor, Tensor]:
+        """Logits (N, C), float32, and targets (N,) of labelled examples, on one device."""
+        return _logits_and_targets(self.network, self.prepare, examples)
+
     def evaluate(self, examples: Examples) -> Metrics:
-        """Accuracy, balanced accuracy and cross-entropy on labelled examples."""
-        logits_NC, targets = _logits_and_targets(self.network, self.prepare, examples)
-        hits = logits_NC.argmax(dim=1).eq(targets)
-        num_classes = logits_NC.shape[1]
-        present_C = targets.bincount(minlength=num_classes)
-        recalled_C = targets[hits].bincount(minlength=num_classes)
-        recalls = (recalled_C.double() / present_C)[present_C > 0]
-        return Metrics(
-            accuracy=hits.double().mean().item(),
-            balanced_accuracy=recalls.mean().item(),
-            loss=functional.cross_entropy(logits_NC.double(), targets).item(),
-        )
+        """What is measured on labelled examples; see `metrics_of`."""
+        return metrics_of(*self.logits(examples))
 
 
 def loss_of(network: Network, prepare: Preparation, examples: Examples) -> float:
@@ -87,3 +93,71 @@ def _logits_and_targets(network: Network, prepare: Preparation, examples: Exampl
     logits_NC = outputs_of(network, prepare, examples.inputs, rows, Needs.LOGITS).logits
     assert logits_NC is not None
     return logits_NC, to_device(examples.targets, logits_NC.device)
+
+
+def metrics_of(logits_NC: Tensor, targets_N: Tensor) -> Metrics:
+    """Accuracy, mean recall over the classes present, mean cross-entropy in nats; and the functions below.
+
+    If the cross-entropy is not finite, these have no value.
+    """
+    predicted_N = logits_NC.argmax(dim=1)
+    hits = predicted_N.eq(targets_N)
+    num_classes = logits_NC.shape[1]
+    present_C = targets_N.bincount(minlength=num_classes)
+    recalled_C = targets_N[hits].bincount(minlength=num_classes)
+    recalls = (recalled_C.double() / present_C)[present_C > 0]
+    loss = functional.cross_entropy(logits_NC.double(), targets_N).item()
+    metrics = Metrics(accuracy=hits.double().mean().item(), balanced_accuracy=recalls.mean().item(), loss=loss)
+    if not math.isfinite(loss):
+        return metrics
+    probability_NC = logits_NC.double().softmax(dim=1).cpu().numpy()
+    predicted, targets = predicted_N.cpu().numpy(), targets_N.cpu().numpy()
+    return replace(
+        metrics,
+        macro_f1=macro_f1(predicted, targets, num_classes),
+        brier=brier(probability_NC, targets),
+        ece=ece(probability_NC.max(axis=1), hits.cpu().numpy()),
+        auroc=auroc(probability_NC, targets),
+    )
+
+
+def macro_f1(predicted_N: Integers, targets_N: Integers, num_classes: int) -> float:
+    """F1 = 2 TP / (2 TP + FP + FN), averaged over the classes that the targets have; 0 for one never right."""
+    counted = (targets_N[predicted_N == targets_N], targets_N, predicted_N)
+    true_C, present_C, given_C = (np.bincount(each, minlength=num_classes) for each in counted)
+    f1_C = 2 * true_C / np.maximum(present_C + given_C, 1)
+    return float(f1_C[present_C > 0].mean())
+
+
+def brier(probability_NC: Reals, targets_N: Integers) -> float:
+    """The mean over the examples of the sum over the classes of (p - y)^2: 0 to 2 (Brier, 1950)."""
+    residual_NC = probability_NC.copy()
+    residual_NC[np.arange(len(targets_N)), targets_N] -= 1
+    return min(float((residual_NC**2).sum(axis=1).mean()), 2.0)  # but for rounding
+
+
+def ece(confidence_N: Reals, hit_N: NDArray[np.bool_]) -> float:
+    """The expected calibration error (Guo et al., 2017): |accuracy - mean confidence| of 15 bins of the largest
+    probability, by how many are in each. A bin goes from k/15, which is not in it, to (k+1)/15, which is.
+    """
+    bin_N = np.searchsorted(np.linspace(0, 1, NUM_BINS + 1), confidence_N, side="left") - 1
+    gap_B = np.bincount(bin_N, weights=hit_N - confidence_N, minlength=NUM_BINS)
+    return float(np.abs(gap_B).sum() / len(hit_N))
+
+
+def auroc(probability_NC: Reals, targets_N: Integers) -> float | None:
+    """The area under the ROC curve of each class against the rest, ties counting half, averaged over the classes.
+
+    None if the targets lack a class, whose area is not defined. By the ranks of a class's own examples: the area is the
+    share of pairs of one of them and one of the others in which it has the larger probability (Mann and Whitney, 1947).
+    """
+    present_C = np.bincount(targets_N, minlength=probability_NC.shape[1])
+    if not present_C.all() or len(present_C) < 2:
+        return None
+    area_C = np.empty(len(present_C))
+    for label, sorted_N in enumerate(np.sort(probability_NC.T, axis=1)):
+        own = probability_NC[targets_N == label, label]
+        twice_ranks = sum(np.searchsorted(sorted_N, own, side=side).sum() for side in SIDES) + len(own)
+        num_pairs = len(own) * (len(targets_N) - len(own))
+        area_C[label] = (twice_ranks - len(own) * (len(own) + 1)) / (2 * num_pairs)
+    return float(area_C.mean())
