@@ -113,6 +113,7 @@ def _concatenated(runs: Sequence[Columns]) -> pd.DataFrame:
     names = dict.fromkeys(name for run in runs for name in run)
     columns: dict[str, list[Any]] = {}
     for name in names:
-        empty = math.nan if name in NUMBERS else ""
+        is_real = name in NUMBERS or any(isinstance(run[name][0], float) for run in runs if name in run)  # a user's own
+        empty = math.nan if is_real else ""
         columns[name] = [value for run in runs for value in run.get(name, [empty] * len(run["round"]))]
     return pd.DataFrame(columns)

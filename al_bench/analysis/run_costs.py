@@ -18,7 +18,7 @@ TWIN = [*SETTING, "strategy"]
 KIN = ([*SETTING], ["dataset", "model"])  # what a run without a twin is taken for, the nearest first
 SUMS = ["num_steps", "fit_cpu_seconds", "query_cpu_seconds", "fit_seconds", "query_seconds"]
 COSTS = [*TWIN, "seed", "to_labels", *SUMS, "pool_size", "num_bytes"]
-PUBLISHED = Path(__file__).with_name("published_costs.csv")  # by scripts/published_costs.py
+PUBLISHED = Path(__file__).with_name("published_costs.csv")  # by scripts/papers/costs.py
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _published() -> pd.DataFrame:
 
 def _num_bytes(folder: Path, path: Path) -> int:
     """Of a run directory, and of what wandb keeps of the run."""
-    files = list(path.glob("*"))
+    files = list(path.rglob("*"))
     if run_id := wandb_id(path):
         files += [file for tracked in offline_folders(folder.parent, run_id) for file in tracked.rglob("*")]
     return sum(file.stat().st_size for file in files if file.is_file())

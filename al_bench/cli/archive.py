@@ -18,7 +18,9 @@ A folder has an archive for each setting (runs_mnist_mlp_b100.tar.xz);
 already, so a sweep goes on from what was restored. With --unfinished the
 committed rounds of runs that are not done are kept beside them, in
 unfinished.tar.xz: restored, they go on, and they leave it once they are packed
-as finished. Nothing is changed if a run has different results here and there."""
+as finished. With --predictions what was saved by save=predictions is packed,
+too; weights never are. Nothing is changed if a run has different results here
+and there."""
 
 
 def parser(called: Called) -> CommandParser:
@@ -38,6 +40,7 @@ def parser(called: Called) -> CommandParser:
         help="pack: an archive, or a folder of archives; restore: a folder",
     )
     parser.add_argument("--unfinished", action="store_true", help="pack: keep runs that are not finished, too")
+    parser.add_argument("--predictions", action="store_true", help="pack: keep saved predictions, too")
     parser.add_argument(
         "--max-bytes", type=int, default=0, help="how large an archive may be, unpacked (2 GB, and 200 MB a file)"
     )
@@ -50,13 +53,16 @@ def main(arguments: Sequence[str], called: Called) -> None:
     source, target, is_packed = options.source, options.target, options.command == "pack"
     if options.unfinished and not is_packed:
         its.error("--unfinished is for pack: restore takes all that there is")
+    if options.predictions and not is_packed:
+        its.error("--predictions is for pack: restore takes all that there is")
     from al_bench.records.archive.moving import pack, restore
     from al_bench.records.archive.safety import USUAL
 
     limits = USUAL.raised_to(options.max_bytes)
     try:
         if is_packed:
-            moved = pack(source, target, with_unfinished=options.unfinished, limits=limits)
+            chosen = {"with_unfinished": options.unfinished, "with_predictions": options.predictions}
+            moved = pack(source, target, limits=limits, **chosen)
         else:
             moved = restore(source, target, limits)
     except (UserError, OSError) as error:

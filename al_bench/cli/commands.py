@@ -17,14 +17,14 @@ class Command:
         module: in al_bench.cli, with `parser(called)` and `main(arguments, called)`.
         operands: what is due after the word.
         summary: one line for `al-bench --help`.
-        script: of the same, in scripts/.
+        script: of the same, in scripts/, if there is one.
     """
 
     word: str
     module: str
     operands: str
     summary: str
-    script: str
+    script: str | None = None
 
     @property
     def form(self) -> str:
@@ -52,7 +52,13 @@ COMMANDS = {
         Command(
             "archive", "al_bench.cli.archive", "pack|restore SOURCE TARGET", "runs as small files, and back", "archive"
         ),
-        Command("features", "al_bench.cli.features", "DATASET EXTRACTOR", "by a network, ahead of runs", "features"),
+        Command("features", "al_bench.cli.features", "DATASET EXTRACTOR", "by a network, ahead of runs"),
+        Command(
+            "evaluate",
+            "al_bench.cli.evaluate",
+            "FOLDER --measure MODULE:FN",
+            "a measure of your own, from predictions",
+        ),
         Command("upload", "al_bench.cli.upload", "FOLDER", "runs to Weights & Biases", "upload_wandb"),
         Command(
             "dashboard", "al_bench.cli.dashboard", "FOLDER --entity TEAM", "views of them there", "wandb_dashboard"

@@ -18,6 +18,7 @@ from al_bench.core.errors import ConfigError, nearest
 from al_bench.core.ranges import check_budget
 from al_bench.records.identity import GROUPS, canonical, flattened
 from al_bench.records.run_config import KEYS, VARIANT_GROUPS, BatchSize, Hyperparameters, RunConfig, Schedule
+from al_bench.records.saved import SAVED
 
 CONF = next(folder for folder in (parent / "conf" for parent in Path(__file__).parents[1:3]) if folder.is_dir())
 RANDOM = "al_bench.strategies.random.Random"
@@ -128,8 +129,18 @@ def _check_values(resolved: dict[str, Any]) -> None:
         raise ConfigError(f"name={resolved['name']}: one folder below output_dir, without '/'")
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", resolved["device"]):
         raise ConfigError(f"device={resolved['device']}: must be auto, cpu, cuda or cuda:<number>")
+    resolved["save"] = _checked_save(resolved["save"])
     if resolved["storage_device"] not in ("auto", "cpu"):
         raise ConfigError(f"storage_device={resolved['storage_device']}: must be auto (on the device) or cpu")
+
+
+def _checked_save(value: Any) -> list[str]:
+    """The names of what is saved, each once; a single one may stand for itself."""
+    names = value if isinstance(value, list) else [value]
+    for name in names:
+        if name not in SAVED:
+            raise ConfigError(f"save={canonical(value)}: {canonical(name)} cannot be saved; {nearest(name, SAVED)}")
+    return list(dict.fromkeys(names))
 
 
 def _check_names(prefix: str, node: Any) -> None:

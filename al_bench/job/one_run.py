@@ -22,6 +22,7 @@ from al_bench.job.features import Where, fitted_to, on_features
 from al_bench.job.loading import Loaded, family_of, loaded
 from al_bench.job.observer import Observer, Plan
 from al_bench.job.pretraining import kept, kept_path
+from al_bench.job.saving import saver_for
 from al_bench.job.wrapping import wrapped
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.rounds_of import ActiveLearning, checked_budget
@@ -50,9 +51,7 @@ def run(planned: Planned, parts: Parts, observers: Sequence[Observer] = (), mode
     config, identity = planned.config, planned.identity
     check_trainable(parts, f"model={identity.model}", model_nodes)
     set_up_torch(config.num_threads, parts.device)
-    environment = describe(parts.device) | {"budget": config.budget}
-    environment |= {"family": family_of(config.dataset, identity.dataset)}
-    environment |= {"is_oracle": True} if parts.strategy.is_oracle else {}
+    environment = _environment(planned, parts)
     with RunDirectory.opened(planned.path, identity, config.plain, environment, planned.default) as directory:
         directory.check_states(is_stateful=parts.strategy.state_dict() is not None)
         heartbeat = Heartbeat(identity.title)
@@ -62,7 +61,8 @@ def run(planned: Planned, parts: Parts, observers: Sequence[Observer] = (), mode
         dataset = data.dataset.to(parts.device) if config.storage_device == "auto" else data.dataset
         plan = _plan(planned, parts, dataset, network, directory)
         loop = _loop(planned, parts, dataset, learner, plan.budget)
-        rounds = replace(loop, committed=directory.committed, heartbeat=heartbeat).rounds()
+        keep = saver_for(directory, config.save)
+        rounds = replace(loop, committed=directory.committed, heartbeat=heartbeat, keep=keep).rounds()
         observers = (parts.tracker, *observers)  # whose start is no part of the first round's time
         with _watching(plan, observers):
             num_labelled = _recorded(rounds, directory, observers)
@@ -93,6 +93,16 @@ def _data(planned: Planned, parts: Parts, directory: RunDirectory, heartbeat: He
     data = fitted_to(pool, parts.features, where)
     directory.check_data(data.digest, data.copies.as_dict(), data.flips, _scheduled(config, len(data.dataset.train)))
     return data
+
+
+def _environment(planned: Planned, parts: Parts) -> dict[str, Any]:
+    """What is noted of a start."""
+    config = planned.config
+    return describe(parts.device) | {
+        "budget": config.budget,
+        "family": family_of(config.dataset, planned.identity.dataset),
+        **({"is_oracle": True} if parts.strategy.is_oracle else {}),
+    }
 
 
 def _learner(

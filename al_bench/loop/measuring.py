@@ -2,14 +2,17 @@
 
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from torch import Tensor
 
 from al_bench.core.data import Dataset, Examples
 from al_bench.core.devices import Seconds, Stopwatch
 from al_bench.core.errors import DIVERGED, TrainingError
+from al_bench.core.network import Network
 from al_bench.core.rounds import Batch, PoolMetrics, RoundRecord
 from al_bench.core.strategy import Needs, Outputs, Strategy, trained_with
 from al_bench.loop.heartbeat import Heartbeat
@@ -18,10 +21,13 @@ from al_bench.loop.querying import pool_outputs
 from al_bench.models.dropout import dropout_samples
 from al_bench.training.learner import Learner
 from al_bench.training.stopping import FewEpochs
-from al_bench.training.trained import Trained
+from al_bench.training.trained import Trained, metrics_of
 from al_bench.training.unlabelled_term import Unlabelled, collapsed_class, pool_metrics
 
 log = logging.getLogger(__name__)
+
+Keep = Callable[[int, Network, Tensor, Tensor], None]
+"""Is given a round, the network that was measured, and of the test set its logits (N, C), float32, and targets (N,)."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class Measuring:
     strategy: Strategy
     seed: int
     heartbeat: Heartbeat
+    keep: Keep | None = None
 
     def fitted(self, round: int, *, is_measured: bool) -> Fitted:
         """The networks of a round; if they are not measured any more, the one that chooses stands for both."""
@@ -106,9 +113,12 @@ class Measuring:
         self._few_epochs.look(round, measured, pool.num_trained_on)
         num_test = len(self.dataset.test)
         with self.heartbeat.during("measuring", f"round {round}: measuring on {num_test:,} test examples"):
-            test = measured.evaluate(self.dataset.test)
+            logits_NC, targets_N = measured.logits(self.dataset.test)
+            test = metrics_of(logits_NC, targets_N)
         if not math.isfinite(test.loss):
             raise TrainingError(f"round {round}: the test loss is {test.loss}; {DIVERGED}")
+        if self.keep is not None:
+            self.keep(round, measured.network, logits_NC, targets_N)
         validation = self._validation
         return RoundRecord(
             round=round,

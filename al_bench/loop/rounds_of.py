@@ -19,7 +19,7 @@ from al_bench.core.strategy import Strategy
 from al_bench.datasets.checks import check_dataset
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.initial import check_first, untrained
-from al_bench.loop.measuring import Fitted, Measuring
+from al_bench.loop.measuring import Fitted, Keep, Measuring
 from al_bench.loop.pool import Pool
 from al_bench.loop.querying import check_strategy, query
 from al_bench.training.learner import Learner
@@ -76,6 +76,7 @@ class ActiveLearning:
             last are not needed any more, and the last is trained again to query from it.
         heartbeat: says what is going on, where that takes minutes.
         initial: chooses the first batch, without a network; None: it is drawn uniformly.
+        keep: is given the network and the test logits of each new round, before its record is yielded.
     """
 
     dataset: Dataset = field(kw_only=False)
@@ -89,6 +90,7 @@ class ActiveLearning:
     committed: Committed = field(default_factory=Committed)
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
     initial: Strategy | None = None
+    keep: Keep | None = None
 
     def rounds(self) -> Iterator[RoundRecord]:
         """One record per round, as it ends.
@@ -113,7 +115,7 @@ class ActiveLearning:
         self.learner.check(self.strategy)
         with self.heartbeat.during("pre-training", f"pre-training on {len(pool):,} examples"):
             learner = self.learner.pretrained(self.dataset.train.inputs, self.seed)
-        measuring = Measuring(self.dataset, pool, learner, self.strategy, self.seed, self.heartbeat)
+        measuring = Measuring(self.dataset, pool, learner, self.strategy, self.seed, self.heartbeat, self.keep)
         indices, of_query = (NOTHING, Seconds()) if replayed else self._first_batch(pool, budget)
         for round in itertools.count(max(0, len(replayed) - 1)):
             is_new = round >= len(replayed)

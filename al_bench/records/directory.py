@@ -28,8 +28,9 @@ from al_bench.records.committed import DIGEST_LENGTH, checked_row, parsed_state
 from al_bench.records.identity import NO_DEFAULTS, Identity
 from al_bench.records.layout import check_files, logging_to
 from al_bench.records.queries import QUERY_COLUMNS
-from al_bench.records.resuming import QUERIES, ROUNDS, STATES, WAY_ON, found_in, keep_flips
-from al_bench.records.state import SCHEMA_VERSION, check_same_run, holds_run, raw_starts
+from al_bench.records.resuming import QUERIES, ROUNDS, STATES, WAY_ON, Starts, found_in, keep_flips
+from al_bench.records.saved import drop_older, drop_uncommitted, save
+from al_bench.records.state import SCHEMA_VERSION, check_same_run, holds_run
 from al_bench.records.tables import Table, query_rows, round_row
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class RunDirectory:
         self._queries_hash = sha256()
         self._states = path / STATES
         self._num_states = 0
+        self._starts = Starts(path)
 
     @classmethod
     @contextmanager
@@ -116,6 +118,18 @@ class RunDirectory:
         with self._appending():
             self._rounds.append([row | {"queries_digest": self._queries_hash.hexdigest()[:DIGEST_LENGTH]}])
 
+        with self._appending():
+            drop_older(self.path)
+
+    def save(self, kind: str, round: int, content: bytes) -> None:
+        """Keep a file of a kind of `al_bench.records.saved` for a round that is about to be committed.
+
+        Raises:
+            RunDirectoryError: as `append`.
+        """
+        with self._appending():
+            save(self.path, kind, round, content)
+
     def check_states(self, is_stateful: bool) -> None:
         """RunDirectoryError if the strategy keeps a state and there is none after the committed rounds."""
         if is_stateful and self.committed.batches and not self.committed.strategy_states:
@@ -124,14 +138,13 @@ class RunDirectory:
     def check_weights(self, digest: str) -> None:
         """Note by which weights this start has its features; DataError if rounds are committed on others'."""
         with self._appending():
-            *earlier, start = self._starts()
-            known = [each["feature_weights"] for each in earlier if isinstance(each.get("feature_weights"), str)]
-            if self.committed.batches and known and known[-1] != digest:
+            known = self._starts.known("feature_weights")
+            if self.committed.batches and known not in (None, digest):
                 raise DataError(
                     f"the weights of the features are not those that the finished rounds in {self.path} were trained "
-                    f"with (their digest was {known[-1]}, and is {digest}); restore them, or give the run another name"
+                    f"with (their digest was {known}, and is {digest}); restore them, or give the run another name"
                 )
-            self._write_starts([*earlier, start | {"feature_weights": digest}])
+            self._starts.note({"feature_weights": digest})
 
     def check_data(
         self,
@@ -140,28 +153,21 @@ class RunDirectory:
         flips_F3: NDArray[np.int64] | None = None,
         budget: int | None = None,
     ) -> None:
-        """Note which data this start has loaded, its copies and the labels wanted of it; keep its wrong labels, by
-        `keep_flips`.
+        """Note which data this start has loaded, its copies and the labels wanted of it; keep its wrong labels.
 
         Raises:
             DataError: if rounds are committed on other data.
             RunDirectoryError: if other wrong labels are kept.
         """
-        self._lock.check()
-        *earlier, start = self._starts()
-        known = [each["data"] for each in earlier if isinstance(each.get("data"), str)]
-        if self.committed.batches and known and known[-1] != digest:
-            raise DataError(
-                f"the data set is not the one that the finished rounds in {self.path} were trained on; restore it, or "
-                "give the run another name"
-            )
-        facts: dict[str, Any] = {"data": digest} | ({} if copies is None else {"copies": dict(copies)})
-        if budget is not None:
-            facts["budget"] = budget
         with self._appending():
-            if flips := keep_flips(self.path, flips_F3, has_rounds=bool(self.committed.batches)):
-                facts["flips"] = flips
-            self._write_starts([*earlier, start | facts])
+            if self.committed.batches and self._starts.known("data") not in (None, digest):
+                raise DataError(
+                    f"the data set is not the one that the finished rounds in {self.path} were trained on; restore it, "
+                    "or give the run another name"
+                )
+            flips = keep_flips(self.path, flips_F3, has_rounds=bool(self.committed.batches))
+            facts = {"copies": copies and dict(copies), "budget": budget, "flips": flips or None}
+            self._starts.note({"data": digest} | {key: fact for key, fact in facts.items() if fact is not None})
 
     def finish(self, num_labelled: int, pool_size: int) -> None:
         """Mark the run as done with the labels it has."""
@@ -179,6 +185,7 @@ class RunDirectory:
         found = found_in(self.path, self.identity)
         for name, lines in found.kept.items():
             keep_lines(self.path / name, list(lines))
+        drop_uncommitted(self.path, len(found.committed.batches))
         self.committed = found.committed
         self._rounds = Table(self.path / ROUNDS, found.header)
         self._queries_hash.update("".join(found.kept[QUERIES]).encode())
@@ -207,28 +214,8 @@ class RunDirectory:
         """Say what is started; the error of an earlier start is removed."""
         self._lock.check()
         replace_text(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(config))))
-        starts = self._starts()
-        for key in ("device_name", "versions", "commit"):
-            if starts and starts[-1].get(key) != environment.get(key):
-                log.warning(
-                    "%s: %s was %s at the last start and is %s now: the numbers may differ from an undisturbed run's",
-                    *(self.identity.title, key, starts[-1].get(key), environment.get(key)),
-                )
-        self._write_starts([*starts, {"time": _now(), **environment}])
+        self._starts.add({"time": _now(), **environment}, self.identity.title)
         (self.path / "error.json").unlink(missing_ok=True)
-
-    def _starts(self) -> list[dict[str, Any]]:
-        try:
-            return raw_starts(self.path)
-        except ValueError:
-            path = self.path / "environment.json"
-            log.warning("%s cannot be read; it is kept as environment.json.damaged", path)
-            self._lock.check()
-            path.replace(self.path / "environment.json.damaged")
-            return []
-
-    def _write_starts(self, starts: list[dict[str, Any]]) -> None:
-        replace_text(self.path / "environment.json", json.dumps(starts, indent=1) + "\n")
 
     def _record_error(self, error: BaseException) -> None:
         if not self._lock.is_held():

@@ -12,8 +12,8 @@ from al_bench.files.writing import open_own, open_regular, read_text
 
 APPENDED = ("rounds.csv", "queries.csv", "strategy_state.jsonl", "run.log")
 WANDB_ID = "wandb_id"
-FLIPS = "flips.csv"
-REPLACED = ("config.yaml", "environment.json", FLIPS, "done.json", "error.json", "curve.png", WANDB_ID)
+FLIPS, MEASURES = "flips.csv", "measures.csv"
+REPLACED = ("config.yaml", "environment.json", FLIPS, "done.json", "error.json", "curve.png", MEASURES, WANDB_ID)
 POSSIBLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as wandb takes it, and no pattern in it
 FILES = (*APPENDED, *REPLACED)
 

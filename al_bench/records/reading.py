@@ -11,9 +11,10 @@ from al_bench.core.errors import RunDirectoryError
 from al_bench.files.writing import read_bytes, read_text, whole_lines
 from al_bench.records.columns import USUAL
 from al_bench.records.committed import Columns, parsed_rounds
-from al_bench.records.layout import identity_of_path
+from al_bench.records.layout import MEASURES, identity_of_path
 from al_bench.records.queries import check_queries, parsed_queries
 from al_bench.records.state import done_of, is_finished
+from al_bench.records.tables import read_measures
 
 MARKS = {".lock", "rounds.csv", "environment.json", "error.json", "done.json"}
 
@@ -94,4 +95,9 @@ def _read(path: Path) -> tuple[Columns, str, tuple[str, ...]]:
             raise ValueError(f"queries.csv beside it: {error}") from error
     is_known = done is not None or (folder / "environment.json").exists()
     run["is_finished"] = [not is_known or is_finished(folder)] * len(run["round"])
-    return run, "its last, half-written row is left out" if whole != text else "", lacking
+    remarks = ["its last, half-written row is left out"] if whole != text else []
+    try:
+        run |= read_measures(folder, len(run["round"]))
+    except (OSError, ValueError) as error:
+        remarks.append(f"{MEASURES} beside it is left out: {error}")
+    return run, "; ".join(remarks), lacking

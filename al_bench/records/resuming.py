@@ -4,23 +4,26 @@ So does flips.csv, the labels of the pool that were made wrong: they are drawn a
 """
 
 import csv
+import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from al_bench.core.errors import RunDirectoryError
 from al_bench.core.rounds import Batch, Committed
-from al_bench.files.writing import read_bytes, replace_bytes, whole_lines
+from al_bench.files.writing import read_bytes, replace_bytes, replace_text, whole_lines
 from al_bench.records.columns import IDENTITY_COLUMNS, REQUIRED, ROUND_COLUMNS
 from al_bench.records.committed import digest_of, num_queried, parsed_rounds, parsed_states
 from al_bench.records.identity import Identity
 from al_bench.records.layout import FLIPS
 from al_bench.records.queries import check_queries, parsed_queries
+from al_bench.records.state import raw_starts
 
 ROUNDS, QUERIES, STATES = "rounds.csv", "queries.csv", "strategy_state.jsonl"
 WAY_ON = (
@@ -117,3 +120,42 @@ def _reading(file: Path) -> Iterator[None]:
         yield
     except (ValueError, csv.Error) as error:
         raise RunDirectoryError(f"{file}: {error}; {WAY_ON}") from error
+
+
+class Starts:
+    """What environment.json says of each start of a run, the last of which is this one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "environment.json"
+
+    def add(self, environment: Mapping[str, Any], title: str) -> None:
+        """This start; warns of what is not as it was at the last one."""
+        starts = self._read()
+        for key in ("device_name", "versions", "commit"):
+            if starts and starts[-1].get(key) != environment.get(key):
+                log.warning(
+                    "%s: %s was %s at the last start and is %s now: the numbers may differ from an undisturbed run's",
+                    *(title, key, starts[-1].get(key), environment.get(key)),
+                )
+        self._write([*starts, dict(environment)])
+
+    def note(self, facts: Mapping[str, object]) -> None:
+        """More of this start."""
+        *earlier, start = self._read()
+        self._write([*earlier, start | dict(facts)])
+
+    def known(self, key: str) -> str | None:
+        """A text that the last of the earlier starts that has it says."""
+        *earlier, _ = self._read()
+        return next((each[key] for each in reversed(earlier) if isinstance(each.get(key), str)), None)
+
+    def _read(self) -> list[dict[str, Any]]:
+        try:
+            return raw_starts(self._path.parent)
+        except ValueError:
+            log.warning("%s cannot be read; it is kept as environment.json.damaged", self._path)
+            self._path.replace(self._path.with_name("environment.json.damaged"))
+            return []
+
+    def _write(self, starts: list[dict[str, Any]]) -> None:
+        replace_text(self._path, json.dumps(starts, indent=1) + "\n")

@@ -1,6 +1,6 @@
 """The configuration of a run: its root keys, known here alone, and config.yaml, read back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from io import StringIO
 from pathlib import Path
@@ -113,6 +113,7 @@ class RunConfig:
     device: str = field(metadata=ASIDE)
     storage_device: str = field(metadata=ASIDE)
     dry_run: bool = field(metadata=ASIDE)
+    save: Sequence[str] = field(metadata=ASIDE | {"schema": Any})  # of `al_bench.records.saved.SAVED`; or one of them
     num_threads: NumThreads = field(metadata=NAMED)
     dataset: Node = field(  # keys of every data set
         metadata=PART | {"default": {"copies": "keep", "num_classes": None, **WRAPPERS}}

@@ -1,6 +1,6 @@
 """The costs of all published runs, which dry runs estimate from: one file of the package, from docs/results.
 
-python scripts/published_costs.py
+PYTHONPATH=scripts python -m papers.costs
 """
 
 from pathlib import Path
@@ -20,3 +20,7 @@ def published_costs() -> str:
 def main() -> None:
     """Write the file."""
     replace_text(PUBLISHED, published_costs())
+
+
+if __name__ == "__main__":
+    main()

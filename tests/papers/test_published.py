@@ -80,7 +80,7 @@ def test_published_runs_are_finished_runs_of_todays_configurations(tmp_path, nam
 
 
 def test_dry_runs_estimate_from_the_costs_of_all_published_runs():
-    """`python scripts/published_costs.py` writes the package's file anew."""
+    """`papers.costs` writes the package's file anew."""
     tables = [path.read_text().splitlines() for path in sorted(PUBLISHED.glob("*/costs.csv"))]
     assert len(tables) >= 2
     assert COSTS.read_text().splitlines() == [*tables[0][:1], *(line for table in tables for line in table[1:])]

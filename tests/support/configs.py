@@ -12,5 +12,5 @@ GROUPS: dict[str, Any] = {each.name: {} for each in KEYS if each.metadata.get("s
 
 
 def run_config(**changed: Any) -> RunConfig:
-    values = {"batch_size": {"size": 10}, "data_dir": "data", "device": "cpu"}
+    values = {"batch_size": {"size": 10}, "data_dir": "data", "device": "cpu", "save": []}
     return RunConfig.of(PLAIN | GROUPS | values | changed)

@@ -15,6 +15,7 @@ CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC  # an open without 
 COUNTING = ("strategy._target_=tests.support.killable.Counting", "~strategy.first")
 ALBL = ("strategy=albl", "strategy.variant=original")
 NOISY = (*COUNTING, "dataset.label_noise.rate=0.3", "dataset.long_tail.ratio=0.5")
+SAVING = (*COUNTING, "save=[predictions,last_weights]")
 SETTINGS = (
     "name=killed",
     "model.width=8",

@@ -17,13 +17,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from al_bench.records.saved import SAVED
 from tests.conftest import assert_same_results, real_data, run_directory
 from tests.support import killable
 from tests.support.forks import Process, python
 
 NUM_ATTEMPTS = 15
 NUM_PARTS = 4
-STRATEGIES = {"counting": killable.COUNTING, "albl": killable.ALBL, "noisy": killable.NOISY}
+STRATEGIES = {
+    "counting": killable.COUNTING,
+    "albl": killable.ALBL,
+    "noisy": killable.NOISY,
+    "saving": killable.SAVING,
+}
 
 
 def started(folder: Path, strategy: tuple[str, ...] = killable.COUNTING, *, states: Path | None = None) -> Process:
@@ -59,12 +65,19 @@ def undisturbed(undisturbed_of) -> Path:
     return path
 
 
+def saved_files(path: Path) -> dict[str, bytes]:
+    """Of all kinds, hidden ones too."""
+    files = [file for kind in SAVED for file in (path / kind).glob("*")]
+    return {str(file.relative_to(path)): file.read_bytes() for file in files}
+
+
 def assert_ended_as(undisturbed: Path, folder: Path) -> None:
     path = run_directory(folder)
     assert_same_results(path, undisturbed)
     assert (path / "strategy_state.jsonl").read_bytes() == (undisturbed / "strategy_state.jsonl").read_bytes()
     flips, expected = ([each.read_bytes() for each in of.glob("flips.csv")] for of in (path, undisturbed))
     assert flips == expected
+    assert saved_files(path) == saved_files(undisturbed)
     assert json.loads((path / "done.json").read_text())["num_labelled"] == 70
     assert not (path / "error.json").exists()
 
@@ -92,6 +105,21 @@ def test_what_a_kill_leaves_has_every_number_of_rounds(undisturbed_of, strategy:
     assert any(path for state in states for path in state.rglob(".*.partial"))
     is_noisy = strategy == killable.NOISY
     assert any(path for state in states for path in state.rglob(".flips.csv.partial")) == is_noisy
+
+
+@pytest.mark.slow
+def test_what_a_kill_leaves_has_predictions_of_a_round_that_is_not_committed(undisturbed_of):
+    undisturbed, states = undisturbed_of(killable.SAVING)
+    assert sorted(saved_files(undisturbed)) == [
+        "last_weights/round_003.pt",
+        *(f"predictions/round_00{round}.npz" for round in range(4)),
+    ]
+    lacking = []
+    for state in states:
+        num_rounds = max(0, sum(path.read_text().count("\n") - 1 for path in state.rglob("rounds.csv")))
+        lacking.append(num_rounds - len([*state.rglob("round_*.npz")]))
+    assert set(lacking) == {0, -1}  # more than there are rounds, and never fewer
+    assert {len([*state.rglob("round_*.pt")]) for state in states} == {0, 1, 2}
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ they are, and `unfinished.tar.xz` with the committed rounds of runs that are not
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,13 +21,15 @@ from al_bench.records.archive.runs import (
     committed_part,
     files_in,
     goes_on,
+    is_saved,
     name_of,
     problem_of,
     read,
+    with_kept,
 )
 from al_bench.records.archive.safety import USUAL, Limits
 from al_bench.records.layout import identity_of_path, setting_parts
-from al_bench.records.reading import run_directories
+from al_bench.records.reading import RoundsFile, run_directories
 from al_bench.records.state import is_finished, says_finished
 
 SUFFIX = ".tar.xz"
@@ -71,13 +73,14 @@ class _Archives:
 
     def put(self, name: str, files: Files, path: Path) -> None:
         """A finished run, which is of a setting as its path says."""
+        files = with_kept(files, self.get(name) or self.unfinished.get(name, {}))
         file = self._of_run.setdefault(name, self.folder / _archive_of(path) if self.is_folder else self._target)
         self._runs.setdefault(file, {})[name] = files
         self._changed.add(file)
 
     def put_unfinished(self, name: str, files: Files) -> None:
         """The committed rounds of a run that is not finished."""
-        self.unfinished[name] = files
+        self.unfinished[name] = with_kept(files, self.unfinished.get(name, {}))
         self._changed.add(self._unfinished)
 
     def write(self) -> None:
@@ -94,7 +97,9 @@ class _Archives:
             self._unfinished.unlink(missing_ok=True)
 
 
-def pack(folder: Path, target: Path, *, with_unfinished: bool = False, limits: Limits = USUAL) -> Moved:
+def pack(
+    folder: Path, target: Path, *, with_unfinished: bool = False, with_predictions: bool = False, limits: Limits = USUAL
+) -> Moved:
     """Add the finished runs below a folder to an archive, or to a folder of archives; both are made if need be.
 
     A run that is there stays as it is, unless it is damaged or the folder's goes on from it. The same runs make the
@@ -105,6 +110,7 @@ def pack(folder: Path, target: Path, *, with_unfinished: bool = False, limits: L
         folder: with run directories.
         target: `....tar.xz`, or a folder.
         with_unfinished: keep the committed rounds of other runs, in `unfinished.tar.xz` of the same folder.
+        with_predictions: keep saved predictions; those that an archive has stay there without it, too.
         limits: of the archives that are there.
 
     Raises:
@@ -117,18 +123,14 @@ def pack(folder: Path, target: Path, *, with_unfinished: bool = False, limits: L
     added, left = 0, []
     with alone_in(target.parent if target.name.endswith(SUFFIX) else target):
         archives = _Archives(target, limits)
-        for path, _, file in run_directories(folder):
-            is_done = is_finished(path)
-            is_damaged = not is_done and says_finished(path)
-            if not is_done and not is_damaged and not with_unfinished:
-                continue
+        for path, file, is_done, is_damaged in _looked_at(folder, with_unfinished):
             name = name_of(path)
             if not name or file is None or (file.problem and (is_done or file.columns is None)):
                 left.append(f"{path}: {file.problem if name and file else 'no rounds.csv at the path of a run'}")
                 continue
             if (other := seen.setdefault(name, path)) is not path:
                 raise ResultsError(f"{path} and {other} are the same run")
-            files, problem, left_out = _to_pack(path, is_done, is_damaged)
+            files, problem, left_out = _to_pack(path, is_done, is_damaged, with_predictions)
             left += left_out
             if problem:
                 left.append(f"{path}: {problem}")
@@ -141,9 +143,18 @@ def pack(folder: Path, target: Path, *, with_unfinished: bool = False, limits: L
     return Moved(added, len(archives), tuple(left), len(archives.unfinished))
 
 
-def _to_pack(path: Path, is_done: bool, is_damaged: bool) -> tuple[Files, str, list[str]]:
+def _looked_at(folder: Path, with_unfinished: bool) -> Iterator[tuple[Path, RoundsFile | None, bool, bool]]:
+    """The runs that may be packed, their rounds.csv, and whether they are finished, or say so and are damaged."""
+    for path, _, file in run_directories(folder):
+        is_done = is_finished(path)
+        is_damaged = not is_done and says_finished(path)
+        if is_done or is_damaged or with_unfinished:
+            yield path, file, is_done, is_damaged
+
+
+def _to_pack(path: Path, is_done: bool, is_damaged: bool, with_predictions: bool) -> tuple[Files, str, list[str]]:
     """The files of a run, why it is not packed, which is empty if it is, and which of its files are not."""
-    files, left_out = files_in(path)
+    files, left_out = files_in(path, with_predictions=with_predictions)
     if not is_done and not is_damaged:
         files = committed_part(files)
     problem = problem_of(files, is_finished=is_done or is_damaged)
@@ -155,11 +166,17 @@ def _is_wanted(archives: _Archives, name: str, files: Files, path: Path, is_done
     finished, unfinished = archives.get(name), archives.unfinished.get(name)
     where = f"{path} and {name} in {archives.folder}"
     if finished is not None and not goes_on(files, finished, where) and not problem_of(finished, is_finished=True):
-        return False
+        return is_done and not goes_on(finished, files, where) and _has_more(files, finished)
     if unfinished is None:
         return True
-    is_longer = goes_on(files, unfinished, where)
-    return is_done or is_longer or bool(problem_of(unfinished, is_finished=False))
+    is_longer, is_shorter = goes_on(files, unfinished, where), goes_on(unfinished, files, where)
+    is_more = is_longer or (not is_shorter and _has_more(files, unfinished))
+    return is_done or is_more or bool(problem_of(unfinished, is_finished=False))
+
+
+def _has_more(files: Files, others: Files) -> bool:
+    """Whether there are predictions that the others lack."""
+    return any(is_saved(name) and name not in others for name in files)
 
 
 def restore(source: Path, folder: Path, limits: Limits = USUAL, *, with_unfinished: bool = True) -> Moved:
@@ -211,6 +228,7 @@ def _put(runs: Mapping[str, Files], folder: Path) -> None:
             whole = Path(scratch) / str(position)
             whole.mkdir()
             for file, content in files.items():
+                (whole / file).parent.mkdir(exist_ok=True)
                 (whole / file).write_bytes(content)
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             whole.rename(folder / name)

@@ -1,6 +1,7 @@
 """A run in an archive: its files, whether they are whole, and which of two copies of it goes on from the other."""
 
 import lzma
+import re
 import tarfile
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -10,7 +11,8 @@ from pathlib import Path
 from al_bench.core.errors import ResultsError
 from al_bench.records.archive.safety import Limits, members_of, regular_files
 from al_bench.records.committed import texts_of
-from al_bench.records.layout import FILES, identity_of_path
+from al_bench.records.layout import FILES, MEASURES, identity_of_path
+from al_bench.records.saved import PREDICTIONS, saved_path, saved_rounds
 
 Files = Mapping[str, bytes]
 """Of a run directory, by name."""
@@ -48,19 +50,41 @@ def read(archive: Path, limits: Limits) -> dict[str, Files]:
     """
     runs: dict[str, dict[str, bytes]] = {}
     for path, content in members_of(archive, limits):
-        name = path.parent.as_posix()
+        file = "/".join(path.parts[-2:])
+        folder, file = (path.parents[1], file) if is_saved(file) else (path.parent, path.name)
+        name = folder.as_posix()
         if path.name.startswith(".") or name_of(Path("/") / name) != name:
             raise ResultsError(f"{archive}: {path} is no file of a run")
-        runs.setdefault(name, {})[path.name] = content
+        runs.setdefault(name, {})[file] = content
     return dict(runs)
 
 
-def files_in(path: Path) -> tuple[Files, list[str]]:
+def files_in(path: Path, *, with_predictions: bool = False) -> tuple[Files, list[str]]:
     """The files of a run directory, and what is wrong with those that are left out, a line each.
 
-    rounds.csv is read first, so that what it counts is in the others.
+    rounds.csv is read first, so that what it counts is in the others. Predictions are those of committed rounds.
     """
-    return regular_files(path, sorted(FILES, key=lambda name: name != "rounds.csv"))
+    files, problems = regular_files(path, sorted(FILES, key=lambda name: name != "rounds.csv"))
+    if with_predictions:
+        try:
+            there = saved_rounds(path, PREDICTIONS) & {*range(len(rounds_of(files)))}
+        except OSError as error:
+            return files, [*problems, f"{path / PREDICTIONS}: {error.strerror}"]
+        names = [saved_path(Path(), PREDICTIONS, round).as_posix() for round in sorted(there)]
+        of_rounds, others = regular_files(path, names)
+        files, problems = files | of_rounds, problems + others
+    return files, problems
+
+
+def with_kept(files: Files, others: Files) -> Files:
+    """The files of a run, with what another copy has beside results: predictions, and measures of a user's own."""
+    kept = {name: content for name, content in others.items() if name == MEASURES or is_saved(name)}
+    return {**kept, **files}
+
+
+def is_saved(name: str) -> bool:
+    """Whether a file's name in a run is that of predictions."""
+    return re.fullmatch(rf"{PREDICTIONS}/round_\d{{3,}}\.npz", name) is not None
 
 
 def committed_part(files: Files) -> Files:

@@ -1,0 +1,51 @@
+"""What is saved of the network of each round, if asked to: its predictions for the test set, its weights."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+
+import torch
+from torch import Tensor
+
+from al_bench.core.network import Network
+from al_bench.records.directory import RunDirectory
+from al_bench.records.saved import LAST_WEIGHTS, PREDICTIONS, Predictions, saved_rounds
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Saver:
+    """Saves in a run directory what `al_bench.records.saved` calls by these names."""
+
+    directory: RunDirectory
+    kinds: tuple[str, ...]
+
+    def __call__(self, round: int, network: Network, logits_NC: Tensor, targets_N: Tensor) -> None:
+        """Save what is asked for of a round that is about to be committed."""
+        for kind in self.kinds:
+            predictions = Predictions(logits_NC.float().cpu().numpy(), targets_N.cpu().numpy())
+            content = predictions.as_bytes() if kind == PREDICTIONS else weights_as_bytes(network)
+            self.directory.save(kind, round, content)
+
+
+def saver_for(directory: RunDirectory, kinds: Sequence[str]) -> Saver | None:
+    """None if nothing is to be saved. Of which kinds the rounds that are done already have no file is said."""
+    rounds = range(len(directory.committed.batches))
+    for kind in kinds:
+        wanted = rounds[-1:] if kind == LAST_WEIGHTS else rounds
+        if lacking := sorted(set(wanted) - saved_rounds(directory.path, kind)):
+            log.warning(
+                "save=%s: %d of the rounds that are done have no file (the first is round %d), and get none; there is "
+                "one from round %d on",
+                *(kind, len(lacking), lacking[0], len(rounds)),
+            )
+    return Saver(directory, tuple(kinds)) if kinds else None
+
+
+def weights_as_bytes(network: Network) -> bytes:
+    """Its state_dict, of tensors on the CPU, as `torch.load(path, weights_only=True)` reads it."""
+    content = BytesIO()
+    torch.save({name: value.detach().cpu().clone() for name, value in network.state_dict().items()}, content)
+    return content.getvalue()
