@@ -48,7 +48,7 @@ class Parts:
     def checked(cls, config: RunConfig) -> "Parts":
         """ConfigError for anything that a part's constructor would not take."""
         network, training = checked_model(config.model)
-        if training.patience is not None and not config.num_validation:
+        if training.needs_validation and not config.num_validation:
             raise ConfigError(f"model.patience={training.patience}: needs validation examples; say num_validation=...")
         strategy = checked_strategy(config.strategy, config.batch_size)
         check_wanted(training, strategy)

@@ -1,6 +1,7 @@
 """One epoch after another, until a rule or the limit ends training."""
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -49,7 +50,7 @@ class Epochs:
             accuracy, loss = _epoch(self.step, self.minibatches.epoch(), terms)
             if not math.isfinite(loss):
                 raise TrainingError(f"epoch {epoch}: the training loss is {loss}; {DIVERGED}")
-            is_met = self.rule.is_met(network, accuracy)
+            is_met = self.rule.is_met(network, accuracy, loss / len(self.minibatches.sizes))
             if is_met:
                 break
             if self.schedule is not None and epoch < self.limit:
@@ -75,6 +76,8 @@ def _epoch(
 
 def _change_lr(schedule: LRScheduler, epoch: int) -> None:
     try:
-        schedule.step()
+        with warnings.catch_warnings():  # the optimizer takes no step where they are written out
+            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler")
+            schedule.step()
     except ValueError as error:
         raise TrainingError(f"epoch {epoch}: model.lr_schedule: {error}; say model.max_epochs={epoch}") from error

@@ -130,7 +130,7 @@ class Learner:
             InputsError: if the network cannot.
         """
         shape = tuple(inputs.shape[1:])
-        if self.training.augmentation != "none" and len(shape) != 3:
+        if self.training.augments(shape) and len(shape) != 3:
             raise ConfigError(
                 f"model.augmentation={self.training.augmentation}: the inputs have shape {shape}, but images "
                 "(channels, height, width) are needed; say model.augmentation=none"

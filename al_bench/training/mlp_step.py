@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import _has_any_global_hook
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam, AdamW, Optimizer
 
 from al_bench.core.network import Network, Objective, cross_entropy
 from al_bench.models.mlp import MLP
@@ -17,7 +17,7 @@ from al_bench.training.unlabelled_term import Term
 
 METHODS = {"__call__": MLP.__call__, "forward": MLP.forward, "embed": MLP.embed}  # what is written out
 PARAMETERS = ["hidden.weight", "hidden.bias", "head.weight"]
-OTHER_OPTIONS = ("amsgrad", "maximize", "capturable", "differentiable", "decoupled_weight_decay")  # of Adam
+OTHER_OPTIONS = ("amsgrad", "maximize", "capturable", "differentiable")  # of Adam
 OF_ANY_MODULE = frozenset(vars(nn.Module()))
 HOOKS_OF_MODULES = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 HOOKS_OF_PARAMETERS = ("_backward_hooks", "_post_accumulate_grad_hooks")
@@ -32,7 +32,7 @@ _is_right: dict[Hashable, bool] = {}  # what this process has found, by `MLPStep
 
 
 class MLPStep:
-    """Of an `MLP` under the cross-entropy and Adam in float32 on the CPU, written out.
+    """Of an `MLP` under the cross-entropy and Adam or AdamW in float32 on the CPU, written out.
 
     These steps are so small that autograd and the optimizer take longer to find out what to do than to do it. Here the
     operators that they would call are called at once, on memory that is allocated once: the same weights to the bit.
@@ -65,7 +65,7 @@ class MLPStep:
         network: Network, objective: Objective, optimizer: Optimizer, training: TrainingOptions
     ) -> TypeGuard[MLP]:
         """Whether these steps are written out here: nothing of them is overridden, hooked, replaced or frozen."""
-        if not _is_plain(network) or objective is not cross_entropy or type(optimizer) is not Adam:
+        if not _is_plain(network) or objective is not cross_entropy or type(optimizer) not in (Adam, AdamW):
             return False
         options, *other_groups = optimizer.param_groups
         if other_groups or not options["fused"] or any(options.get(name) for name in OTHER_OPTIONS):
@@ -73,8 +73,8 @@ class MLPStep:
         is_of_all = [*map(id, options["params"])] == [*map(id, network.parameters())]
         is_on_cpu = network.hidden.weight.device.type == "cpu"
         is_matrix = network.head.in_features > 1  # products with vectors are summed in another order
-        is_constant = training.precision == "float32" and training.lr_schedule is None
-        return is_of_all and is_on_cpu and is_matrix and is_constant and not _has_hooks(network, optimizer)
+        is_exact = training.precision == "float32"
+        return is_of_all and is_on_cpu and is_matrix and is_exact and not _has_hooks(network, optimizer)
 
     def __call__(self, inputs: Tensor, targets: Tensor, term: Term | None) -> tuple[Tensor, Tensor]:
         """See `Step`; there is no term."""
@@ -105,8 +105,9 @@ class MLPStep:
             torch._foreach_clamp_min_(self._gradients, -self._clamp)
             torch._foreach_clamp_max_(self._gradients, self._clamp)
         torch._foreach_add_(self._num_steps, 1)
-        beta1, beta2 = self._options["betas"]
-        aten._fused_adam_(
+        beta1, beta2 = self._options["betas"]  # schedules may change all of these
+        fused = aten._fused_adamw_ if self._options["decoupled_weight_decay"] else aten._fused_adam_
+        fused(
             self._parameters,
             self._gradients,
             self._means,
@@ -243,4 +244,6 @@ def _has_hooks(network: Network, optimizer: Optimizer) -> bool:
     hooks = [getattr(module, name) for module in network.modules() for name in HOOKS_OF_MODULES]
     hooks += [getattr(parameter, name) for parameter in network.parameters() for name in HOOKS_OF_PARAMETERS]
     hooks += [getattr(optimizer, name) for name in HOOKS_OF_OPTIMIZERS]
-    return bool(_has_any_global_hook()) or any(hooks)
+    step = vars(optimizer).get("step")  # schedules put one in its place that calls it
+    is_replaced = step is not None and not hasattr(step, "_wrapped_by_lr_sched")
+    return bool(_has_any_global_hook()) or any(hooks) or is_replaced

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from al_bench.core.ranges import PositiveFloat, PositiveInt
+from al_bench.core.ranges import NonNegativeFloat, PositiveFloat, PositiveInt
 
 OF_PROBES = ("ridge",)  # options that a probe has
 
@@ -30,8 +30,10 @@ class TrainingOptions:
         gradient_clamp: every element of the gradient is clamped to +- this.
         stop_at_train_accuracy: stop after the first epoch whose running accuracy (each mini-batch is scored
             before the step on it) is at least this; None to train for `max_epochs`.
-        patience: stop once the validation loss has not been lower for this many epochs, and take the weights of the
-            lowest; instead of `stop_at_train_accuracy`.
+        patience: stop once a loss has not been lower for this many epochs, and take the weights of the lowest; instead
+            of `stop_at_train_accuracy`.
+        patience_on: that of the validation examples, or the running loss of training, a mean over the epoch's steps.
+        min_delta: how much lower it has to be than the one that counted last, to count.
         max_epochs: stop then anyway.
         recompute_batch_norm: in evaluation mode batch norm uses the statistics of the labelled set under the weights
             that training ended with; false for PyTorch's running averages, which after few steps are still near those
@@ -39,7 +41,8 @@ class TrainingOptions:
         precision: of training; bfloat16 is PyTorch's autocast. Weights, losses and all that is computed in
             evaluation mode are float32.
         channels_last: how images and the weights of convolutions lie in memory; the same network, often faster.
-        augmentation: of images in training; see `al_bench.training.augmentation`.
+        augmentation: of images in training; see `al_bench.training.augmentation`. `auto` is `crop_flip` for images, and
+            `none` for other inputs.
     """
 
     optimizer: Callable[[Iterable[Tensor]], Optimizer] | None = None
@@ -48,11 +51,13 @@ class TrainingOptions:
     gradient_clamp: PositiveFloat | None = None
     stop_at_train_accuracy: Annotated[float, Gt(0), Le(1)] | None = 0.99
     patience: PositiveInt | None = None
+    patience_on: Literal["validation", "training"] = "validation"
+    min_delta: NonNegativeFloat = 0.0
     max_epochs: PositiveInt = 3000
     recompute_batch_norm: bool = True
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = False
-    augmentation: Literal["none", "crop_flip"] = "none"
+    augmentation: Literal["none", "crop_flip", "auto"] = "none"
     ridge: PositiveFloat | None = None
 
     def __post_init__(self) -> None:
@@ -61,6 +66,9 @@ class TrainingOptions:
             return
         if self.optimizer is None:
             raise ValueError("optimizer is missing; say which, or training@model=paper, or ridge=0.01 to fit a probe")
+        if self.patience is None and (self.patience_on, self.min_delta) != ("validation", 0):
+            key = "min_delta" if self.min_delta else "patience_on"
+            raise ValueError(f"{key}={getattr(self, key)}: goes with patience, which is not set; say model.patience=20")
         lr = getattr(self.optimizer, "keywords", {}).get("lr")
         if lr is not None and not lr > 0:
             raise ValueError(f"optimizer.lr={lr}: must be above 0")
@@ -91,6 +99,15 @@ class TrainingOptions:
         """The training accuracy that ends training; None if another rule does."""
         is_rule = self.patience is None and self.ridge is None
         return self.stop_at_train_accuracy if is_rule else None
+
+    @property
+    def needs_validation(self) -> bool:
+        """Whether validation examples decide when training ends."""
+        return self.patience is not None and self.patience_on == "validation"
+
+    def augments(self, input_shape: tuple[int, ...]) -> bool:
+        """Whether inputs of this shape are cropped and flipped."""
+        return self.augmentation == "crop_flip" or (self.augmentation == "auto" and len(input_shape) == 3)
 
     def optimizer_of(self, network: nn.Module) -> Optimizer:
         """Of all parameters of a network."""

@@ -32,8 +32,8 @@ class StoppingRule(Protocol):
 
     can_be_met: bool
 
-    def is_met(self, network: Network, accuracy: float) -> bool:
-        """Whether this epoch, of this running accuracy in training, is the last."""
+    def is_met(self, network: Network, accuracy: float, loss: float) -> bool:
+        """Whether this epoch, of this running accuracy and mean loss of its steps in training, is the last."""
 
     def finish(self, network: Network) -> None:
         """Give the network the weights that the rule ends with."""
@@ -46,7 +46,7 @@ class TrainAccuracy:
         self.threshold = threshold
         self.can_be_met = threshold is not None
 
-    def is_met(self, network: Network, accuracy: float) -> bool:  # noqa: ARG002
+    def is_met(self, network: Network, accuracy: float, loss: float) -> bool:  # noqa: ARG002
         """See `StoppingRule`."""
         return self.threshold is not None and accuracy >= self.threshold
 
@@ -54,24 +54,33 @@ class TrainAccuracy:
         """The weights stay those of the last epoch."""
 
 
-class ValidationLoss:
-    """Early stopping: the weights of the lowest validation loss, once it has not been lower for `patience` epochs."""
+class LowestLoss:
+    """Early stopping: the weights of the lowest loss, once it has not been lower for `patience` epochs.
+
+    Args:
+        patience: epochs.
+        loss_of: the loss to go by, of a network and its training loss.
+        min_delta: how much lower than the last one that counted a loss has to be to count.
+    """
 
     can_be_met = True
 
-    def __init__(self, patience: int, loss_of: Callable[[Network], float]) -> None:
+    def __init__(self, patience: int, loss_of: Callable[[Network, float], float], min_delta: float = 0.0) -> None:
         self.patience = patience
         self.loss_of = loss_of
-        self._lowest = float("inf")
+        self.min_delta = min_delta
+        self._lowest = self._counted = float("inf")
         self._weights: dict[str, Any] | None = None
         self._num_epochs_since = 0
 
-    def is_met(self, network: Network, accuracy: float) -> bool:  # noqa: ARG002
+    def is_met(self, network: Network, accuracy: float, loss: float) -> bool:  # noqa: ARG002
         """See `StoppingRule`."""
-        loss = self.loss_of(network)
+        loss = self.loss_of(network, loss)
         self._num_epochs_since += 1
         if loss < self._lowest:
-            self._lowest, self._weights, self._num_epochs_since = loss, deepcopy(network.state_dict()), 0
+            self._lowest, self._weights = loss, deepcopy(network.state_dict())
+        if loss < self._counted - self.min_delta:
+            self._counted, self._num_epochs_since = loss, 0
         return self._num_epochs_since >= self.patience
 
     def finish(self, network: Network) -> None:

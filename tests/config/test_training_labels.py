@@ -30,6 +30,13 @@ def identity(*overrides: str) -> Identity:
         (["model=linear", "training@model=paper"], "linear,training=paper"),
         (["model=mlp", "training@model=probe"], "mlp,training=probe"),
         (["model=mlp", "training@model=paper"], "mlp"),
+        (["model=mlp", "training@model=regularised"], "mlp,training=regularised"),
+        (
+            ["model=mlp", "training@model=regularised", "model.max_epochs=9"],
+            "mlp,lr_schedule.T_max=9,max_epochs=9,training=regularised",
+        ),
+        (["model=linear", "training@model=probe_sgd"], "linear,training=probe_sgd"),
+        (["model=linear", "training@model=probe_adamw"], "linear,training=probe_adamw"),
         (
             ["model=mlp", "training@model=reference"],
             "mlp,gradient_clamp=0.1,optimizer.lr=0.0001,recompute_batch_norm=false",

@@ -21,6 +21,8 @@ TO_SAY = {  # what has no default, and features of texts
     "dataset=texts": "dataset.path=mine.csv features._target_=tests.support.texts.Letters",
     "dataset=banking77": "features._target_=tests.support.texts.Letters",
     "dataset=clinc150": "features._target_=tests.support.texts.Letters",
+    "training@model=probe_sgd": "model=linear",
+    "training@model=probe_adamw": "model=linear",
 }
 PLUGINS = {"joblib": "joblib", "ray": "ray", "submitit_slurm": "submitit"}
 PACKAGES = {  # of features, which are extras

@@ -24,6 +24,8 @@ from al_bench.training.steps import AutogradStep
 from tests.conftest import blobs
 
 ADAM = partial(torch.optim.Adam, lr=1e-2, fused=True)
+ADAMW = partial(torch.optim.AdamW, lr=1e-2, weight_decay=0.3, fused=True)
+COSINE = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=30)
 DATASET = blobs()
 IMAGES = Examples(
     torch.randint(256, (150, 3, 4, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)),
@@ -87,6 +89,11 @@ def assert_same(found, expected) -> None:
         {"optimizer": partial(ADAM, weight_decay=0.1, betas=(0.7, 0.8), eps=1e-3)},
         {"stop_at_train_accuracy": 0.8},
         {"channels_last": True},
+        {"optimizer": partial(ADAM, weight_decay=0.1, decoupled_weight_decay=True)},
+        {"optimizer": ADAMW, "lr_schedule": COSINE},
+        {"optimizer": ADAM, "lr_schedule": COSINE},
+        {"optimizer": ADAMW, "lr_schedule": partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=30)},
+        {"optimizer": ADAMW, "patience": 3, "patience_on": "training", "min_delta": 0.01},
     ],
     ids=name_of,
 )
@@ -120,6 +127,17 @@ def adam_with_a_hook(parameters):
     return optimizer
 
 
+def with_a_hook(optimizer):
+    optimizer.register_step_pre_hook(lambda *_: None)
+    return COSINE(optimizer)
+
+
+def with_a_step_of_its_own(optimizer):
+    schedule, step = COSINE(optimizer), optimizer.step
+    optimizer.step = lambda: step()
+    return schedule
+
+
 def dropping(self, inputs):
     return functional.dropout(functional.relu(self.hidden(inputs)), training=self.training)
 
@@ -148,10 +166,11 @@ class Called(MLP):
         {"optimizer": partial(ADAM, amsgrad=True)},
         {"optimizer": partial(ADAM, maximize=True)},
         {"optimizer": partial(ADAM, capturable=True)},
-        {"optimizer": partial(ADAM, weight_decay=0.1, decoupled_weight_decay=True)},
-        {"optimizer": partial(torch.optim.AdamW, lr=1e-2, fused=True)},
+        {"optimizer": partial(torch.optim.AdamW, lr=1e-2)},
+        {"optimizer": partial(ADAMW, amsgrad=True)},
         {"precision": "bfloat16"},
-        {"lr_schedule": partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=30)},
+        {"lr_schedule": with_a_hook},
+        {"lr_schedule": with_a_step_of_its_own},
         {"optimizer": adam_of_several_groups},
         {"objective": other_objective},
         {"optimizer": adam_of_the_head},

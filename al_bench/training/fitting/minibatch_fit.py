@@ -22,7 +22,7 @@ from al_bench.training.mlp_step import fast_step
 from al_bench.training.options import TrainingOptions
 from al_bench.training.outputs import Preparation
 from al_bench.training.steps import AutogradStep
-from al_bench.training.stopping import StoppingRule, TrainAccuracy, ValidationLoss
+from al_bench.training.stopping import LowestLoss, StoppingRule, TrainAccuracy
 from al_bench.training.trained import loss_of
 from al_bench.training.unlabelled_term import PART_SIZE, Term, Unlabelled, UnlabelledSteps
 
@@ -74,6 +74,7 @@ class MinibatchFit:
     ) -> Epochs:
         training = self.training
         optimizer = training.optimizer_of(network)
+        schedule = training.lr_schedule(optimizer) if training.lr_schedule is not None else None
         autograd = AutogradStep(network, objective, optimizer, training.gradient_clamp, self._precision)
         no_terms: Iterator[Term | None] = repeat(None)
         return Epochs(
@@ -81,7 +82,7 @@ class MinibatchFit:
             step=autograd if added_terms is not None else fast_step(autograd, training, minibatches.shape),
             terms=added_terms if added_terms is not None else repeat(no_terms),
             rule=rule,
-            schedule=training.lr_schedule(optimizer) if training.lr_schedule is not None else None,
+            schedule=schedule,
             limit=training.max_epochs,
         )
 
@@ -102,7 +103,7 @@ class MinibatchFit:
         )
 
     def _augmentation(self, rng: np.random.Generator) -> Callable[[Tensor], Tensor] | None:
-        return partial(crop_flip, rng=rng) if self.training.augmentation == "crop_flip" else None
+        return partial(crop_flip, rng=rng) if self.training.augments(self.labelled.inputs.shape[1:]) else None
 
     def _unlabelled_steps(self, unlabelled: Unlabelled) -> UnlabelledSteps:
         seed, *of_fit = self.key
@@ -120,14 +121,16 @@ class MinibatchFit:
         training, validation = self.training, self.validation
         if training.patience is None:
             return TrainAccuracy(training.stop_at_train_accuracy)
+        if not training.needs_validation:
+            return LowestLoss(training.patience, lambda _, loss: loss, training.min_delta)
         if validation is None:
             raise ConfigError(f"model.patience={training.patience}: needs validation examples; say num_validation=...")
 
-        def validation_loss(network: Network) -> float:
+        def validation_loss(network: Network, _: float) -> float:
             self._recompute_batch_norm(network)
             return loss_of(network.eval(), self.prepare, validation)
 
-        return ValidationLoss(training.patience, validation_loss)
+        return LowestLoss(training.patience, validation_loss, training.min_delta)
 
     def _recompute_batch_norm(self, network: Network) -> None:
         if self.training.recompute_batch_norm:
