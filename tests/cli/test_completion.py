@@ -50,6 +50,10 @@ def completed(cli, monkeypatch):
         ("al-bench archive pack ", ""),
         ("al-bench archive pack r", ""),
         ("al-bench report --mode ", ""),
+        ("al-bench features fash", "fashion_mnist"),
+        ("al-bench features mnist p", "pca"),
+        ("al-bench features mnist pca ", ""),
+        ("al-bench features --c", "--config-dir"),
     ],
 )
 def test_words_and_options_are_completed_and_files_are_left_to_the_shell(completed, line, words):
