@@ -1,17 +1,18 @@
 """Everything that the analysis says of a folder, computed once: what the report and its figures are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from al_bench.analysis.budgets import Compared, Definition, compared_settings
 from al_bench.analysis.families import families
 from al_bench.analysis.pictures.style import Look, looks
-from al_bench.analysis.results import combined
+from al_bench.analysis.results import SETTING, combined
 from al_bench.analysis.runs import Run, left_out, misplaced, runs_in, runs_table
-from al_bench.analysis.settings import BASELINE, Curves, ordered, setting_curves
+from al_bench.analysis.settings import BASELINE, Curves, setting_curves
 from al_bench.analysis.spent.bought import bought, class_balance
 from al_bench.analysis.spent.costs import costs
 from al_bench.analysis.spent.training_steps import busy_runs, with_steps
@@ -21,12 +22,13 @@ from al_bench.analysis.statistics.curves import Interval, all_curves, checked_in
 from al_bench.analysis.statistics.gains import gains
 from al_bench.analysis.statistics.intervals import MARGIN
 from al_bench.analysis.statistics.measures import Measure
-from al_bench.analysis.statistics.overall import beats, overall
+from al_bench.analysis.statistics.overall import GROUP, beats, overall
 from al_bench.analysis.statistics.paired import pairwise_differences
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.analysis.statistics.profiles import Profiles, profiles
 from al_bench.analysis.statistics.ranks import Ranks, ranked
 from al_bench.analysis.statistics.savings import labels_saved
+from al_bench.analysis.strategies import arranged, by_mean_gain
 from al_bench.core.errors import ResultsError
 
 
@@ -45,7 +47,8 @@ class Comparison:
 class Everything:
     """Tables and tests of a folder of results.
 
-    `comparison`, `ranks` and `profiles` are messages where they are refused: runs are missing, or there are too few.
+    `strategies` are in the order that they have in all of it. `comparison`, `ranks` and `profiles` are messages where
+    they are refused: runs are missing, or there are too few.
     """
 
     folder: Path
@@ -56,6 +59,7 @@ class Everything:
     margin: float
     runs: tuple[Run, ...]
     problems: tuple[str, ...]
+    strategies: tuple[str, ...]
     rounds: pd.DataFrame
     settings: tuple[Curves, ...]
     curves: Mapping[Measure, pd.DataFrame]
@@ -77,12 +81,12 @@ class Everything:
     @property
     def looks(self) -> dict[str, Look]:
         """The same look for the same strategy in every figure."""
-        return looks(ordered(self.rounds["strategy"].unique().tolist()), self.oracles)
+        return looks(self.strategies, self.oracles, self.against)
 
     @property
     def oracles(self) -> tuple[str, ...]:
         """The strategies that see what is hidden from others."""
-        return tuple(ordered(self.rounds["strategy"][self.rounds["is_oracle"]].unique().tolist()))
+        return tuple(self.rounds["strategy"][self.rounds["is_oracle"]].unique().tolist())
 
     @property
     def bands(self) -> str:
@@ -127,22 +131,23 @@ def everything(
     interval: Interval = "stderr",
     against: str = BASELINE,
     margin: float = MARGIN,
+    order: Sequence[str] = (),
 ) -> Everything:
     """All that can be said of a folder of results.
 
-    Options as of `statistics.penalty.penalty_matrices`, `statistics.curves.learning_curves`, `statistics.gains.gains`.
+    Options as of `statistics.penalty.penalty_matrices`, `statistics.curves.learning_curves`, `statistics.gains.gains`;
+    `order` of strategies as `first` of `strategies.by_mean_gain`, which says that of the others.
 
     Raises:
-        ResultsError: if there are no results, a run is there twice, or none of the baseline; for an unknown interval.
+        ResultsError: if there are no results, a run is there twice, or none of the baseline, or of one of `order`; for
+            an unknown interval.
     """
     interval = checked_interval(interval)
-    runs = runs_in(folder)
-    results = combined([run.file for run in runs if run.file is not None], folder)
-    rounds = with_steps(results.rounds, runs)
-    curves, known = all_curves(rounds, interval), families(rounds, runs)
-    settings = tuple(setting_curves(rounds))
+    runs, problems, rounds, known = _read(folder, against, order)
+    curves, settings = all_curves(rounds, interval), tuple(setting_curves(rounds))
     gained = gains(rounds, curves, definition, against=against, margin=margin)
-    tables = _tables(rounds, known)
+    over_all = overall(gained, known, margin=margin, measures=curves, settings=[each.setting for each in settings])
+    strategies = rounds["strategy"].unique().tolist()
     return Everything(
         folder=folder,
         definition=definition,
@@ -151,32 +156,45 @@ def everything(
         against=against,
         margin=margin,
         runs=tuple(runs),
-        problems=(*results.problems, *misplaced(runs)),
+        problems=problems,
+        strategies=tuple(strategies),
         rounds=rounds,
         settings=settings,
         curves=curves,
         families=known,
         gains=gained,
-        overall=overall(gained, known, margin=margin, measures=curves, settings=[each.setting for each in settings]),
+        overall=arranged(over_all, strategies, GROUP),
         comparison=_comparison(rounds, definition, left_out(runs), is_holm=is_holm, is_partial=is_partial),
-        ranks=_ranks(tables["mean_areas"], known),
-        profiles=_profiles(tables["mean_areas"], known),
-        **tables,
+        **_tables(rounds, known, strategies),
     )
 
 
-def _tables(rounds: pd.DataFrame, known: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+def _read(
+    folder: Path, against: str, order: Sequence[str]
+) -> tuple[list[Run], tuple[str, ...], pd.DataFrame, dict[str, str]]:
+    """Runs, problems, rounds in the order of strategies, and the families of data sets."""
+    runs = runs_in(folder)
+    results = combined([run.file for run in runs if run.file is not None], folder)
+    known = families(results.rounds, runs)
+    rounds = arranged(results.rounds, by_mean_gain(results.rounds, known, against, order))
+    return runs, (*results.problems, *misplaced(runs)), with_steps(rounds, runs), known
+
+
+def _tables(rounds: pd.DataFrame, known: Mapping[str, str], strategies: Sequence[str]) -> dict[str, Any]:
     """By the attributes of `Everything` that take no options."""
     area_of_runs = areas(rounds)
+    means = mean_areas(area_of_runs)
+    by_strategy = arranged(means, strategies)
+    spent = {"costs": costs(rounds), "bought": bought(rounds), "balance": class_balance(rounds)}
     return {
         "areas": area_of_runs,
-        "mean_areas": mean_areas(area_of_runs),
-        "beats": beats(area_of_runs, known),
+        "mean_areas": means,
+        "ranks": _ranks(by_strategy, known),
+        "profiles": _profiles(by_strategy, known),
+        "beats": beats(arranged(area_of_runs, strategies), known),
         "saved": labels_saved(rounds),
-        "costs": costs(rounds),
         "busy": busy_runs(rounds),
-        "bought": bought(rounds),
-        "balance": class_balance(rounds),
+        **{name: arranged(table, strategies, SETTING) for name, table in spent.items()},
     }
 
 
@@ -191,7 +209,7 @@ def _comparison(
             settings=tuple(settings),
             matrices=tuple(penalty_matrices(rounds, definition, **options)),
             errors=errors,
-            distributions=tuple(grouped_distributions(errors)),
+            distributions=tuple(grouped_distributions(arranged(errors, rounds["strategy"].unique().tolist()))),
             differences=pairwise_differences(rounds, definition, is_partial=is_partial),
         )
     except ResultsError as error:

@@ -7,7 +7,6 @@ import pandas as pd
 
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.runs import Run
-from al_bench.analysis.settings import ordered
 from al_bench.records.layout import setting_title
 
 MIN_DATASETS = 3  # for an interval, or ranks, over data sets
@@ -47,7 +46,7 @@ class ByDataset:
 def by_dataset(mean_areas: pd.DataFrame, known: Mapping[str, str]) -> ByDataset:
     """Of the column `area` of `al_bench.analysis.statistics.areas.mean_areas`, with the family of each data set."""
     table = mean_areas.pivot(index=SETTING, columns="strategy", values="area")
-    table = table[ordered(table.columns.tolist())]
+    table = table[mean_areas["strategy"].unique().tolist()]
     num_seeds = mean_areas.pivot(index=SETTING, columns="strategy", values="num_seeds")
     is_equal = num_seeds.eq(num_seeds.max(axis=1), axis=0).all(axis=1)
     is_partial = mean_areas.groupby(SETTING)["is_partial"].any()

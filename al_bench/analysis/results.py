@@ -20,11 +20,12 @@ from al_bench.records.state import starts_of
 SETTING = [*SETTING_COLUMNS]
 IDENTITY = [*SETTING, "strategy", "seed"]
 MAX_LISTED = 10
+PAPER_ORDER = ("badge", "albl", "coreset", "confidence", "margin", "entropy", "random")
 
 
 @dataclass(frozen=True)
 class Results:
-    """The rounds of all runs, and what could not be read, a line for each file.
+    """The rounds of all runs, strategies in the paper's order and others by name, and what could not be read.
 
     Beside the columns of rounds.csv, `is_finished` says of a run whether it has all labels that it was started for, as
     far as its folder tells, and `is_oracle` whether its strategy sees what is hidden from others (environment.json).
@@ -67,7 +68,7 @@ def combined(files: Sequence[RoundsFile], folder: Path) -> Results:
                 "of them"
             )
         sources[identity] = path
-    rounds = _concatenated(list(runs.values()))
+    rounds = _concatenated(sorted(runs.values(), key=lambda run: in_paper(str(run["strategy"][0]))))
     rounds = rounds.assign(is_oracle=rounds["strategy"].isin(_oracles(runs)))
     is_alone = rounds.groupby(SETTING)["is_oracle"].transform("all")
     if is_alone.all():
@@ -77,6 +78,11 @@ def combined(files: Sequence[RoundsFile], folder: Path) -> Results:
         f"{setting_title(dict(zip(SETTING, values, strict=True)))}: left out: oracles alone" for values in alone
     )
     return Results(rounds[~is_alone].reset_index(drop=True), problems)
+
+
+def in_paper(strategy: str) -> tuple[int, str]:
+    """To sort by: in the paper's order; others after them by name."""
+    return PAPER_ORDER.index(strategy) if strategy in PAPER_ORDER else len(PAPER_ORDER), strategy
 
 
 def _oracles(runs: Mapping[Path, Columns]) -> set[str]:

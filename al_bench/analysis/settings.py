@@ -25,7 +25,6 @@ GROUPINGS: tuple[tuple[str, ...], ...] = (
     ("batch_size", "dataset"),
     ("model", "dataset"),
 )
-PAPER_ORDER = ("badge", "albl", "coreset", "confidence", "margin", "entropy", "random")
 
 
 @dataclass(frozen=True)
@@ -110,9 +109,9 @@ def compared_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
 
 
 def setting_curves(rounds: pd.DataFrame, value: str = ACCURACY.column, *, with_oracles: bool = False) -> list[Curves]:
-    """The errors (1 - the column `value`) of every setting, all with the same strategies."""
+    """The errors (1 - the column `value`) of every setting, all with the same strategies, in the order of the rows."""
     rounds = rounds if with_oracles else compared_rounds(rounds)
-    strategies = ordered(rounds["strategy"].unique().tolist())
+    strategies = rounds["strategy"].unique().tolist()
     curves = []
     for values, of_setting in rounds.groupby(SETTING, sort=True):
         seeds, labels = (sorted(of_setting[column].unique().tolist()) for column in ("seed", "num_labelled"))
@@ -127,12 +126,6 @@ def setting_curves(rounds: pd.DataFrame, value: str = ACCURACY.column, *, with_o
         unfinished = frozenset(zip(of_setting["strategy"][is_open], of_setting["seed"][is_open], strict=True))
         curves.append(Curves(setting, tuple(strategies), tuple(seeds), tuple(labels), error_KSL, unfinished))
     return curves
-
-
-def ordered(strategies: Sequence[str]) -> list[str]:
-    """In the paper's order; others after them by name."""
-    known = {name: position for position, name in enumerate(PAPER_ORDER)}
-    return sorted(strategies, key=lambda name: (known.get(name, len(known)), name))
 
 
 def setting_names(table: pd.DataFrame) -> list[str]:
@@ -150,10 +143,11 @@ def marked_names(table: pd.DataFrame, column: str = "is_partial") -> list[str]:
 def not_whole(curves: Curves) -> str:
     """Which strategies of a setting are not finished, or have fewer seeds than it; empty if there are none."""
     parts = []
-    names = ordered(list({strategy for strategy, _ in curves.unfinished}))
-    if names:
+    open_ones = {strategy for strategy, _ in curves.unfinished}
+    if names := [name for name in curves.strategies if name in open_ones]:
         parts.append(f"not finished: {', '.join(map(isolated, names))}")
-    if few := ordered([name for name in curves.partial if curves.num_seeds(name) < len(curves.seeds)]):
+    lacking = [name for name in curves.strategies if name in curves.partial]
+    if few := [name for name in lacking if curves.num_seeds(name) < len(curves.seeds)]:
         told = (f"{isolated(name)} {curves.num_seeds(name)} of {len(curves.seeds)}" for name in few)
         parts.append(f"fewer seeds: {', '.join(told)}")
     return "; ".join(parts)

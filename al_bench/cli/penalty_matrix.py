@@ -37,6 +37,7 @@ def parser(called: Called) -> CommandParser:
     parser.add_argument("--definition", choices=["paper", "reference"], default="paper", help="of the budgets (paper)")
     parser.add_argument("--holm", action="store_true", help="adjust for all pairs at one budget of one setting")
     parser.add_argument("--partial", action="store_true", help="leave out what is missing instead of refusing")
+    parser.add_argument("--order", nargs="+", default=(), metavar="STRATEGY", help="first of all (by mean gain)")
     return parser
 
 
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str], called: Called) -> None:
     """Write the files, and show the overall matrix."""
     options = parser(called).read(arguments)
     from al_bench.analysis.budgets import compared_settings  # pandas, matplotlib and scipy: what --help need not wait
+    from al_bench.analysis.families import families
     from al_bench.analysis.names import print_any_name
     from al_bench.analysis.page.output import output_folder
     from al_bench.analysis.pictures.drawing import drawn
@@ -52,6 +54,7 @@ def main(arguments: Sequence[str], called: Called) -> None:
     from al_bench.analysis.runs import left_out, misplaced, runs_in
     from al_bench.analysis.settings import with_seeds
     from al_bench.analysis.statistics.penalty import penalty_matrices
+    from al_bench.analysis.strategies import arranged, by_mean_gain
     from al_bench.files.writing import replace_text
 
     print_any_name()
@@ -61,8 +64,10 @@ def main(arguments: Sequence[str], called: Called) -> None:
         for problem in (*results.problems, *misplaced(runs)):
             called.warn(problem)
         definition, is_partial = options.definition, options.partial
-        settings = compared_settings(results.rounds, definition, is_partial=is_partial, left_out=left_out(runs))
-        matrices = penalty_matrices(results.rounds, definition, is_holm=options.holm, is_partial=is_partial)
+        order = by_mean_gain(results.rounds, families(results.rounds, runs), first=options.order)
+        rounds = arranged(results.rounds, order)
+        settings = compared_settings(rounds, definition, is_partial=is_partial, left_out=left_out(runs))
+        matrices = penalty_matrices(rounds, definition, is_holm=options.holm, is_partial=is_partial)
         for line in with_seeds(run for setting in settings for run in setting.missing):
             called.warn(f"left out: {line}")
         with output_folder(options.folder, options.out) as out:

@@ -46,6 +46,7 @@ def parser(called: Called) -> CommandParser:
     parser.add_argument(
         "--margin", type=_margin, default=MARGIN, metavar="POINTS", help=f"within which a gain is the same ({MARGIN})"
     )
+    parser.add_argument("--order", nargs="+", default=(), metavar="STRATEGY", help="first of all (by mean gain)")
     return parser
 
 
@@ -79,6 +80,7 @@ def main(arguments: Sequence[str], called: Called) -> None:
             interval=options.interval,
             against=options.against,
             margin=options.margin,
+            order=options.order,
         )
         for problem in found.problems:
             called.warn(problem)

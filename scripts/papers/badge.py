@@ -23,9 +23,9 @@ from al_bench.analysis.names import file_name
 from al_bench.analysis.pictures.drawing import Drawing, drawn
 from al_bench.analysis.pictures.figures import draw_curves, draw_penalty_matrix
 from al_bench.analysis.pictures.overviews import draw_distributions
-from al_bench.analysis.results import SETTING, combined
+from al_bench.analysis.results import PAPER_ORDER, SETTING, combined
 from al_bench.analysis.runs import Run, State, runs_in
-from al_bench.analysis.settings import PAPER_ORDER, rows_of
+from al_bench.analysis.settings import rows_of
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.analysis.statistics.overall import overall
@@ -59,7 +59,7 @@ def main() -> None:
             text = discussion.read_text() if discussion.exists() else ""
             out.mkdir(parents=True, exist_ok=True)
             with alone_in(out):
-                write(everything(runs), incomplete, batches, text, out)
+                write(everything(runs, order=PAPER_ORDER), incomplete, batches, text, out)
     except (UserError, OSError, pd.errors.EmptyDataError) as error:
         sys.exit(f"badge: {folder}: {error}")
     print(out / "README.md")

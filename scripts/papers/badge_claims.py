@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, spearmanr
 
-from al_bench.analysis.settings import PAPER_ORDER, Floats
+from al_bench.analysis.results import PAPER_ORDER
+from al_bench.analysis.settings import Floats
 from al_bench.analysis.statistics.intervals import MARGIN, Sample, Verdict, verdicts
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, SettingWins
 from papers.claims import Claim, counted, is_all, judged, told

@@ -6,8 +6,9 @@ import pandas as pd
 
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.names import file_name
+from al_bench.analysis.results import PAPER_ORDER
 from al_bench.analysis.runs import State
-from al_bench.analysis.settings import BASELINE, PAPER_ORDER, rows_of, setting_names
+from al_bench.analysis.settings import BASELINE, rows_of, setting_names
 from al_bench.analysis.statistics.gains import gains
 from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices

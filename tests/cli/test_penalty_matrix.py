@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from al_bench.analysis.settings import PAPER_ORDER
+from al_bench.analysis.results import PAPER_ORDER
 from al_bench.analysis.statistics.penalty import PenaltyMatrix
 from al_bench.cli.penalty_matrix import show
 from tests.analysis.test_names import NAMES

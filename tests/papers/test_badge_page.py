@@ -16,8 +16,7 @@ from papers import batches as batches_module
 from papers.badge_claims import FIGURE_4, claims, penalties_by_setting, rank_correlation_interval
 from scipy.stats import spearmanr
 
-from al_bench.analysis.results import load_results
-from al_bench.analysis.settings import PAPER_ORDER
+from al_bench.analysis.results import PAPER_ORDER, load_results
 from al_bench.analysis.statistics.penalty import SettingWins, penalty_matrices, setting_wins
 from al_bench.records.archive.moving import pack, restore
 from tests.support.forks import python

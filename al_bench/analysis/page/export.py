@@ -16,13 +16,14 @@ from al_bench.analysis.pictures.overviews import (
     draw_profiles,
     draw_ranks,
 )
-from al_bench.analysis.settings import marked_names, not_whole, ordered, rows_of
+from al_bench.analysis.settings import marked_names, not_whole, rows_of
 from al_bench.analysis.spent.bought import BOUGHT_BANDS, bought_curves
 from al_bench.analysis.spent.costs import COSTS
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.gains import whole_gains
 from al_bench.analysis.statistics.profiles import Profiles
 from al_bench.analysis.statistics.ranks import Ranks
+from al_bench.analysis.strategies import arranged
 from al_bench.files.locks import alone_in
 from al_bench.files.writing import replace_text
 
@@ -50,7 +51,7 @@ def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:
             yield partial(draw_penalty_matrix, penalty, folder / penalty.file_name)
         for group, distributions in everything.comparison.distributions:
             yield partial(draw_distributions, distributions, group, folder / file_name("errors", group), looks)
-    gains = whole_gains(everything.gains)
+    gains = arranged(whole_gains(everything.gains), everything.strategies)
     if len(gains):
         yield partial(draw_gains, gains, folder / "gains", looks)
     if isinstance(everything.ranks, Ranks):
@@ -63,7 +64,7 @@ def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:
     ):
         names = marked_names(table)
         wide = table.assign(setting=names).pivot(index="setting", columns="strategy", values=column)
-        wide = wide.loc[list(dict.fromkeys(names)), ordered(wide.columns.tolist())]
+        wide = wide.loc[list(dict.fromkeys(names)), [name for name in everything.strategies if name in wide]]
         if wide.notna().any(axis=None):
             yield partial(draw_by_setting, wide, name, folder / column, looks, is_log=is_log)
 

@@ -1,9 +1,10 @@
 """The report: one HTML file that says what was run and what it shows, and needs nothing beside it."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,12 +26,14 @@ from al_bench.analysis.pictures.interactive import (
     profiles_figure,
 )
 from al_bench.analysis.pictures.overviews import draw_ranks
+from al_bench.analysis.pictures.style import in_order, panels
 from al_bench.analysis.settings import group_name, not_whole, rows_of, with_seeds
 from al_bench.analysis.spent.bought import BOUGHT, BOUGHT_BANDS, bought_curves
 from al_bench.analysis.spent.training_steps import BUSY_CAPTION, busy_lines
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.gains import GAIN_CAPTION, whole_gains
 from al_bench.analysis.statistics.penalty import PenaltyMatrix
+from al_bench.analysis.strategies import MANY, arranged
 
 
 def report(results: Everything | Path | str, command: Sequence[str] = ("al-bench", "report")) -> str:
@@ -45,14 +48,7 @@ def report(results: Everything | Path | str, command: Sequence[str] = ("al-bench
 
 
 def _page(everything: Everything, command: Sequence[str]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("al_bench.analysis.page", ""),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    plots, gains = Plots(), whole_gains(everything.gains)
+    plots, gains = Plots(), arranged(whole_gains(everything.gains), everything.strategies)
     context = {
         "title": everything.folder.resolve().name,
         "version": al_bench.__version__,
@@ -71,7 +67,8 @@ def _page(everything: Everything, command: Sequence[str]) -> str:
         "gain_caption": GAIN_CAPTION,
         "against": isolated(everything.against),
         "margin": f"{everything.margin:g}",
-        "overall_tables": list(report_tables.overall_tables(everything)),
+        "overall": report_tables.overall_table(everything),
+        "beats": report_tables.beats_matrix(everything),
         "of_oracles": report_text.of_oracles(everything),
         "few": list(report_text.too_few(everything)),
         "area_tables": list(report_tables.area_tables(everything)),
@@ -85,10 +82,23 @@ def _page(everything: Everything, command: Sequence[str]) -> str:
         "definition": everything.definition,
         "is_holm": everything.is_holm,
         "bands": everything.bands,
+        "many": MANY,
+        "is_many": len(everything.strategies) > MANY,
         "plots": plots.figures,
         "plotly": get_plotlyjs(),
     }
-    return encodable(environment.get_template("report.html.jinja").render(context))
+    return encodable(_template().render(context))
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("al_bench.analysis.page", ""),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template("report.html.jinja")
 
 
 @dataclass
@@ -119,7 +129,7 @@ def _comparison(everything: Everything, plots: Plots) -> dict[str, object]:
         for penalty in comparison.matrices
     ]
     distributions = [
-        (group_name(group), plots.add(distributions_figure(each, everything.looks)))
+        (group_name(group), _panels(plots, everything, each["strategy"], partial(distributions_figure, each)))
         for group, each in comparison.distributions
     ]
     missing = with_seeds(run for setting in comparison.settings for run in setting.missing)
@@ -128,30 +138,42 @@ def _comparison(everything: Everything, plots: Plots) -> dict[str, object]:
 
 def _matrix(penalty: PenaltyMatrix) -> dict[str, object]:
     largest = max(len(penalty.settings), 1)
-    rows = [
-        (name, [("" if np.isnan(value) else f"{value:.2f}", np.nan_to_num(value / largest)) for value in values])
-        for name, *values in penalty.as_table().to_numpy().tolist()
-    ]
-    return {"names": list(penalty.matrix.columns), "rows": rows}
+    names = list(penalty.matrix.columns)
+    rows: list[tuple[str, list[tuple[str, float, str]]]] = []
+    for name, *values in penalty.as_table().to_numpy().tolist():
+        texts = ["" if np.isnan(value) else f"{value:.2f}" for value in values]
+        verb = "penalty of" if len(rows) == len(names) else "beats"
+        told = [f"{name} {verb} {other}: {text}" for other, text in zip(names, texts, strict=True)]
+        shades = [float(np.nan_to_num(value / largest)) for value in values]
+        rows.append((name, list(zip(texts, shades, told, strict=True))))
+    return {"names": names, "rows": rows}
+
+
+def _panels(
+    plots: Plots, everything: Everything, strategies: Iterable[str], draw: Callable[..., go.Figure]
+) -> list[tuple[str, str]]:
+    """Titles and ids of the panels of a figure: one for few strategies, one for each family of many."""
+    found = panels(in_order(everything.looks, strategies))
+    if len(found) == 1:
+        return [("", plots.add(draw(looks_of=everything.looks)))]
+    return [(title, plots.add(draw(looks_of=everything.looks, panel=panel))) for title, panel in found.items()]
 
 
 def _curves(everything: Everything, plots: Plots) -> list[dict[str, object]]:
     shown: list[dict[str, object]] = []
     for number, curves in enumerate(everything.settings):
         part = compared_part(curves)
-        figures = [
-            (
-                measure.label,
-                curves_figure(rows_of(table, curves.setting), part, measure.axis(everything.bands), everything.looks),
-            )
-            for measure, table in everything.curves.items()
-        ]
+        figures = []
+        for measure, table in everything.curves.items():
+            rows = rows_of(table, curves.setting)
+            draw = partial(curves_figure, rows, part, measure.axis(everything.bands))
+            figures.append((measure.label, _panels(plots, everything, rows["strategy"], draw)))
         shown.append(
             {
                 "id": f"setting-{number}",
                 "name": curves.name,
                 "not_whole": not_whole(curves),
-                "plots": [(label, plots.add(figure)) for label, figure in figures],
+                "plots": figures,
                 "differences": report_tables.gain_table(everything, curves),
             }
         )
@@ -164,7 +186,7 @@ def _bought(everything: Everything, plots: Plots) -> dict[str, object]:
     for curves in everything.settings:
         part, of_setting = compared_part(curves), rows_of(everything.bought, curves.setting)
         figures = {
-            measure.label: curves_figure(rows, part, measure.axis(BOUGHT_BANDS), everything.looks)
+            measure.label: (rows["strategy"], partial(curves_figure, rows, part, measure.axis(BOUGHT_BANDS)))
             for measure, rows in bought_curves(everything.bought, curves.setting).items()
         }
         constant = [
@@ -173,7 +195,7 @@ def _bought(everything: Everything, plots: Plots) -> dict[str, object]:
             if of_setting[measure.column].nunique() == 1
         ]
         if figures or constant:
-            plotted = [(label, plots.add(figure)) for label, figure in figures.items()]
+            plotted = [(label, _panels(plots, everything, *figure)) for label, figure in figures.items()]
             shown.append({"name": curves.name, "plots": plotted, "constant": constant})
     everywhere = (
         [text for text in shown[0]["constant"] if all(text in each["constant"] for each in shown)] if shown else []
@@ -204,7 +226,7 @@ def _profiles(everything: Everything, plots: Plots) -> dict[str, object]:
         return {"refusal": found}
     return {
         "refusal": "",
-        "plot": plots.add(profiles_figure(found, everything.looks)),
+        "plots": _panels(plots, everything, found.gaps.columns, partial(profiles_figure, found)),
         "caption": found.caption,
         "left_out": ", ".join(found.left_out),
     }

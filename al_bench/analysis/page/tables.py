@@ -1,6 +1,6 @@
 """The tables of the report, as texts."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,16 +8,17 @@ import pandas as pd
 
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.families import MIN_DATASETS
-from al_bench.analysis.settings import PARTIAL, Curves, ordered, rows_of, setting_names
+from al_bench.analysis.settings import PARTIAL, Curves, rows_of, setting_names
 from al_bench.analysis.spent.bought import BALANCE_CAPTION
 from al_bench.analysis.spent.costs import COST_CAPTION, COSTS
 from al_bench.analysis.statistics.areas import AREA_CAPTION
 from al_bench.analysis.statistics.curves import compared_part
-from al_bench.analysis.statistics.gains import MANY, WHOLE
+from al_bench.analysis.statistics.gains import WHOLE
 from al_bench.analysis.statistics.intervals import Verdict
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.analysis.statistics.overall import ALL, BEATS_CAPTION, OVERALL_CAPTION
 from al_bench.analysis.statistics.savings import SAVED_CAPTION
+from al_bench.analysis.strategies import MANY
 
 
 def settings_table(everything: Everything) -> list[dict[str, object]]:
@@ -53,12 +54,13 @@ def gain_table(everything: Everything, curves: Curves) -> dict[str, object] | No
     for strategy, part, gain, low, high, verdict, detectable in gains[columns].itertuples(index=False, name=None):
         found = _or_nothing(detectable, " ({:.2f} would be found)") if verdict == Verdict.OPEN else ""
         texts[strategy, part] = _with_spread(gain, low, high, verdict) + found
-    rows = [(name, [texts.get((name, part), "") for part in parts]) for name in gains["strategy"].unique().tolist()]
+    names = [name for name in everything.strategies if name in set(gains["strategy"])]
+    rows = [(name, [texts.get((name, part), "") for part in parts]) for name in names]
     return {"parts": [f"{int(part):,}" if part.isdigit() else part for part in parts], "rows": rows}
 
 
-def overall_tables(everything: Everything) -> Iterator[dict[str, object]]:
-    """What is said over data sets: gains of each model and batch size, and how often strategies beat each other."""
+def overall_table(everything: Everything) -> dict[str, object] | None:
+    """What is said over data sets: gains of each model and batch size."""
     table = everything.overall
     table = table[(table["part"] == WHOLE) & (table["measure"] == ACCURACY.column)]
     table = table[table["num_datasets"] >= MIN_DATASETS]
@@ -69,31 +71,35 @@ def overall_tables(everything: Everything) -> Iterator[dict[str, object]]:
         text = _with_spread(row["gain"], row["low"], row["high"], row["verdict"])
         new = f"{row['predicted_low']:+.2f} to {row['predicted_high']:+.2f}"
         columns.setdefault(name, {})[row["strategy"]] = f"{text}\n{new}" + f"\n{PARTIAL}" * bool(row["is_partial"])
-    if columns:
-        best_first = table.groupby("strategy")["gain"].mean().sort_values(ascending=False, kind="stable").index
-        yield {
-            "title": f"Gain over {everything.against} in area under the curve",
-            "caption": OVERALL_CAPTION,
-            "head": "",
-            "names": list(columns),
-            "rows": [(name, [(known.get(name, ""), False) for known in columns.values()]) for name in best_first],
-        }
+    if not columns:
+        return None
+    names = [name for name in everything.strategies if name in set(table["strategy"])]
+    return {
+        "title": f"Gain over {everything.against} in area under the curve",
+        "caption": OVERALL_CAPTION,
+        "head": "",
+        "names": list(columns),
+        "rows": [(name, [(known.get(name, ""), False) for known in columns.values()]) for name in names],
+    }
+
+
+def beats_matrix(everything: Everything) -> dict[str, object] | None:
+    """How often strategies beat each other, in per cent, as a matrix: text, shade and what the pointer says."""
     shares = everything.beats
-    if len(shares):
-        names = ordered(shares["first"].unique().tolist())
-        texts = {
-            (first, second): f"{share:.0%}" + _or_nothing(low, "\n{:.0%}") + _or_nothing(high, " to {:.0%}")
-            for first, second, share, low, high in shares[["first", "second", "share", "low", "high"]].itertuples(
-                index=False, name=None
-            )
-        }
-        yield {
-            "title": "How often the strategy of the row beats that of the column",
-            "caption": BEATS_CAPTION,
-            "head": "",
-            "names": names,
-            "rows": [(first, [(texts.get((first, second), ""), False) for second in names]) for first in names],
-        }
+    if shares.empty:
+        return None
+    names = [name for name in everything.strategies if name in set(shares["first"])]
+    is_many = len(names) > MANY
+    cells = {}
+    columns = ["first", "second", "share", "low", "high"]
+    for first, second, share, low, high in shares[columns].itertuples(index=False, name=None):
+        spread = "" if np.isnan(low) else f"{low:.0%} to {high:.0%}"
+        told = f"{first} beats {second}: {share:.0%}" + f" ({spread})" * bool(spread)
+        text = f"{100 * share:.0f}" if is_many else f"{share:.0%}" + f"\n{spread}" * bool(spread)
+        cells[first, second] = text, share, told
+    rows = [(first, [cells.get((first, second), ("", 0.0, "")) for second in names]) for first in names]
+    more = "; in per cent, intervals by the pointer and in beats.csv" * is_many
+    return {"names": names, "rows": rows, "caption": f"{BEATS_CAPTION}{more}"}
 
 
 def _with_spread(gain: float, low: float, high: float, verdict: str) -> str:
@@ -111,6 +117,7 @@ def area_tables(everything: Everything) -> Iterator[dict[str, object]]:
     yield _by_setting(
         "Area under the budget curve",
         AREA_CAPTION,
+        everything.strategies,
         areas,
         map(_with_interval, areas["area"], areas["area_low"], areas["area_high"]),
         areas["area"],
@@ -120,6 +127,7 @@ def area_tables(everything: Everything) -> Iterator[dict[str, object]]:
         yield _by_setting(
             "Labels saved",
             SAVED_CAPTION,
+            everything.strategies,
             enough,
             map(_saved, enough["saved"], enough["saved_share"], enough["to_labels"]),
             enough["saved"].fillna(-np.inf),
@@ -141,6 +149,7 @@ def _at_end(everything: Everything, measure: Measure) -> dict[str, object]:
         measure.title,
         f"{described}, where Random first has 99 % of its final accuracy (without Random: "
         f"with the most labels that all strategies have); over the seeds: {everything.bands}",
+        everything.strategies,
         at_end,
         map(_with_interval, at_end["mean"], at_end["low"], at_end["high"]),
         at_end["mean"] if measure.better == "higher" else -at_end["mean"],
@@ -156,10 +165,11 @@ def cost_tables(everything: Everything) -> Iterator[dict[str, object]]:
             f"{value:,.0f}" if column == "num_steps" or value >= 1000 else f"{value:.4g}" for value in known[column]
         ]
         merits = (-known[column]).mask(known["strategy"].isin(everything.oracles), -np.inf)
-        yield _by_setting(f"{title[0].upper()}{title[1:]}", COST_CAPTION, known, texts, merits)
+        yield _by_setting(f"{title[0].upper()}{title[1:]}", COST_CAPTION, everything.strategies, known, texts, merits)
     yield _by_setting(
         "Class balance of the queried batches",
         BALANCE_CAPTION,
+        everything.strategies,
         balance,
         [f"{value:.3f}" for value in balance["balance"]],
         balance["balance"],
@@ -167,14 +177,21 @@ def cost_tables(everything: Everything) -> Iterator[dict[str, object]]:
 
 
 def _by_setting(
-    title: str, caption: str, table: pd.DataFrame, texts: Iterable[str], merits: Iterable[float]
+    title: str,
+    caption: str,
+    order: Sequence[str],
+    table: pd.DataFrame,
+    texts: Iterable[str],
+    merits: Iterable[float],
 ) -> dict[str, object]:
-    """Cells are (text, whether it is the best of its row, and not of all); where there is no value, there is no text.
+    """Strategies are in an order, as columns; as rows, if they are many.
 
+    Cells are (text, whether it is the best of its setting, and not of all); where there is no value, there is no text.
     What may change when all runs are finished says so, and is not called the best; nor are means over fewer seeds than
-    another of the row has.
+    another of the setting has.
     """
-    strategies = ordered(table["strategy"].unique().tolist())
+    there = set(table["strategy"])
+    strategies = [name for name in order if name in there]
     num_seeds = table["num_seeds"] if "num_seeds" in table else pd.Series(0, table.index)
     rows: dict[str, dict[str, tuple[str, float, int, bool]]] = {}
     columns = (setting_names(table), table["strategy"], texts, merits, num_seeds, table["is_partial"])
@@ -194,18 +211,10 @@ def _by_setting(
             cells.append((text + mark if text else "", is_best))
         shown.append((name, cells))
     found: dict[str, Any] = {"title": title, "caption": caption, "names": strategies, "rows": shown}
-    return _by_strategy(found, rows) if len(strategies) > max(MANY, len(shown)) else found
-
-
-def _by_strategy(
-    table: dict[str, Any], known: Mapping[str, Mapping[str, tuple[str, float, int, bool]]]
-) -> dict[str, Any]:
-    """The table with a row for each of many strategies, the best first by their mean over the settings."""
-    merits = pd.DataFrame({name: {each: of[1] for each, of in row.items()} for name, row in known.items()})
-    order = merits.mean(axis=1).reindex(table["names"]).sort_values(ascending=False, kind="stable").index
-    cells = {name: dict(zip(table["names"], row, strict=True)) for name, row in table["rows"]}
-    rows = [(strategy, [row[strategy] for row in cells.values()]) for strategy in order]
-    return table | {"head": "", "names": list(cells), "rows": rows}
+    if len(strategies) <= max(MANY, len(shown)):
+        return found
+    rows_of_strategies = [(name, [cells[number] for _, cells in shown]) for number, name in enumerate(strategies)]
+    return found | {"head": "", "names": [*rows], "rows": rows_of_strategies}
 
 
 def _with_interval(value: float, low: float, high: float) -> str:

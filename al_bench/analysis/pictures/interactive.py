@@ -1,20 +1,21 @@
 """Figures that answer to the pointer, for a notebook and for the report (plotly)."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from al_bench.analysis.names import for_plotly
-from al_bench.analysis.pictures.style import Look, looks
-from al_bench.analysis.settings import marked_names, ordered
+from al_bench.analysis.pictures.style import OF_OTHERS, Look, in_order, looks
+from al_bench.analysis.settings import marked_names
 from al_bench.analysis.statistics.cdf import ERROR, SHARE, corners
-from al_bench.analysis.statistics.gains import MANY, gain_axis, gain_rows
+from al_bench.analysis.statistics.gains import gain_axis, gain_rows
 from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.analysis.statistics.profiles import SHARE as SHARE_OF_DATASETS
 from al_bench.analysis.statistics.profiles import WITHIN, Profiles
+from al_bench.analysis.strategies import MANY
 
 AXIS = {"gridcolor": "#e6e6e6", "zerolinecolor": "#999", "linecolor": "#444", "ticks": "outside"}
 LAYOUT = {
@@ -26,6 +27,7 @@ LAYOUT = {
 }
 MAX_MARKERS = 12  # on a curve
 DIGITS = 5
+Steps = Mapping[str, tuple[list[float], list[float]]]  # x and y of each strategy
 
 
 def curves_figure(
@@ -33,15 +35,21 @@ def curves_figure(
     part: tuple[int, int],
     name: str = ACCURACY.label,
     looks_of: Mapping[str, Look] | None = None,
+    panel: Mapping[str, Look] | None = None,
 ) -> go.Figure:
     """The curves of one setting: rows of `al_bench.analysis.statistics.curves.learning_curves`.
 
-    The pointer shows value, interval and number of seeds; a button shows the part between two numbers of labels.
+    The pointer shows value, interval and number of seeds; a button shows the part between two numbers of labels. With
+    the looks of a `panel` (see `al_bench.analysis.pictures.style.panels`) all other curves are grey.
     """
     curves = curves[curves["is_common"]].round(DIGITS)
+    shown = in_order(looks_of or looks(curves["strategy"]), curves["strategy"])
     figure = go.Figure()
-    for strategy in dict.fromkeys(curves["strategy"]):
-        look = (looks_of or looks(curves["strategy"]))[strategy]
+    if panel is not None:
+        others = [curves[curves["strategy"] == strategy] for strategy in shown if strategy not in panel]
+        _add_others(figure, [(each["num_labelled"], each["mean"]) for each in others])
+        shown = in_order(panel, shown)
+    for strategy, look in shown.items():
         _add_curve(figure, curves[curves["strategy"] == strategy], strategy, look)
     figure.update_layout(
         **LAYOUT, xaxis=AXIS | {"title": {"text": "labelled examples"}}, yaxis=AXIS | {"title": {"text": name}}
@@ -49,6 +57,13 @@ def curves_figure(
     if curves["num_labelled"].between(*part).any():
         figure.update_layout(updatemenus=[_whole_and_part(curves, part)])
     return figure
+
+
+def _add_others(figure: go.Figure, lines: Iterable[Sequence[Iterable[float]]], shape: str = "linear") -> None:
+    """Lines in grey, as one trace: those of other panels."""
+    x, y = ([value for line in lines for value in (*line[axis], None)] for axis in (0, 1))
+    line = {"color": OF_OTHERS, "width": 1, "shape": shape}
+    figure.add_scatter(x=x, y=y, name="others", mode="lines", line=line, hoverinfo="skip")
 
 
 def _add_curve(figure: go.Figure, curve: pd.DataFrame, strategy: str, look: Look) -> None:
@@ -85,63 +100,62 @@ def _add_curve(figure: go.Figure, curve: pd.DataFrame, strategy: str, look: Look
     )
 
 
-def distributions_figure(distributions: pd.DataFrame, looks_of: Mapping[str, Look] | None = None) -> go.Figure:
+def distributions_figure(
+    distributions: pd.DataFrame,
+    looks_of: Mapping[str, Look] | None = None,
+    panel: Mapping[str, Look] | None = None,
+) -> go.Figure:
     """Cumulative distributions, as `al_bench.analysis.statistics.cdf.cumulative_distributions` gives them."""
-    figure = go.Figure()
-    (low, high), steps = corners(distributions)
-    for strategy, (x, y) in steps.items():
-        look = (looks_of or looks(list(steps)))[strategy]
-        figure.add_scatter(
-            x=np.round(x, DIGITS).tolist(),
-            y=np.round(y, DIGITS).tolist(),
-            name=for_plotly(strategy),
-            mode="lines+markers",
-            line={"color": look.colour, "dash": look.plotly_dash, "shape": "hv", "width": 2},
-            marker={"symbol": look.plotly_marker, "size": 7, "maxdisplayed": MAX_MARKERS},
-            hovertemplate=(
-                f"<b>{for_plotly(strategy)}</b><br>%{{y:.0%}} at most %{{x:.3f}} x Random's error<extra></extra>"
-            ),
-        )
-    x_axis = AXIS | {"title": {"text": ERROR}, "range": [low, high]}
-    figure.update_layout(**LAYOUT, xaxis=x_axis, yaxis=AXIS | {"title": {"text": SHARE}})
-    return figure
+    limits, steps = corners(distributions)
+    figure = _steps_figure(steps, looks_of or looks(steps), panel, "%{y:.0%} at most %{x:.3f} x Random's error")
+    x_axis = AXIS | {"title": {"text": ERROR}, "range": [*limits]}
+    return figure.update_layout(**LAYOUT, xaxis=x_axis, yaxis=AXIS | {"title": {"text": SHARE}})
 
 
-def profiles_figure(profiles: Profiles, looks_of: Mapping[str, Look] | None = None) -> go.Figure:
+def profiles_figure(
+    profiles: Profiles, looks_of: Mapping[str, Look] | None = None, panel: Mapping[str, Look] | None = None
+) -> go.Figure:
     """Performance profiles: on what share of the data sets a strategy is within so many points of the best."""
-    figure = go.Figure()
     most, steps = profiles.steps()
-    for strategy, (x, y) in steps.items():
-        look = (looks_of or looks(list(steps)))[strategy]
-        figure.add_scatter(
-            x=np.round(x, DIGITS).tolist(),
-            y=np.round(y, DIGITS).tolist(),
-            name=for_plotly(strategy),
-            mode="lines+markers",
-            line={"color": look.colour, "dash": look.plotly_dash, "shape": "hv", "width": 2},
-            marker={"symbol": look.plotly_marker, "size": 7, "maxdisplayed": MAX_MARKERS},
-            hovertemplate=f"<b>{for_plotly(strategy)}</b><br>%{{y:.0%}} within %{{x:.2f}} points<extra></extra>",
-        )
+    figure = _steps_figure(steps, looks_of or looks(steps), panel, "%{y:.0%} within %{x:.2f} points")
     x_axis = AXIS | {"title": {"text": WITHIN}, "range": [0, most]}
     y_axis = AXIS | {"title": {"text": SHARE_OF_DATASETS}, "range": [0, 1.03]}
-    figure.update_layout(**LAYOUT, xaxis=x_axis, yaxis=y_axis)
+    return figure.update_layout(**LAYOUT, xaxis=x_axis, yaxis=y_axis)
+
+
+def _steps_figure(steps: Steps, looks_of: Mapping[str, Look], panel: Mapping[str, Look] | None, told: str) -> go.Figure:
+    """Step functions; with the looks of a panel, all others in grey."""
+    figure, shown = go.Figure(), in_order(looks_of, steps)
+    if panel is not None:
+        _add_others(figure, [np.round(steps[name], DIGITS).tolist() for name in shown if name not in panel], "hv")
+        shown = in_order(panel, steps)
+    for strategy, look in shown.items():
+        x, y = np.round(steps[strategy], DIGITS).tolist()
+        figure.add_scatter(
+            x=x,
+            y=y,
+            name=for_plotly(strategy),
+            mode="lines+markers",
+            line={"color": look.colour, "dash": look.plotly_dash, "shape": "hv", "width": 2},
+            marker={"symbol": look.plotly_marker, "size": 7, "maxdisplayed": MAX_MARKERS},
+            hovertemplate=f"<b>{for_plotly(strategy)}</b><br>{told}<extra></extra>",
+        )
     return figure
 
 
 def gains_figure(gains: pd.DataFrame, looks_of: Mapping[str, Look] | None = None) -> go.Figure:
     """Gains in the area under the curve, as `whole_gains` has them, in the rows of `gain_rows`, with 95 % intervals."""
-    strategies = ordered(gains["strategy"].unique().tolist())
+    shown = in_order(looks_of or looks(gains["strategy"]), gains["strategy"])
     named = dict(zip(gains.index, marked_names(gains), strict=True))
     names, heights = gain_rows(gains)
-    is_many = len(strategies) > MANY
+    is_many = len(shown) > MANY
     figure = go.Figure()
-    for strategy in strategies:
+    for strategy, look in shown.items():
         rows = gains[gains["strategy"] == strategy]
-        look = (looks_of or looks(strategies))[strategy]
         settings = [named[row] for row in rows.index]
         _add_gains(figure, rows, settings, [heights[row] for row in rows.index], for_plotly(strategy), look)
     num_settings = len(set(named.values()))
-    of_row = 13 * (len(strategies) + 1)
+    of_row = 13 * (len(shown) + 1)
     if is_many:  # names are broken after 20 letters where a window is narrow
         of_row = max(22, 3 * num_settings, 17 * math.ceil(max(map(len, names)) / 20))
     figure.update_layout(

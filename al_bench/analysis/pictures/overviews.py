@@ -1,6 +1,7 @@
 """Figures over settings, as PNG and PDF: distributions of errors, gains, ranks, and what a strategy is by setting."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle, product
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -12,16 +13,18 @@ from matplotlib.figure import Figure
 
 from al_bench.analysis.names import isolated
 from al_bench.analysis.pictures.canvas import FORMATS, MAX_MARKERS, STYLE, height_of, legend, saved, width_of
-from al_bench.analysis.pictures.style import Look, looks
-from al_bench.analysis.settings import group_name, marked_names, ordered
+from al_bench.analysis.pictures.style import OF_OTHERS, PLOTLY_MARKERS, Look, in_order, looks, panels
+from al_bench.analysis.settings import group_name, marked_names
 from al_bench.analysis.statistics.cdf import ERROR, SHARE, corners
-from al_bench.analysis.statistics.gains import MANY, gain_axis, gain_rows
+from al_bench.analysis.statistics.gains import gain_axis, gain_rows
 from al_bench.analysis.statistics.paired import LEVEL
 from al_bench.analysis.statistics.profiles import SHARE as SHARE_OF_DATASETS
 from al_bench.analysis.statistics.profiles import WITHIN, Profiles
 from al_bench.analysis.statistics.ranks import Ranks
+from al_bench.analysis.strategies import MANY
 
 PLOT = 4.5  # inches between the names of settings and the legend
+Steps = Mapping[str, tuple[list[float], list[float]]]  # x and y of each strategy
 
 
 def draw_distributions(
@@ -32,41 +35,51 @@ def draw_distributions(
 ) -> list[Path]:
     """Cumulative distributions, as `al_bench.analysis.statistics.cdf.cumulative_distributions` gives them."""
     limits, steps = corners(distributions)
-    looks_of = looks_of or looks(steps)
+    return _draw_steps(steps, path, looks_of, xlim=limits, xlabel=ERROR, ylabel=SHARE, title=group_name(group))
+
+
+def _draw_steps(
+    steps: Steps, path: Path, looks_of: Mapping[str, Look] | None, caption: str = "", **labels: Any
+) -> list[Path]:
+    """Step functions, in rows of panels if there are many."""
+    shown = in_order(looks_of or looks(steps), steps)
+    rows, title = panels(shown), labels.pop("title", "")
     with mpl.rc_context(STYLE):
-        size = max(7.2, PLOT + 1.8 + width_of(steps)), max(4.2, height_of([*steps]))
+        heights = [max(4.2 if len(rows) == 1 else 2.6, height_of([*panel])) for panel in rows.values()]
+        size = max(7.2, PLOT + 1.8 + width_of(shown)), sum(heights) + 0.04 * len(caption) / 10
         figure = Figure(figsize=size, layout="constrained")
-        axes = figure.subplots()
-        for strategy, (x, y) in steps.items():
-            look = looks_of[strategy]
-            every = slice(1, -1, max(1, -(-len(x) // MAX_MARKERS)))
-            line: Any = {"color": look.colour, "linestyle": look.dash, "marker": look.marker, "markersize": 4.5}
-            axes.step(x, y, where="post", markevery=every, label=strategy, **line)
-        axes.set_xlim(*limits)
-        axes.set_xlabel(ERROR)
-        axes.set_ylabel(SHARE)
-        axes.set_title(group_name(group), fontsize=11)
-        legend(axes, {strategy: looks_of[strategy] for strategy in steps})
+        all_axes = figure.subplots(len(rows), squeeze=False, sharex=True, sharey=True, height_ratios=heights)[:, 0]
+        for axes, (family, panel) in zip(all_axes, rows.items(), strict=True):
+            for strategy in shown.keys() - panel.keys():
+                axes.step(*steps[strategy], where="post", color=OF_OTHERS, linewidth=0.8)
+            for strategy, look in panel.items():
+                every = slice(1, -1, max(1, -(-len(steps[strategy][0]) // MAX_MARKERS)))
+                line: Any = {"color": look.colour, "linestyle": look.dash, "marker": look.marker, "markersize": 4.5}
+                axes.step(*steps[strategy], where="post", markevery=every, label=strategy, **line)
+            axes.set(**labels | {"xlabel": labels["xlabel"] if axes is all_axes[-1] else ""})
+            axes.set_title(family, fontsize=10)
+            legend(axes, panel)
+        figure.suptitle(title, fontsize=11)
+        if caption:
+            figure.supxlabel("\n".join(wrap(caption, int(size[0] / 0.065))), fontsize=8, color="0.35")
         return saved(figure, path)
 
 
 def draw_gains(gains: pd.DataFrame, path: Path, looks_of: Mapping[str, Look] | None = None) -> list[Path]:
     """Gains in the area under the curve, as `whole_gains` has them, in the rows of `gain_rows`, with 95 % intervals."""
-    strategies = ordered(gains["strategy"].unique().tolist())
+    shown = in_order(looks_of or looks(gains["strategy"]), gains["strategy"])
     names, heights = gain_rows(gains)
     num_settings = len(set(marked_names(gains)))
-    is_many = len(strategies) > MANY
-    looks_of = looks_of or looks(strategies)
+    is_many = len(shown) > MANY
     with mpl.rc_context(STYLE):
-        height = 1.5 + (max(0.25, 0.04 * num_settings) if is_many else 0.16 * (len(strategies) + 1)) * len(names)
-        figure = Figure(figsize=_size(names, [] if is_many else strategies, height), layout="constrained")
+        height = 1.5 + (max(0.25, 0.04 * num_settings) if is_many else 0.16 * (len(shown) + 1)) * len(names)
+        figure = Figure(figsize=_size(names, [] if is_many else [*shown], height), layout="constrained")
         axes = figure.subplots()
         axes.axvline(0, color="0.4", linewidth=1)
-        for strategy in strategies:
+        for strategy, look in shown.items():
             rows = gains[gains["strategy"] == strategy]
             y = [heights[row] for row in rows.index]
             spread = np.stack([rows["gain"] - rows["low"], rows["high"] - rows["gain"]])
-            look = looks_of[strategy]
             axes.errorbar(
                 rows["gain"],
                 y,
@@ -80,7 +93,7 @@ def draw_gains(gains: pd.DataFrame, path: Path, looks_of: Mapping[str, Look] | N
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_xlabel(gain_axis(gains["against"].iloc[0]))
         if not is_many:
-            legend(axes, {strategy: looks_of[strategy] for strategy in strategies}, is_line=False)
+            legend(axes, shown, is_line=False)
         return saved(figure, path)
 
 
@@ -119,48 +132,44 @@ def draw_ranks(
 def draw_profiles(profiles: Profiles, path: Path, looks_of: Mapping[str, Look] | None = None) -> list[Path]:
     """Performance profiles: on what share of the data sets a strategy is within so many points of the best."""
     most, steps = profiles.steps()
-    looks_of = looks_of or looks(steps)
-    with mpl.rc_context(STYLE):
-        size = max(7.2, PLOT + 1.8 + width_of(steps)), max(4.8, height_of([*steps]))
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.subplots()
-        for strategy, (x, y) in steps.items():
-            look = looks_of[strategy]
-            every = slice(0, -1, max(1, -(-len(x) // MAX_MARKERS)))
-            line: Any = {"color": look.colour, "linestyle": look.dash, "marker": look.marker, "markersize": 4.5}
-            axes.step(x, y, where="post", markevery=every, label=strategy, **line)
-        axes.set_xlim(0, most)
-        axes.set_ylim(0, 1.03)
-        axes.set_xlabel(WITHIN)
-        axes.set_ylabel(SHARE_OF_DATASETS)
-        legend(axes, {strategy: looks_of[strategy] for strategy in steps})
-        figure.supxlabel("\n".join(wrap(profiles.caption, int(size[0] / 0.065))), fontsize=8, color="0.35")
-        return saved(figure, path)
+    limits: Any = {"xlim": (0, most), "ylim": (0, 1.03)}
+    return _draw_steps(steps, path, looks_of, profiles.caption, xlabel=WITHIN, ylabel=SHARE_OF_DATASETS, **limits)
 
 
 def draw_by_setting(
     table: pd.DataFrame, name: str, path: Path, looks_of: Mapping[str, Look] | None = None, *, is_log: bool = False
 ) -> list[Path]:
-    """A mark per strategy in a row per setting; `table` has settings as index and strategies as columns."""
-    looks_of = looks_of or looks(table.columns)
+    """A mark per strategy in a row per setting; of many strategies a mark per setting in a row per strategy.
+
+    `table` has settings as index and strategies as columns.
+    """
+    shown = in_order(looks_of or looks(table.columns), table.columns)
+    is_many = len(shown) > MANY
+    of_settings = {name: Look("#444444", "-", marker) for name, marker in zip(table.index, cycle(PLOTLY_MARKERS))}
+    rows, marks = (shown, of_settings) if is_many else (of_settings, shown)
+    values = table[[*shown]].to_numpy(dtype=float)
     with mpl.rc_context(STYLE):
-        height = 1.3 + max(0.3, 0.1 * len(table.columns)) * len(table)
-        size = _size(table.index.tolist(), table.columns.tolist(), height)
+        size = _size(
+            [*rows],
+            [*marks],
+            1.3 + (max(0.25, 0.05 * len(marks)) if is_many else max(0.3, 0.1 * len(marks))) * len(rows),
+        )
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
-        for position, strategy in enumerate(table.columns):
-            look = looks_of[strategy]
-            y = np.arange(len(table)) + 0.6 * ((position + 0.5) / len(table.columns) - 0.5)
-            axes.plot(table[strategy], y, look.marker, color=look.colour, label=strategy)
-        axes.set_yticks(range(len(table)), table.index)
-        axes.set_ylim(len(table) - 0.5, -0.5)
-        least, most = np.nanmin(table.to_numpy()), np.nanmax(table.to_numpy())
+        for (column, strategy), (row, setting) in product(enumerate(shown), enumerate(of_settings)):
+            (place, mark), num = ((column, row) if is_many else (row, column)), len(marks)
+            marker = (of_settings[setting] if is_many else shown[strategy]).marker
+            y = place + 0.6 * ((mark + 0.5) / num - 0.5)
+            axes.plot([values[row, column]], [y], marker, color=shown[strategy].colour, label=strategy)
+        axes.set_yticks(range(len(rows)), [*rows])
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        least, most = np.nanmin(values), np.nanmax(values)
         if is_log and most > 10 * least > 0:
             axes.set_xscale("log", subs=[])
             axes.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
             axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,g}"))
         axes.set_xlabel(name)
-        legend(axes, {strategy: looks_of[strategy] for strategy in table.columns}, is_line=False)
+        legend(axes, marks, is_line=False)
         return saved(figure, path)
 
 

@@ -1,19 +1,25 @@
-"""One look for each strategy, in every figure: told apart by the colour-blind, and in grey by dashes and markers.
+"""One look for each strategy, in every figure: a hue for each family, with a shade, a dash and a marker of its own.
 
-Colours are those of Okabe and Ito, "Color Universal Design" (2008), and of Tol, "Colour Schemes" (2021, muted).
+Any two shades, with the black of the baseline and the grey of oracles, differ by 10 in CIELAB for the colour-blind, by
+15 for others. Where shades repeat, and on paper in grey, dash and marker tell strategies apart.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
+
+from al_bench.analysis.settings import BASELINE
+from al_bench.analysis.strategies import FAMILIES, FAMILY_OF, MANY, ORACLES, OTHER, family_of
 
 
 @dataclass(frozen=True)
 class Look:
-    """A colour, and the names of a dash and a marker in matplotlib and in plotly."""
+    """A colour, the names of a dash and a marker in matplotlib and in plotly, and the family; none of the baseline."""
 
     colour: str
     dash: str
     marker: str
+    family: str = ""
 
     @property
     def plotly_dash(self) -> str:
@@ -32,58 +38,83 @@ PLOTLY_MARKERS = {
     "s": "square",
     "^": "triangle-up",
     "D": "diamond",
-    "d": "diamond-tall",
     "v": "triangle-down",
     "X": "x",
-    "P": "cross",
     "*": "star",
-    "h": "hexagon",
-    "p": "pentagon",
     "<": "triangle-left",
+    "P": "cross",
+    "p": "pentagon",
+    "x": "x-thin-open",
+    "+": "cross-thin-open",
     ">": "triangle-right",
+    "d": "diamond-tall",
+    "h": "hexagon",
 }
-LOOKS = {
-    "badge": Look("#0072B2", "-", "o"),
-    "albl": Look("#E69F00", "--", "s"),
-    "coreset": Look("#009E73", "-.", "^"),
-    "confidence": Look("#CC79A7", ":", "D"),
-    "margin": Look("#D55E00", "-", "v"),
-    "entropy": Look("#56B4E9", "-.", "X"),
-    "random": Look("#000000", ":", "P"),
-    "joint": Look("#882255", "-.", "*"),
-    "kdpp": Look("#44AA99", "-", "p"),
-    "kmeans": Look("#999933", "--", "h"),
+SHADES = {  # neighbours differ most
+    "uncertainty": ("#DC6450", "#641E00", "#FA8200", "#C82828", "#FF8C46", "#961E00", "#E65A14"),
+    "diversity": ("#46BE8C", "#0A4628", "#64BE46", "#286E50", "#64A064", "#3C641E", "#1E8C3C"),
+    "both": ("#0046FA", "#00AAFF", "#0A32B4", "#AAA0DC", "#1E78C8", "#1450B4", "#326EFF"),
+    "Bayesian": ("#BE64AA", "#5A0A82", "#F06EFA", "#6E3C82"),
+    ORACLES: ("#9A9A9A", "#BEBEBE", "#6E6E6E"),
+    OTHER: ("#E60A78", "#6E0A1E", "#FA8282", "#820050", "#C8285A", "#960A3C"),
 }
-OF_ORACLES = (Look("#6E6E6E", "--", "^"), Look("#9A9A9A", "-.", "s"), Look("#BEBEBE", ":", "D"))
-# Each as far from all of the above, and from those before it, as could be found that is no lighter: more than 20 in
-# CIELAB, for the colour-blind more than 11.
-COLOURS = (
-    *("#0000FA", "#0A0078", "#64320A", "#7878FA", "#D20A46", "#001E50", "#780AC8", "#A0008C", "#46643C", "#00C86E"),
-    *("#501E28", "#0050FA", "#3C6E78", "#E600BE", "#7896F0", "#645A00", "#1E2800", "#FA966E", "#C80078", "#6E1EA0"),
-    *("#32BED2", "#F06482", "#141464", "#460032"),
-)
-DASHES, MARKERS = ("-", "-.", "--", ":"), ("<", ">", "d", "s", "^", "v", "D")
-STYLES = tuple(  # those that are free; neighbours differ in both
-    (DASHES[number % 4], MARKERS[number % 7])
-    for number in range(28)
-    if (DASHES[number % 4], MARKERS[number % 7]) not in {(look.dash, look.marker) for look in LOOKS.values()}
+OF_BASELINE = Look("#000000", ":", "P")
+OF_OTHERS = "#E0E0E0"  # in a panel of one family
+STYLES = tuple(  # neighbours differ in both
+    style
+    for number in range(60)
+    if (style := ([*PLOTLY_DASHES][number % 4], [*PLOTLY_MARKERS][number % 15])) != (":", "P")
 )
 
 
-def looks(strategies: Iterable[str], oracles: Sequence[str] = ()) -> dict[str, Look]:
-    """The look of each: grey of oracles; of others that are not known here by the order of their names.
+def looks(strategies: Iterable[str], oracles: Sequence[str] = (), baseline: str = BASELINE) -> dict[str, Look]:
+    """The look of each, in the order given: black of the baseline, the shades of its family of another.
 
-    So figures that are read side by side take the looks of all their strategies together. Colours repeat after 24, with
-    another dash and marker.
+    Those that are not known here, of one's own or with options, have the shades and styles that follow those of the
+    known ones, by the order of their names; so figures that are read side by side take the looks of all their
+    strategies together.
     """
     names = list(dict.fromkeys(strategies))
-    unknown = sorted(set(names) - LOOKS.keys() - set(oracles))
-    known = LOOKS | {name: OF_ORACLES[number % len(OF_ORACLES)] for number, name in enumerate(sorted(oracles))}
-    return {name: known[name] if name in known else other(unknown.index(name)) for name in names}
+    found = LOOKS | {baseline: OF_BASELINE}
+    numbers = {family: count(len(choices)) for family, choices in FAMILIES.items()}
+    styles = count(len(FAMILY_OF))
+    for name in sorted(set(names) - found.keys()):
+        family = family_of(name, oracles)
+        found[name] = _look(family, next(numbers[family]), next(styles))
+    return {name: found[name] for name in names}
 
 
-def other(number: int) -> Look:
-    """The look of a strategy that is not known here, by its number from 0."""
-    repeats, place = divmod(number, len(COLOURS))
-    dash, marker = STYLES[(place + repeats) % len(STYLES)]
-    return Look(COLOURS[place], dash, marker)
+def in_order(looks_of: Mapping[str, Look], strategies: Iterable[str]) -> dict[str, Look]:
+    """The looks of some of the strategies."""
+    there = set(strategies)
+    return {name: look for name, look in looks_of.items() if name in there}
+
+
+def panels(looks_of: Mapping[str, Look]) -> dict[str, dict[str, Look]]:
+    """The looks of each panel of a figure, by its title: of few strategies all, in one without a title.
+
+    Of more than `MANY` those of one family, and the baseline; of a family of more than that many in parts.
+    """
+    if len(looks_of) <= MANY:
+        return {"": dict(looks_of)}
+    baseline = [name for name, look in looks_of.items() if not look.family]
+    found = {}
+    for family in FAMILIES:
+        members = [name for name, look in looks_of.items() if look.family == family]
+        num_parts = -(-len(members) // MANY)
+        for number in range(num_parts):
+            title = family if num_parts == 1 else f"{family}, {number + 1} of {num_parts}"
+            start, end = (each * len(members) // num_parts for each in (number, number + 1))
+            found[title] = {name: looks_of[name] for name in (*members[start:end], *baseline)}
+    return found
+
+
+def _look(family: str, number: int, style: int) -> Look:
+    return Look(SHADES[family][number % len(SHADES[family])], *STYLES[style % len(STYLES)], family)
+
+
+LOOKS = {
+    choice: _look(family, number, [*FAMILY_OF].index(choice))
+    for family, choices in FAMILIES.items()
+    for number, choice in enumerate(choices)
+}

@@ -67,7 +67,7 @@ def mean_areas(areas: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for setting, of_setting in areas.groupby(SETTING, sort=True):
-        by_seed = of_setting.pivot(index="seed", columns="strategy", values="area")
+        by_seed = of_setting.pivot(index="seed", columns="strategy", values="area")[of_setting["strategy"].unique()]
         is_open = of_setting.groupby("strategy")["is_partial"].any()
         sample = Sample.of(by_seed.to_numpy(dtype=float).T)
         columns = (by_seed.columns, sample.num_N, sample.mean_N, *sample.interval())

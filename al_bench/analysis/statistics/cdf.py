@@ -5,7 +5,7 @@ import pandas as pd
 
 from al_bench.analysis.budgets import Definition, compared_settings
 from al_bench.analysis.results import SETTING
-from al_bench.analysis.settings import BASELINE, grouped, ordered
+from al_bench.analysis.settings import BASELINE, grouped
 
 COLUMNS = [*SETTING, "num_labelled", "strategy", "num_seeds", "normalised_error", "weight", "is_partial"]
 ERROR = "mean error over the seeds / that of Random"
@@ -51,7 +51,7 @@ def cumulative_distributions(errors: pd.DataFrame) -> pd.DataFrame:
         Columns strategy, normalised_error (ascending), share (up to 1).
     """
     frames = []
-    for strategy in ordered(errors["strategy"].unique().tolist()):
+    for strategy in errors["strategy"].unique().tolist():
         of_strategy = errors[errors["strategy"] == strategy]
         weight = of_strategy.groupby("normalised_error")["weight"].sum().sort_index()
         frames.append(

@@ -19,15 +19,14 @@ from al_bench.analysis.settings import (
     Floats,
     compared_rounds,
     marked_names,
-    ordered,
     setting_curves,
 )
 from al_bench.analysis.statistics.areas import common_range, is_range_partial, mean_between
 from al_bench.analysis.statistics.intervals import MARGIN, Sample, holm, verdicts
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
+from al_bench.analysis.strategies import MANY
 from al_bench.core.errors import ResultsError
 
-MANY = 12  # strategies, that a figure has a row each of
 WHOLE = "whole"
 PARTS = (WHOLE, "early", "middle", "late")
 GAIN_COLUMNS = [
@@ -56,16 +55,15 @@ def gain_axis(against: str) -> str:
 def gain_rows(gains: pd.DataFrame) -> tuple[list[str], dict[Hashable, float]]:
     """The rows of a figure of `whole_gains`, and the height of each gain's mark in them, by its index in the table.
 
-    A row is a setting, with a mark for each strategy; of many strategies it is a strategy, the best first by their mean
-    gain, with a mark for each setting.
+    A row is a setting, with a mark for each strategy; of many strategies it is a strategy, with a mark for each
+    setting. Both are in the order of the table.
     """
     settings = dict(zip(gains.index, marked_names(gains), strict=True))
     strategies = gains["strategy"].to_dict()
-    rows, marks = list(dict.fromkeys(settings.values())), ordered(gains["strategy"].unique().tolist())
+    rows, marks = list(dict.fromkeys(settings.values())), gains["strategy"].unique().tolist()
     row_of, mark_of = settings, strategies
     if len(marks) > MANY:
-        mean_gains = gains.groupby("strategy")["gain"].mean().loc[marks].sort_values(ascending=False, kind="stable")
-        rows, marks, row_of, mark_of = mean_gains.index.tolist(), rows, strategies, settings
+        rows, marks, row_of, mark_of = marks, rows, strategies, settings
     heights = {
         index: rows.index(row_of[index]) + 0.8 * ((marks.index(mark_of[index]) + 0.5) / len(marks) - 0.5)
         for index in gains.index

@@ -14,7 +14,7 @@ import pandas as pd
 from al_bench.analysis.budgets import TIE
 from al_bench.analysis.families import MIN_DATASETS, family_column
 from al_bench.analysis.results import SETTING
-from al_bench.analysis.settings import Floats, ordered
+from al_bench.analysis.settings import Floats
 from al_bench.analysis.statistics.gains import PARTS
 from al_bench.analysis.statistics.intervals import MARGIN, Sample, holm, verdicts
 from al_bench.analysis.statistics.measures import MEASURES, Measure
@@ -97,7 +97,7 @@ def _of_group(
     rows: pd.DataFrame, group: Mapping[str, Any], margins: Mapping[str, float | None], num_expected: int
 ) -> pd.DataFrame:
     by_family = rows.pivot_table(index="family", columns="strategy", values="gain", aggfunc="mean")
-    by_family = by_family[ordered(by_family.columns.tolist())]
+    by_family = by_family[rows["strategy"].unique().tolist()]
     sample = enough(Sample.of(by_family.to_numpy(dtype=float).T))
     (low, high), (predicted_low, predicted_high) = sample.interval(), sample.prediction()
     p_holm = holm(sample.p_N)
@@ -137,7 +137,7 @@ def beats(areas: pd.DataFrame, known: Mapping[str, str]) -> pd.DataFrame:
         of a data set, then over data sets), low and high (95 %, t over data sets, cut at 0 and 1; NaN for fewer than
         three), is_partial.
     """
-    names = ordered(areas["strategy"].unique().tolist())
+    names = areas["strategy"].unique().tolist()
     shares: dict[str, list[Floats]] = {}  # by family, (K * K) of each of its settings
     is_partial_N = np.zeros(len(names) ** 2, dtype=bool)
     for values, rows in areas.groupby(SETTING, sort=True):

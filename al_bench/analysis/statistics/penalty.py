@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from al_bench.analysis.budgets import Compared, Definition, Missing, compared_settings
 from al_bench.analysis.names import file_name
-from al_bench.analysis.settings import Floats, compared_rounds, grouped, ordered
+from al_bench.analysis.settings import Floats, compared_rounds, grouped
 from al_bench.analysis.statistics.paired import LEVEL, paired_tests
 from al_bench.records.layout import setting_title
 
@@ -171,7 +171,7 @@ def penalty_matrices(
         ResultsError: if Random is missing, a setting has fewer than two seeds, or runs are missing or too short.
     """
     settings = compared_settings(rounds, definition, is_partial=is_partial)
-    strategies = ordered(compared_rounds(rounds)["strategy"].unique().tolist())
+    strategies = compared_rounds(rounds)["strategy"].unique().tolist()
 
     @cache
     def wins_of(position: int, num_seeds: int) -> SettingWins:
