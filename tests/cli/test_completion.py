@@ -64,8 +64,8 @@ def test_the_first_word_may_be_a_command_or_a_key(completed):
     words = completed("al-bench ")
     assert words[: len(COMMANDS)] == [*COMMANDS]
     assert {"seed=", "strategy=", "model."} <= {*words}
-    of_hydra = ["seed=", "setting", "storage_device=", "strategy", "strategy."]
-    assert completed("al-bench s") == ["status", "setting=", "strategy=", *of_hydra]
+    of_hydra = ["schedule.", "schedule=", "seed=", "setting", "storage_device=", "strategy", "strategy."]
+    assert completed("al-bench s") == ["status", "setting=", "strategy=", "save.", *of_hydra]
     assert completed("al-bench strategy=bad") == ["strategy=badge"]
 
 

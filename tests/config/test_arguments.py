@@ -46,7 +46,7 @@ def test_an_option_that_there_is_not_is_one_message():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["model=true"], "model=true: must be the name of an option; known: dbn, fusion, mlp"),
+        (["model=true"], "model=true: must be the name of an option; known: dbn, fusion, linear, mlp"),
         (["strategy=false"], "strategy=false: must be the name of an option"),
         (["setting=true"], "setting=true: must be the name of an option; known: cifar10_mlp"),
         (["hydra/launcher=true"], "hydra/launcher=true: must be the name of an option; known: joblib"),

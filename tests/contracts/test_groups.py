@@ -16,6 +16,7 @@ TO_SAY = {  # what has no default, and features of texts
     "dataset=arrays": "dataset.path=mine.npz",
     "dataset=modalities": "dataset.path=mine.npz",
     "dataset=openml": "dataset.id=6",
+    "initial=strategy": "strategy=random",
     "dataset=csv": "dataset.path=mine.csv dataset.target=kind",
     "dataset=images": "dataset.path=mine",
     "dataset=texts": "dataset.path=mine.csv features._target_=tests.support.texts.Letters",
