@@ -14,6 +14,7 @@ results, and one of its reports.
 The runs are those that were tracked online or uploaded (`al-bench upload`), the
 reports those of `al-bench report --wandb online`. Curves are against the number
 of labels, a line for each strategy: the mean over seeds and its standard error.
+Of more than twelve strategies there is a view for each family and setting.
 Needs `pip install 'al-bench[dashboard]'` and a wandb key."""
 
 
@@ -33,14 +34,20 @@ def main(arguments: Sequence[str], called: Called) -> None:
         from al_bench.tracking.wandb_dashboard import dashboard
     except ImportError as error:
         sys.exit(f"{called.name}: {error}; pip install 'al-bench[dashboard]'")
+    from al_bench.analysis.families import families
+    from al_bench.analysis.pictures.style import looks
     from al_bench.analysis.results import load_results
     from al_bench.analysis.settings import setting_curves
+    from al_bench.analysis.strategies import by_mean_gain
 
     try:
-        settings = setting_curves(load_results(options.folder).rounds)
+        rounds = load_results(options.folder).rounds
     except (UserError, OSError) as error:
         sys.exit(f"{called.name}: {error}")
-    for view in dashboard(settings, options.folder.resolve().name, options.entity, options.project):
+    settings = setting_curves(rounds, with_oracles=True)
+    oracles = rounds["strategy"][rounds["is_oracle"]].unique().tolist()
+    looks_of = looks(by_mean_gain(rounds, families(rounds)), oracles)
+    for view in dashboard(settings, looks_of, options.folder.resolve().name, options.entity, options.project):
         try:
             where = "not saved" if options.dry_run else view.save().url
         except Exception as error:  # whatever wandb raises

@@ -1,15 +1,17 @@
 """Views of Weights & Biases: one for each setting of a folder of results, and one of its reports."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 
-import wandb_workspaces.reports.v2 as panels
+import wandb_workspaces.reports.v2 as blocks
 import wandb_workspaces.workspaces as views
 
 from al_bench.analysis.names import file_name
+from al_bench.analysis.pictures.style import Look, in_order, panels
 from al_bench.analysis.settings import Curves
 from al_bench.analysis.statistics.measures import MEASURES, TEST_LOSS
 from al_bench.tracking.wandb_report import JOB_TYPE
-from al_bench.tracking.wandb_runs import group_of, plain
+from al_bench.tracking.wandb_runs import MAX_TAG, group_of, plain
 
 CURVES = {measure.column: measure.label for measure in (*MEASURES, TEST_LOSS)}
 COST = {
@@ -20,22 +22,35 @@ COST = {
     "query_seconds": "seconds of a query, by the clock",
     "num_epochs": "epochs",
 }
-MAX_RUNS = 100  # in a panel
+MAX_RUNS = 100  # in a panel, unless there are more
 
 
-def dashboard(settings: Sequence[Curves], name: str, entity: str, project: str) -> Iterator[views.Workspace]:
-    """The views: of every setting, and of the reports of the folder of that name."""
+def dashboard(
+    settings: Sequence[Curves], looks_of: Mapping[str, Look], name: str, entity: str, project: str
+) -> Iterator[views.Workspace]:
+    """The views: of every setting (of many strategies, one for each family), and of the reports of the folder.
+
+    Strategies have the colours of `looks_of`.
+    """
     for curves in settings:
-        yield views.Workspace(
-            entity=entity,
-            project=project,
-            name=group_of(curves.setting),
-            sections=[_lines("Learning curves", CURVES), _lines("Cost", COST)],
-            settings=views.WorkspaceSettings(x_axis="num_labelled", max_runs=MAX_RUNS),
-            runset_settings=views.RunsetSettings(
-                filters=views.And(views.Metric("Group") == group_of(curves.setting)), groupby=[views.Metric("JobType")]
-            ),
-        )
+        for family, panel in panels(in_order(looks_of, curves.strategies_there)).items():
+            group = group_of(curves.setting)
+            shown = f'Metric("Group") == {_quoted(group)}'
+            if family:
+                shown += f' and Metric("JobType") in [{", ".join(_quoted(name[:MAX_TAG]) for name in panel)}]'
+            num_runs = max(MAX_RUNS, len(panel) * len(curves.seeds))
+            yield views.Workspace(
+                entity=entity,
+                project=project,
+                name=" · ".join(filter(None, [group, family])),
+                sections=[_lines("Learning curves", CURVES, num_runs), _lines("Cost", COST, num_runs)],
+                settings=views.WorkspaceSettings(x_axis="num_labelled", max_runs=num_runs),
+                runset_settings=views.RunsetSettings(
+                    filters=shown,
+                    groupby=[views.Metric("JobType")],
+                    group_colors={strategy[:MAX_TAG]: look.colour for strategy, look in panel.items()},
+                ),
+            )
     overall = ["penalty_overall", "errors_overall", "gains", "ranks"]
     of_settings = [file_name("curves", curves.setting) for curves in settings]
     yield views.Workspace(
@@ -49,16 +64,21 @@ def dashboard(settings: Sequence[Curves], name: str, entity: str, project: str) 
     )
 
 
-def _lines(title: str, metrics: dict[str, str]) -> views.Section:
+def _quoted(name: str) -> str:
+    """In a filter, as Python reads it; wandb would double an equals sign that it sees."""
+    return json.dumps(name).replace("=", "\\u003d")
+
+
+def _lines(title: str, metrics: dict[str, str], num_runs: int) -> views.Section:
     lines = [
-        panels.LinePlot(
+        blocks.LinePlot(
             title=name,
             x="num_labelled",
             y=[metric],
             title_x="labels",
             groupby_aggfunc="mean",
             groupby_rangefunc="stderr",
-            max_runs_to_show=MAX_RUNS,
+            max_runs_to_show=num_runs,
         )
         for metric, name in metrics.items()
     ]
@@ -66,5 +86,5 @@ def _lines(title: str, metrics: dict[str, str]) -> views.Section:
 
 
 def _images(title: str, names: list[str]) -> views.Section:
-    images = [panels.MediaBrowser(title=name, media_keys=[f"figures/{name}"], num_columns=1) for name in names]
+    images = [blocks.MediaBrowser(title=name, media_keys=[f"figures/{name}"], num_columns=1) for name in names]
     return views.Section(title, panels=images, is_open=True)

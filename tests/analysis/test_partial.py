@@ -150,8 +150,6 @@ def test_means_over_fewer_seeds_are_marked_and_not_ranked(tmp_path):
     assert curves.groupby("batch_size")["is_partial"].all().to_dict() == {20: False, 50: False, 100: True}
     few = ", ".join(f"{name} 3 of 4" for name in found.strategies)
     assert f"fewer seeds: {few}" in plain(report(found, ["report"]))
-        report(found, ["report"])
-    )
 
 
 def test_figures_name_the_settings_that_are_not_finished(tmp_path, monkeypatch):

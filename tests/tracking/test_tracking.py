@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 from wandb.errors import AuthenticationError, CommError
 
 from al_bench.analysis import run_costs
+from al_bench.analysis.pictures.style import looks
 from al_bench.analysis.results import load_results
 from al_bench.analysis.settings import setting_curves
 from al_bench.config.parts import called, checked_part
@@ -29,7 +30,7 @@ from al_bench.tracking import wandb_runs
 from al_bench.tracking.tracker import NullTracker, WandbTracker
 from tests.conftest import assert_same_results, run_command
 from tests.support.forks import python
-from tests.support.made_results import write_run
+from tests.support.made_results import noisy, write_run, write_sweep
 
 IDENTITY = Identity("digits", "mlp", "badge", 10, "", 0)
 QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=60")
@@ -389,6 +390,33 @@ def test_a_report_is_a_run_with_images_and_tables(tmp_path):
     assert ["report.html"] in [[each["path"] for each in content] for content in contents]
 
 
+@pytest.mark.moderate
+def test_of_many_strategies_a_dashboard_has_a_view_for_each_family_with_all_of_its_runs(tmp_path):
+    pytest.importorskip("wandb_workspaces.workspaces")  # whose import warns
+    from al_bench.tracking.wandb_dashboard import dashboard
+
+    names = ["random", "margin", "joint,entropy_weight=0.3", *(f"own{number}" for number in range(11))]
+    write_sweep(tmp_path, noisy, [("mnist", "mlp", 100, 3)], names, num_seeds=12)
+    settings = setting_curves(load_results(tmp_path).rounds)
+    looks_of = looks(names)
+    *views, _ = (view._to_model().model_dump(mode="json") for view in dashboard(settings, looks_of, "mine", "me", "p"))
+    start = "mnist · mlp · b100"
+    families = ("uncertainty", "both", "other")
+    assert [view["display_name"] for view in views] == [f"{start} · {family}" for family in families]
+    members = [["margin", "random"], ["joint,entropy_weight=0.3", "random"], [*names[3:], "random"]]
+    for view, strategies in zip(views, members, strict=True):
+        section = view["spec"]["section"]
+        (group, job_type) = section["run_sets"][0]["filters"]["filters"]
+        assert (group["key"]["name"], group["value"]) == ("group", start)
+        assert (job_type["key"]["name"], job_type["op"]) == ("jobType", "IN")
+        assert sorted(job_type["value"]) == sorted(strategies)
+        colours = section["custom_run_colors"]
+        assert len(colours) == len(strategies)
+        assert {*colours.values()} == {looks_of[name].colour for name in strategies}
+        panels = [panel["config"] for each in section["panel_bank_config"]["sections"] for panel in each["panels"]]
+        assert all(panel["limit"] >= 12 * len(strategies) for panel in panels)
+
+
 @pytest.mark.slow
 def test_the_dashboard_is_of_what_is_tracked(tmp_path):
     """A view for each setting, whose filter is the group of its runs, and whose panels show what they log."""
@@ -399,7 +427,8 @@ def test_the_dashboard_is_of_what_is_tracked(tmp_path):
     (run,) = tracked(tmp_path)
     folder = tmp_path / "outputs" / "default"
     settings = setting_curves(load_results(folder).rounds)
-    views = [json.loads(view._to_model().model_dump_json()) for view in dashboard(settings, "mine", "me", "p")]
+    made_views = dashboard(settings, looks(settings[0].strategies), "mine", "me", "p")
+    views = [json.loads(view._to_model().model_dump_json()) for view in made_views]
     assert [view["display_name"] for view in views] == [run.run["run_group"], "reports of mine"]
     (of_setting, of_reports) = (view["spec"]["section"] for view in views)
     filters = [each["filters"]["filters"] for each in of_setting["run_sets"]]

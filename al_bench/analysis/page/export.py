@@ -6,7 +6,7 @@ from pathlib import Path
 
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.names import encodable, file_name
-from al_bench.analysis.page.latex import latex_tables
+from al_bench.analysis.page.latex import latex_tables, leaderboard
 from al_bench.analysis.pictures.drawing import Drawing, drawn
 from al_bench.analysis.pictures.figures import draw_curves, draw_penalty_matrix
 from al_bench.analysis.pictures.overviews import (
@@ -37,7 +37,9 @@ def export(everything: Everything, folder: Path) -> list[Path]:
         for name, table in tables.items():
             paths.append(folder / f"{name}.csv")
             replace_text(paths[-1], encodable(table.to_csv(index=False)))
-        for name, text in latex_tables(tables).items():
+        gains = whole_gains(everything.gains)
+        leading = {"leaderboard": leaderboard(gains, everything.strategies)} if len(gains) else {}
+        for name, text in (latex_tables(tables) | leading).items():
             paths.append(folder / f"{name}.tex")
             replace_text(paths[-1], encodable(text))
         return paths + drawn(list(_drawings(everything, folder)))

@@ -44,13 +44,13 @@ def curves_figure(
     """
     curves = curves[curves["is_common"]].round(DIGITS)
     shown = in_order(looks_of or looks(curves["strategy"]), curves["strategy"])
-    figure = go.Figure()
+    figure, of = go.Figure(), dict(tuple(curves.groupby("strategy")))
     if panel is not None:
-        others = [curves[curves["strategy"] == strategy] for strategy in shown if strategy not in panel]
-        _add_others(figure, [(each["num_labelled"], each["mean"]) for each in others])
+        others = [of[strategy] for strategy in shown if strategy not in panel]
+        _add_others(figure, [(each["num_labelled"].tolist(), each["mean"].tolist()) for each in others])
         shown = in_order(panel, shown)
     for strategy, look in shown.items():
-        _add_curve(figure, curves[curves["strategy"] == strategy], strategy, look)
+        _add_curve(figure, of[strategy], strategy, look)
     figure.update_layout(
         **LAYOUT, xaxis=AXIS | {"title": {"text": "labelled examples"}}, yaxis=AXIS | {"title": {"text": name}}
     )

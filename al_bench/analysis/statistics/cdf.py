@@ -86,10 +86,10 @@ def corners(distributions: pd.DataFrame) -> tuple[tuple[float, float], dict[str,
     margin = 0.05 * (max(finite) - min(finite)) or 0.05
     left, right = min(finite) - margin, max(finite) + margin
     steps = {}
-    for strategy in dict.fromkeys(distributions["strategy"]):
-        drawn = distributions[(distributions["strategy"] == strategy) & np.isfinite(errors)]
+    for strategy, rows in distributions.groupby("strategy", sort=False):
+        drawn = rows[np.isfinite(rows["normalised_error"])]
         shares = [0.0, *drawn["share"]]
-        steps[strategy] = ([left, *drawn["normalised_error"], right], [*shares, shares[-1]])
+        steps[str(strategy)] = ([left, *drawn["normalised_error"], right], [*shares, shares[-1]])
     return (left, right), steps
 
 
