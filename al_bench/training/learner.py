@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from al_bench.core.data import Examples, Normalisation
-from al_bench.core.devices import Stopwatch
+from al_bench.core.devices import Stopwatch, to_device
 from al_bench.core.errors import ConfigError, InputsError, TrainingError
 from al_bench.core.network import Network, Objective
 from al_bench.core.seeding import Stream, torch_seeded
 from al_bench.core.strategy import Needs, Strategy
 from al_bench.models.dropout import check_dropout
 from al_bench.training.fitting.checks import check_linear, check_wanted
+from al_bench.training.fitting.class_weights import BalancedCrossEntropy
 from al_bench.training.fitting.minibatch_fit import MinibatchFit
 from al_bench.training.fitting.probe import fit_probe
 from al_bench.training.options import TrainingOptions
@@ -102,9 +103,11 @@ class Learner:
         """
         stopwatch = Stopwatch(self.device)
         network = self._new_network(seed, round, member)
+        if self.training.class_weights == "balanced":
+            objective = BalancedCrossEntropy(to_device(labelled.targets, self.device))
         try:
             if self.training.ridge is not None:
-                course = fit_probe(network, self._prepare, labelled, self.training.ridge)
+                course = fit_probe(network, self._prepare, labelled, objective, self.training.ridge)
             else:
                 fit = MinibatchFit(self.training, self._prepare, labelled, validation, (seed, round, member))
                 course = fit.train(network, objective, unlabelled)

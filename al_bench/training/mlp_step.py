@@ -6,11 +6,12 @@ from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import _has_any_global_hook
 from torch.optim import Adam, AdamW, Optimizer
 
 from al_bench.core.network import Network, Objective, cross_entropy
 from al_bench.models.mlp import MLP
+from al_bench.training.fitting.class_weights import BalancedCrossEntropy
+from al_bench.training.fitting.hooks import has_hooks
 from al_bench.training.options import TrainingOptions
 from al_bench.training.steps import AutogradStep, Step
 from al_bench.training.unlabelled_term import Term
@@ -19,9 +20,6 @@ METHODS = {"__call__": MLP.__call__, "forward": MLP.forward, "embed": MLP.embed}
 PARAMETERS = ["hidden.weight", "hidden.bias", "head.weight"]
 OTHER_OPTIONS = ("amsgrad", "maximize", "capturable", "differentiable")  # of Adam
 OF_ANY_MODULE = frozenset(vars(nn.Module()))
-HOOKS_OF_MODULES = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
-HOOKS_OF_PARAMETERS = ("_backward_hooks", "_post_accumulate_grad_hooks")
-HOOKS_OF_OPTIMIZERS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 
 MEAN, NO_CLASS = 1, -100  # what the operators of the loss call them
 
@@ -32,7 +30,7 @@ _is_right: dict[Hashable, bool] = {}  # what this process has found, by `MLPStep
 
 
 class MLPStep:
-    """Of an `MLP` under the cross-entropy and Adam or AdamW in float32 on the CPU, written out.
+    """Of an `MLP` under the cross-entropy, plain or balanced, and Adam or AdamW in float32 on the CPU, written out.
 
     These steps are so small that autograd and the optimizer take longer to find out what to do than to do it. Here the
     operators that they would call are called at once, on memory that is allocated once: the same weights to the bit.
@@ -40,16 +38,24 @@ class MLPStep:
 
     Args:
         network: `is_for` says whether it, and the others, can be taken.
+        objective: for the weights of the classes, if it has any.
         optimizer: for its options alone.
         gradient_clamp: every element of the gradient is clamped to +- this.
         shape: of the inputs of the largest mini-batch (n, ...).
     """
 
     def __init__(
-        self, network: MLP, optimizer: Optimizer, gradient_clamp: float | None, shape: tuple[int, ...]
+        self,
+        network: MLP,
+        objective: Objective,
+        optimizer: Optimizer,
+        gradient_clamp: float | None,
+        shape: tuple[int, ...],
     ) -> None:
         self._options = optimizer.param_groups[0]
         self._clamp = gradient_clamp
+        of_classes = objective if isinstance(objective, BalancedCrossEntropy) else None
+        self._class_weights = of_classes and of_classes.weights_C(network.head.out_features)
         self._parameters = [parameter.detach() for parameter in network.parameters()]
         self._gradients, self._means, self._mean_squares = (
             [torch.zeros_like(parameter) for parameter in self._parameters] for _ in range(3)
@@ -57,7 +63,7 @@ class MLPStep:
         self._num_steps = [torch.zeros(()) for _ in self._parameters]
         self._hidden, self._hidden_gradient = (torch.empty(shape[0], network.hidden.out_features) for _ in range(2))
         options = {name: value for name, value in self._options.items() if name != "params"}
-        arguments = (gradient_clamp, shape, torch.get_num_threads())
+        arguments = (of_classes is None, gradient_clamp, shape, torch.get_num_threads())
         self.key: Hashable = (type(network), _settings(network), repr(options), *arguments)
 
     @staticmethod
@@ -65,7 +71,8 @@ class MLPStep:
         network: Network, objective: Objective, optimizer: Optimizer, training: TrainingOptions
     ) -> TypeGuard[MLP]:
         """Whether these steps are written out here: nothing of them is overridden, hooked, replaced or frozen."""
-        if not _is_plain(network) or objective is not cross_entropy or type(optimizer) not in (Adam, AdamW):
+        is_known = objective is cross_entropy or type(objective) is BalancedCrossEntropy
+        if not _is_plain(network) or not is_known or type(optimizer) not in (Adam, AdamW):
             return False
         options, *other_groups = optimizer.param_groups
         if other_groups or not options["fused"] or any(options.get(name) for name in OTHER_OPTIONS):
@@ -74,7 +81,7 @@ class MLPStep:
         is_on_cpu = network.hidden.weight.device.type == "cpu"
         is_matrix = network.head.in_features > 1  # products with vectors are summed in another order
         is_exact = training.precision == "float32"
-        return is_of_all and is_on_cpu and is_matrix and is_exact and not _has_hooks(network, optimizer)
+        return is_of_all and is_on_cpu and is_matrix and is_exact and not has_hooks(network, optimizer)
 
     def __call__(self, inputs: Tensor, targets: Tensor, term: Term | None) -> tuple[Tensor, Tensor]:
         """See `Step`; there is no term."""
@@ -86,7 +93,7 @@ class MLPStep:
         torch.addmm(hidden_bias, inputs, hidden_weight.t(), out=hidden).clamp_min_(0)
         logits_NC = hidden.mm(head_weight.t())
         log_probabilities = logits_NC.log_softmax(dim=1)
-        reduction = (None, MEAN, NO_CLASS)  # weights of the classes, how losses are summed up, the class to ignore
+        reduction = (self._class_weights, MEAN, NO_CLASS)  # how losses are summed up, the class to ignore
         loss, num_targets = aten.nll_loss_forward(log_probabilities, targets, *reduction)
 
         one = torch.ones(())
@@ -144,7 +151,7 @@ def fast_step(autograd: AutogradStep, training: TrainingOptions, shape: tuple[in
     network, optimizer = autograd.network, autograd.optimizer
     if not MLPStep.is_for(network, autograd.objective, optimizer, training):
         return autograd
-    written_out = MLPStep(network, optimizer, training.gradient_clamp, shape)
+    written_out = MLPStep(network, autograd.objective, optimizer, training.gradient_clamp, shape)
     is_right = _is_right.get(written_out.key)
     if is_right is None:
         return _Proof(written_out, autograd)
@@ -237,13 +244,3 @@ def _settings(network: Network) -> str:
             for module in network.modules()
         ]
     )
-
-
-def _has_hooks(network: Network, optimizer: Optimizer) -> bool:
-    """Whether anything is called in a step besides the methods of the network, its layers and the optimizer."""
-    hooks = [getattr(module, name) for module in network.modules() for name in HOOKS_OF_MODULES]
-    hooks += [getattr(parameter, name) for parameter in network.parameters() for name in HOOKS_OF_PARAMETERS]
-    hooks += [getattr(optimizer, name) for name in HOOKS_OF_OPTIMIZERS]
-    step = vars(optimizer).get("step")  # schedules put one in its place that calls it
-    is_replaced = step is not None and not hasattr(step, "_wrapped_by_lr_sched")
-    return bool(_has_any_global_hook()) or any(hooks) or is_replaced

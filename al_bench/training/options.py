@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from al_bench.core.ranges import NonNegativeFloat, PositiveFloat, PositiveInt
 
-OF_PROBES = ("ridge",)  # options that a probe has
+OF_PROBES = ("ridge", "class_weights")  # options that a probe has
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class TrainingOptions:
         optimizer: parameters -> optimizer.
         ridge: instead of an optimizer, a linear head is fitted to the optimum of the mean cross-entropy + ridge/2 |W|^2
             (`al_bench.strategies.maths.linear_fit`), which the options of steps and epochs say nothing of.
+        class_weights: in the cross-entropy that is minimised; see `al_bench.training.fitting.class_weights`.
         minibatch_size: examples per step; under batch norm a last mini-batch of one joins the one before it.
         lr_schedule: optimizer -> schedule of its learning rate, which takes a step after every epoch.
         gradient_clamp: every element of the gradient is clamped to +- this.
@@ -59,6 +60,7 @@ class TrainingOptions:
     channels_last: bool = False
     augmentation: Literal["none", "crop_flip", "auto"] = "none"
     ridge: PositiveFloat | None = None
+    class_weights: Literal["none", "balanced"] = "none"
 
     def __post_init__(self) -> None:
         if self.ridge is not None:

@@ -8,9 +8,14 @@ from al_bench.training.options import TrainingOptions
 
 def check_wanted(training: TrainingOptions, strategy: Strategy) -> None:
     """ConfigError if networks that are trained so cannot be what the strategy wants."""
+    name, wanted = type(strategy).__name__, trained_with(strategy)
+    if training.class_weights != "none" and wanted.objective is not cross_entropy:
+        raise ConfigError(
+            f"model.class_weights={training.class_weights}: weights of the cross-entropy, and strategy {name} trains "
+            "with an objective of its own; say model.class_weights=none, or choose another strategy"
+        )
     if training.ridge is None:
         return
-    name, wanted = type(strategy).__name__, trained_with(strategy)
     if wanted.unlabelled_term is not None or wanted.objective is not cross_entropy:
         own = "a term of the unlabelled examples" if wanted.unlabelled_term is not None else "an objective of its own"
         raise ConfigError(

@@ -4,16 +4,19 @@ import torch
 
 from al_bench.core.data import Examples
 from al_bench.core.devices import to_device
-from al_bench.core.network import Network
+from al_bench.core.network import Network, Objective
 from al_bench.core.strategy import Needs
 from al_bench.strategies.maths.linear_fit import linear_fit
+from al_bench.training.fitting.class_weights import BalancedCrossEntropy
 from al_bench.training.fitting.course import Course
 from al_bench.training.outputs import Preparation, outputs_of
 
 
 @torch.no_grad()
-def fit_probe(network: Network, prepare: Preparation, labelled: Examples, ridge: float) -> Course:
+def fit_probe(network: Network, prepare: Preparation, labelled: Examples, objective: Objective, ridge: float) -> Course:
     """Give the network the head that `linear_fit` finds; an epoch is an iteration of it, a step an evaluation.
+
+    The objective is the cross-entropy, plain or balanced.
 
     Raises:
         TrainingError: if it finds none.
@@ -22,7 +25,10 @@ def fit_probe(network: Network, prepare: Preparation, labelled: Examples, ridge:
     embedding_ND = outputs_of(network.eval(), prepare, labelled.inputs, rows, Needs.EMBEDDING).embedding_ND
     targets = to_device(labelled.targets, prepare.device)
     head = network.head
-    found = linear_fit(embedding_ND, targets, head.out_features, ridge, has_bias=head.bias is not None)
+    weights_C = objective.weights_C(head.out_features) if isinstance(objective, BalancedCrossEntropy) else None
+    found = linear_fit(
+        embedding_ND, targets, head.out_features, ridge, has_bias=head.bias is not None, class_weights_C=weights_C
+    )
     head.weight.copy_(found.weight_CD)
     if head.bias is not None:
         head.bias.copy_(found.bias_C)
