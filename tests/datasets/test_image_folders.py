@@ -110,7 +110,7 @@ def transparent() -> Image.Image:
         (Image.fromarray(GREY).convert("LA"), np.stack([GREY] * 3, axis=2)),
         (PALETTE, np.asarray(PALETTE.convert("RGB"))),
         (transparent(), np.asarray(PALETTE.convert("RGB"))),
-        (Image.fromarray(GREY.astype(np.uint16) * 257), np.stack([GREY] * 3, axis=2)),
+        (Image.fromarray(GREY.astype(np.uint16) * 256 + GREY[::-1]), np.stack([GREY] * 3, axis=2)),
         (Image.fromarray(GREY > 127), np.stack([(GREY > 127) * np.uint8(255)] * 3, axis=2)),
     ],
     ids=["grey", "RGBA", "LA", "palette", "transparent palette", "16 bits", "1 bit"],
