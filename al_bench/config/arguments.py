@@ -10,7 +10,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.core.override_parser.types import Glob, Override, RangeSweep
 from omegaconf import OmegaConf
 
 from al_bench import __version__
@@ -83,7 +83,16 @@ def first_values(override: Override, most: int) -> list[str]:
     swept = override.value()
     if isinstance(swept, RangeSweep):
         override = replace(override, _value=replace(swept, shuffle=False))
-    return list(islice(override.sweep_string_iterator(), most))
+    return list(islice(swept_values(override), most))
+
+
+def swept_values(override: Override) -> Iterator[str]:
+    """Of a key that is swept over; a glob takes no option that has a value to be said."""
+    group, is_glob = CONF / override.key_or_group, isinstance(override.value(), Glob)
+    for value in override.sweep_string_iterator():
+        file = group / f"{value}.yaml"
+        if not (is_glob and file.is_file() and OmegaConf.missing_keys(OmegaConf.load(file))):
+            yield value
 
 
 def composed_choices(arguments: Sequence[str]) -> Any:

@@ -31,6 +31,7 @@ class Needs(Flag):
     POOL_TARGETS = auto()  # those of the unlabelled examples; for oracles alone
     EVALUATION = auto()  # the outputs declared and the targets, of the test set; for oracles alone
     SAMPLES = auto()  # logits under samples of the weights, which `Strategy.samples` says how to draw
+    INDICES = auto()  # where in the pool the unlabelled examples are
 
 
 OF_ORACLES = Needs.POOL_TARGETS | Needs.EVALUATION
@@ -108,8 +109,8 @@ class QueryContext:
 
     Row r of `unlabelled` is the r-th unlabelled example in ascending pool order; row l of `labelled` and
     `labelled_targets` the l-th in labelling order. `round` is the last one that was trained, -1 before any. `labelled`,
-    `validation` and `evaluation` (the test set) are empty unless declared; `head` and `pool_targets` are read by
-    `head_weight_CD`, `head_bias_C` and `unlabelled_targets`.
+    `validation` and `evaluation` (the test set) are empty unless declared; `head`, `pool_targets` and `indices` are
+    read by `head_weight_CD`, `head_bias_C`, `unlabelled_targets` and `unlabelled_indices`.
     """
 
     unlabelled: Outputs
@@ -122,6 +123,7 @@ class QueryContext:
     validation: Known = field(default_factory=Known)
     pool_targets: Tensor | None = None
     evaluation: Known = field(default_factory=Known)
+    indices: Tensor | None = None
 
     @property
     def head_weight_CD(self) -> Tensor:
@@ -138,10 +140,18 @@ class QueryContext:
         """What the unlabelled examples (U,) would be labelled as."""
         return _declared(self.pool_targets, "POOL_TARGETS")
 
+    @property
+    def unlabelled_indices(self) -> Tensor:
+        """Pool indices (U,) of the unlabelled examples."""
+        return _declared(self.indices, "INDICES")
+
     def restricted(self, rows: Tensor) -> "QueryContext":
         """What a strategy would see if these rows (R,) of the unlabelled examples were all there are, in this order."""
-        targets = None if self.pool_targets is None else self.pool_targets[rows]
-        return replace(self, unlabelled=self.unlabelled.take(rows), num_unlabelled=len(rows), pool_targets=targets)
+        of_rows = [None if each is None else each[rows] for each in (self.pool_targets, self.indices)]
+        unlabelled = self.unlabelled.take(rows)
+        return replace(
+            self, unlabelled=unlabelled, num_unlabelled=len(rows), pool_targets=of_rows[0], indices=of_rows[1]
+        )
 
     def declared(self, needs: Needs) -> "QueryContext":
         """What a strategy of these needs would see of it."""
@@ -157,6 +167,7 @@ class QueryContext:
             validation=known[0],
             pool_targets=self.pool_targets if Needs.POOL_TARGETS in needs else None,
             evaluation=known[1],
+            indices=self.indices if Needs.INDICES in needs else None,
         )
 
 

@@ -19,10 +19,12 @@ from al_bench.job.features import Features
 from al_bench.job.gpus import device_of
 from al_bench.job.loading import check_features, checked_node
 from al_bench.job.observer import Observer, Safe
+from al_bench.job.purchases import Purchases
 from al_bench.job.wrapping import Wrapper, checked_wrappers
 from al_bench.loop.initial import check_first
 from al_bench.loop.querying import check_strategy
 from al_bench.records.run_config import RunConfig
+from al_bench.strategies.replay import Bought
 from al_bench.training.fitting.checks import check_linear, check_wanted
 from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
@@ -41,6 +43,7 @@ class Parts:
     training: TrainingOptions
     strategy: Strategy
     initial: Strategy | None
+    purchases: Purchases
     tracker: Observer
     device: str
 
@@ -50,7 +53,8 @@ class Parts:
         network, training = checked_model(config.model)
         if training.needs_validation and not config.num_validation:
             raise ConfigError(f"model.patience={training.patience}: needs validation examples; say num_validation=...")
-        strategy = checked_strategy(config.strategy, config.batch_size)
+        purchases = Purchases(config)
+        strategy = checked_strategy(config.strategy, config.batch_size, purchases)
         check_wanted(training, strategy)
         if Needs.VALIDATION in strategy.needs and not config.num_validation:
             raise ConfigError("num_validation=0: the strategy reads validation examples; say num_validation=...")
@@ -64,6 +68,7 @@ class Parts:
             training=training,
             strategy=strategy,
             initial=checked_initial(config, strategy),
+            purchases=purchases,
             tracker=Safe(called("tracker", checked_part("tracker", config.tracker))),
             device=device_of(config.device),
         )
@@ -81,9 +86,14 @@ def checked_features(node: Mapping[str, Any]) -> Features:
     return features
 
 
-def checked_strategy(node: Mapping[str, Any], batch_size: int) -> Strategy:
-    """The strategy; `subset_size` is a key of every strategy, beside its arguments."""
-    strategy = called("strategy", checked_part("strategy", node))
+def checked_strategy(
+    node: Mapping[str, Any], batch_size: int, bought_by: Callable[[str], Bought] | None = None
+) -> Strategy:
+    """The strategy; `subset_size` is a key of every strategy, beside its arguments.
+
+    `bought_by` tells what the runs of a folder have bought, to a strategy that asks.
+    """
+    strategy = called("strategy", checked_part("strategy", node, facts={"bought_by"}), bought_by=bought_by)
     if not isinstance(strategy, Strategy):
         raise ConfigError(f"strategy._target_={node['_target_']}: no al_bench.Strategy")
     if "subset_size" in node:

@@ -23,7 +23,7 @@ from al_bench.job.loading import Loaded, family_of, loaded
 from al_bench.job.observer import Observer, Plan
 from al_bench.job.pretraining import kept, kept_path
 from al_bench.job.saving import saver_for
-from al_bench.job.wrapping import wrapped
+from al_bench.job.wrapping import pool_digest, wrapped
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.rounds_of import ActiveLearning, checked_budget
 from al_bench.records.directory import RunDirectory
@@ -91,7 +91,15 @@ def _data(planned: Planned, parts: Parts, directory: RunDirectory, heartbeat: He
     where = Where(config.features, config.data_dir, parts.device, directory.check_weights)
     pool = wrapped(on_features(rows, parts.features, where), parts.wrappers, config.seed)
     data = fitted_to(pool, parts.features, where)
-    directory.check_data(data.digest, data.copies.as_dict(), data.flips, _scheduled(config, len(data.dataset.train)))
+    examples = pool_digest(rows, parts.wrappers, config.seed)
+    directory.check_data(
+        data.digest,
+        data.copies.as_dict(),
+        data.flips,
+        budget=_scheduled(config, len(data.dataset.train)),
+        examples=None if examples == data.digest else examples,
+    )
+    parts.purchases.check(examples, directory.committed.batches)
     return data
 
 

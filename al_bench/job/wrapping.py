@@ -1,6 +1,8 @@
 """Data as it comes: what is done to the pool of any data set after it is loaded, by keys beside its own."""
 
+import hashlib
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -77,6 +79,13 @@ def wrapped(data: Loaded, wrappers: Mapping[str, Wrapper], seed: int) -> Loaded:
         best_accuracy=copies.best_accuracy(),
         flips=flips,
     )
+
+
+def pool_digest(rows: Loaded, wrappers: Mapping[str, Wrapper], seed: int) -> str:
+    """Which examples an index in the pool means, whatever features they have."""
+    if not wrappers:
+        return rows.digest
+    return hashlib.blake2b(json.dumps([rows.digest, *wrappers, seed]).encode(), digest_size=16).hexdigest()
 
 
 def _flips(targets_N: NDArray[np.int64], given_N: NDArray[np.int64]) -> NDArray[np.int64]:

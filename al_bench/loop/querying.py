@@ -94,6 +94,7 @@ def _context(pool: Pool, trained: Trained, needs: Needs, unlabelled: Tensor, dat
         validation=known(pool.validation(), Needs.VALIDATION),
         pool_targets=pool.targets_for_oracles(unlabelled).to(device) if Needs.POOL_TARGETS in needs else None,
         evaluation=known(dataset.test, Needs.EVALUATION),
+        indices=unlabelled if Needs.INDICES in needs else None,
     )
 
 

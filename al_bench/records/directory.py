@@ -151,9 +151,9 @@ class RunDirectory:
         digest: str,
         copies: Mapping[str, int] | None = None,
         flips_F3: NDArray[np.int64] | None = None,
-        budget: int | None = None,
+        **others: object,
     ) -> None:
-        """Note which data this start has loaded, its copies and the labels wanted of it; keep its wrong labels.
+        """Note which data this start has loaded, its copies and what else it tells; keep its wrong labels.
 
         Raises:
             DataError: if rounds are committed on other data.
@@ -166,7 +166,7 @@ class RunDirectory:
                     "or give the run another name"
                 )
             flips = keep_flips(self.path, flips_F3, has_rounds=bool(self.committed.batches))
-            facts = {"copies": copies and dict(copies), "budget": budget, "flips": flips or None}
+            facts = {"copies": copies and dict(copies), "flips": flips or None, **others}
             self._starts.note({"data": digest} | {key: fact for key, fact in facts.items() if fact is not None})
 
     def finish(self, num_labelled: int, pool_size: int) -> None:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from al_bench.records.layout import path_of, run_title
+from al_bench.records.layout import folder_named, identity_of_path, path_of, run_title
 from al_bench.records.run_config import IRRELEVANT, VARIANT_GROUPS, VARIANT_KEYS
 
 GROUPS = ("dataset", "model", "strategy")
@@ -25,6 +25,7 @@ UNNAMED = {
 }
 OWN = ("arrays.arrays", "modalities.modalities", "texts.texts", "table.table", "images.images")
 NAMED = {f"al_bench.datasets.{each}" for each in OWN}  # by `name`, instead of `path` and `test_path`
+REPLAY = "al_bench.strategies.replay.Replay"  # `of` runs by their labels, wherever their folder is
 ORACLES = "oracle/"  # the folder of their options, which labels do without
 MAX_LABEL = 120
 NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
@@ -71,7 +72,7 @@ def identity_of(
         nested: options chosen inside of those, by their path, that are not the usual ones: `strategy.query: badge`.
     """
     labels = {}
-    unnamed = _unnamed(config)
+    config, unnamed = _by_labels(config), _unnamed(config)
     for group in GROUPS:
         inner = [
             f"{path.partition('.')[2]}={option}"
@@ -113,7 +114,7 @@ def differing_keys(
 def _relevant_leaves(config: Mapping[str, Any]) -> dict[str, Any]:
     """Those that change results; an empty mapping says nothing."""
     unnamed = tuple(_unnamed(config))
-    relevant = {key: value for key, value in config.items() if key not in IRRELEVANT}
+    relevant = {key: value for key, value in _by_labels(config).items() if key not in IRRELEVANT}
     return {
         key: value
         for key, value in flattened(relevant)
@@ -166,6 +167,14 @@ def _unnamed(config: Mapping[str, Any]) -> set[str]:
     dataset = config.get("dataset")
     is_named = isinstance(dataset, Mapping) and dataset.get("_target_") in NAMED and dataset.get("name") is not None
     return UNNAMED | {"dataset.path", "dataset.test_path"} if is_named else UNNAMED
+
+
+def _by_labels(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A node in which a replay names the runs by `<model>.<strategy>`, as far as their folder tells that."""
+    changed = {key: _by_labels(value) if isinstance(value, Mapping) else value for key, value in node.items()}
+    if changed.get("_target_") == REPLAY and (labels := identity_of_path(folder_named(str(changed.get("of"))) / "s0")):
+        changed["of"] = f"{labels['model']}.{labels['strategy']}"
+    return changed
 
 
 def _relevant(group: str, config: Mapping[str, Any], unnamed: Set[str]) -> Mapping[str, Any]:

@@ -60,6 +60,11 @@ def identity_of_path(path: Path) -> dict[str, object]:
     return identity | {"strategy": strategy, "seed": int(last[1:])}
 
 
+def folder_named(text: str) -> Path:
+    """A folder as it is typed, whole, told by the names alone; `~` is the home, if there is one."""
+    return Path(os.path.normpath(Path(os.path.expanduser(text)).absolute()))  # noqa: PTH111 (which raises without one)
+
+
 def path_of(identity: Mapping[str, object]) -> Path:
     """Of the run directory, below the folder of the experiment; `identity_of_path` is the way back."""
     return Path(*_run_parts(identity), f"s{identity['seed']}")

@@ -15,7 +15,7 @@ from al_bench.records.run_config import Wanted, read_config
 
 SCHEMA_VERSION = 1
 TEXTS_OF_A_START = (
-    *("time", "host", "device", "device_name", "python", "al_bench", "torch_build", "commit", "data"),
+    *("time", "host", "device", "device_name", "python", "al_bench", "torch_build", "commit", "data", "examples"),
     *("feature_weights", "flips"),
 )
 

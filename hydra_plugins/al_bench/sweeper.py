@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from al_bench.cli.display import log_to_stdout
-from al_bench.config.arguments import check_sweeps
+from al_bench.config.arguments import check_sweeps, swept_values
 from al_bench.config.compositions import Compositions
 from al_bench.config.overrides import plain_key, said_once
 from al_bench.config.schema import at_home
@@ -179,7 +179,7 @@ def _combined(overrides: Sequence[Override]) -> list[list[str]]:
         elif not override.is_discrete_sweep():
             raise ConfigError(f"{override.input_line}: only a search (hydra/sweeper=optuna) takes intervals")
         else:
-            values.append([f"{key}={option}" for option in override.sweep_string_iterator()])
+            values.append([f"{key}={option}" for option in swept_values(override)])
     return [list(job) for job in product(*values)]
 
 

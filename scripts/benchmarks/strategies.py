@@ -53,10 +53,10 @@ def strategy_of(option: str, **changed: object) -> Strategy:
     return checked_strategy(node | changed, batch_size=1)
 
 
-STRATEGIES: dict[str, "partial[Strategy]"] = {  # joint ones train otherwise, and then ask another of them
+STRATEGIES: dict[str, "partial[Strategy]"] = {
     path.stem: partial(strategy_of, path.stem)
     for path in sorted(FOLDER.glob("*.yaml"))
-    if not path.stem.startswith("joint")
+    if path.stem not in ("joint", "joint_random", "replay")  # which go by others
 } | {
     "albl, original": partial(strategy_of, "albl", variant="original"),
     "bait, multinomial": partial(strategy_of, "bait", likelihood="multinomial"),

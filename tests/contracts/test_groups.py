@@ -10,8 +10,11 @@ from omegaconf import OmegaConf
 from al_bench.config.planning import planned
 from al_bench.config.schema import CONF
 from al_bench.job.built import Parts
+from al_bench.records.identity import Identity
+from tests.support.made_results import write_run
 
 OPTIONS = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml") if path.parent != CONF)
+FINISHED = "runs/digits/mlp/random/b100"
 TO_SAY = {  # what has no default, and features of texts
     "dataset=arrays": "dataset.path=mine.npz",
     "dataset=modalities": "dataset.path=mine.npz",
@@ -24,6 +27,7 @@ TO_SAY = {  # what has no default, and features of texts
     "dataset=clinc150": "features._target_=tests.support.texts.Letters",
     "training@model=probe_sgd": "model=linear",
     "training@model=probe_adamw": "model=linear",
+    "strategy=replay": f"strategy.of='{FINISHED}'",
 }
 PLUGINS = {"joblib": "joblib", "ray": "ray", "submitit_slurm": "submitit"}
 PACKAGES = {  # of features, which are extras
@@ -42,7 +46,10 @@ def group_of(option) -> str:
 
 @pytest.mark.command
 @pytest.mark.parametrize("option", OPTIONS, ids=str)
-def test_an_option_is_one_that_a_run_can_be_made_of(option):
+def test_an_option_is_one_that_a_run_can_be_made_of(option, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_run(tmp_path / "runs", Identity("digits", "mlp", "random", 100, "", 0), {100: 0.5, 200: 0.6})
+    (tmp_path / FINISHED / "s0" / "config.yaml").write_text("num_initial: 100\n")
     group = group_of(option)
     name = str(option.relative_to(group))
     if name in PLUGINS and find_spec(f"hydra_plugins.hydra_{PLUGINS[name]}_launcher") is None:

@@ -19,6 +19,7 @@ from al_bench.core.strategy import OF_ORACLES, Known, Needs, Outputs, QueryConte
 from al_bench.job.built import checked_strategy
 from al_bench.models.mlp import MLP
 from al_bench.strategies.maths.gradients import GradientEmbedding
+from al_bench.strategies.replay import Bought
 from al_bench.strategies.uncertainty import Confidence, Entropy, Margin
 from al_bench.training.outputs import PRODUCERS, ForwardPass
 
@@ -49,7 +50,13 @@ MOST_SPREAD = {"oracle/boss": 1e3, "oracle/greedy_oracle": 1e3}  # beyond it, fi
 
 def strategy(option: str) -> Strategy:
     """A new one each time."""
-    return checked_strategy(node(option) | CHEAPER.get(option, {}), batch_size=1)
+    return checked(node(option) | CHEAPER.get(option, {}), batch_size=1)
+
+
+def checked(node: dict[str, Any], batch_size: int) -> Strategy:
+    """Whatever folder is to be said: what was bought there is the pool in its order."""
+    said = {key: "folder" for key, value in node.items() if value == "???"}
+    return checked_strategy(node | said, batch_size, lambda folder: Bought(np.arange(10_000)))
 
 
 DRAWN = ("logits", "embedding")  # of each other, unless the head is declared; other outputs are the network's
@@ -88,6 +95,7 @@ def context(
         validation=known(5),
         pool_targets=torch.arange(num_unlabelled) % num_classes,
         evaluation=known(6),
+        indices=torch.arange(num_unlabelled),
     ).declared(needs)
 
 
@@ -167,7 +175,7 @@ class TestEveryStrategy:
 
     def test_it_can_be_shown_a_subset(self, option):
         assert node(option)["subset_size"] is None
-        assert checked_strategy(node(option) | {"subset_size": 12}, batch_size=12).subset_size == 12
+        assert checked(node(option) | {"subset_size": 12}, batch_size=12).subset_size == 12
 
     def test_touches_no_global_generator(self, option):
         chosen = strategy(option)
@@ -279,6 +287,7 @@ NOT_DECLARED = QueryContext(Outputs(), Outputs(), torch.zeros(0), 5, 3, 0)
         (NOT_DECLARED, "head_weight_CD", "HEAD"),
         (NOT_DECLARED, "head_bias_C", "HEAD"),
         (NOT_DECLARED, "unlabelled_targets", "POOL_TARGETS"),
+        (NOT_DECLARED, "unlabelled_indices", "INDICES"),
     ],
 )
 def test_reading_what_was_not_declared_is_an_error(holder, field, need):
@@ -292,6 +301,7 @@ def test_a_strategy_is_shown_what_it_declares_alone():
         shown = of.declared(need)
         assert (shown.head is not None) == (need == Needs.HEAD)
         assert (shown.pool_targets is not None) == (need == Needs.POOL_TARGETS)
+        assert (shown.indices is not None) == (need == Needs.INDICES)
         assert (len(shown.validation.targets) > 0) == (need == Needs.VALIDATION)
         assert (len(shown.evaluation.targets) > 0) == (need == Needs.EVALUATION)
         assert [name for name, value in vars(shown.unlabelled).items() if value is not None] == [
@@ -308,5 +318,6 @@ def test_a_context_of_some_rows_has_their_outputs_and_targets():
     some = of.restricted(rows)
     assert torch.equal(some.unlabelled.features_ND, of.unlabelled.features_ND[rows])
     assert torch.equal(some.unlabelled_targets, of.unlabelled_targets[rows])
+    assert torch.equal(some.unlabelled_indices, rows)
     assert some.num_unlabelled == 3
     assert some.labelled is of.labelled

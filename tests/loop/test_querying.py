@@ -21,7 +21,7 @@ from al_bench.training.trained import Trained
 from tests.conftest import blobs, small_learner
 
 DATASET = blobs()
-ALL = Needs.LOGITS | Needs.EMBEDDING | Needs.FEATURES | Needs.LABELLED | Needs.HEAD | Needs.VALIDATION
+ALL = Needs.INDICES | Needs.LOGITS | Needs.EMBEDDING | Needs.FEATURES | Needs.LABELLED | Needs.HEAD | Needs.VALIDATION
 HIDDEN = Needs.POOL_TARGETS | Needs.EVALUATION
 
 
@@ -57,6 +57,7 @@ def test_each_thing_declared_is_what_it_says():
         indices = unlabelled_before(records, round)
         assert torch.equal(of.unlabelled.features_ND, DATASET.train.inputs[indices])
         assert torch.equal(of.unlabelled_targets, DATASET.train.targets[indices])
+        assert of.unlabelled_indices.tolist() == indices
         for outputs in (of.unlabelled, of.labelled, of.validation.outputs, of.evaluation.outputs):
             logits = outputs.embedding_ND @ of.head_weight_CD.T + of.head_bias_C
             assert torch.allclose(logits, outputs.logits_NC, atol=1e-5)
