@@ -5,9 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from al_bench import run
-from al_bench.config.arguments import in_order
+from al_bench.config.arguments import in_order, swept_values
+from al_bench.config.schema import CONF
 from al_bench.core.errors import ConfigError
 from tests.conftest import run_directory
 from tests.support.forks import python
@@ -29,6 +33,19 @@ LONG = "1" * 5000
 )
 def test_options_go_before_overrides_wherever_they_are_typed(typed, ordered):
     assert in_order(typed.split()) == ordered.split()
+
+
+def test_a_glob_takes_no_option_that_has_to_be_told_more():
+    def values(key: str, pattern: str) -> set[str]:
+        parser = OverridesParser.create(config_loader=ConfigLoaderImpl(create_config_search_path(str(CONF))))
+        (override,) = parser.parse_overrides([f"{key}={pattern}"])
+        return {*swept_values(override)}
+
+    options = {path.stem for path in (CONF / "strategy").glob("*.yaml")}
+    assert values("strategy", "glob(*)") == options - {"replay"}
+    assert values("strategy", "replay,margin") == {"replay", "margin"}
+    assert values("dataset", "glob(*)").isdisjoint({"arrays", "modalities", "openml"})
+    assert "digits" in values("dataset", "glob(*)")
 
 
 def test_a_sweep_is_one_wherever_its_option_is_typed(cli, tmp_path):

@@ -112,6 +112,11 @@ class TestEveryModel:
         )
         assert trained.num_epochs == 1
 
+    def test_one_label_is_trained_on(self, option, dataset):
+        one = dataset.train.take(torch.arange(1))
+        trained = narrow(dataset, option, "model.max_epochs=2").fit(one, cross_entropy, seed=0, round=0)
+        assert 0 <= trained.evaluate(dataset.test).balanced_accuracy <= 1
+
 
 def test_the_mlp_is_the_papers():
     network = learner(blobs(), "mlp").build()

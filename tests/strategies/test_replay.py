@@ -52,6 +52,7 @@ def test_more_than_was_bought_is_an_error():
         replay([7, 1, 9, 3]).query(context([1, 2, 3]), 3, np.random.default_rng(0))
 
 
+@pytest.mark.slow
 def test_the_first_batch_is_replayed_too_where_there_is_no_network():
     whole = run(Coreset(space="features"), num_initial=0)
     again = run(of(whole), num_initial=0)
@@ -141,9 +142,8 @@ class TestRuns:
         assert cli(*command, of, "budget=70").code == 0
         paths = list((tmp_path / "outputs").rglob("queries.csv"))
         assert len(paths) == 1
-        assert (
-            paths[0].read_bytes() == (moved / "mlp,max_epochs=2/margin/b20/num_initial=20/s0/queries.csv").read_bytes()
-        )
+        source = moved / "mlp,max_epochs=2/margin/b20/num_initial=20/s0"
+        assert indices_in(paths[0].parent) == indices_in(source)
 
     def test_a_killed_run_goes_on_byte_for_byte(self, cli, tmp_path, bought):
         command = (*QUICK, "model.width=16", *AGAIN)
