@@ -1,11 +1,14 @@
 """Rounds, as they are recorded and gone on from; shapes: B queried, C classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+Weights = Mapping[str, Mapping[str, Any]]
+"""Of the networks of a round, by what they are for: parameters and buffers by name, as tensors."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,15 @@ class PoolMetrics:
 
 @dataclass(frozen=True)
 class RoundRecord:
-    """One round: the batch labelled before it, and the network then trained from scratch.
+    """One round: the batch labelled before it, and the network then trained.
 
     `num_labelled` counts all labels, those of the `num_validation` validation examples among them; `query_seconds` is
     the time taken to choose `batch` (0 for the initial labels), with the forward pass; `class_counts` (C,) counts the
     classes in `batch`; `strategy_state` is the state after that choice. `num_steps` counts the mini-batches that the
     measured network was trained on. The `_cpu_seconds` are of this process on the processor, over what the other
     seconds span (on CUDA: of the clock, with the device's work done). `num_copies` of the examples in `batch` have the
-    same inputs as one that was labelled before, or earlier in it.
+    same inputs as one that was labelled before, or earlier in it. `weights` are those that the next round starts from,
+    None if it starts from scratch.
     """
 
     round: int
@@ -105,17 +109,20 @@ class RoundRecord:
     fit_cpu_seconds: float = 0.0
     query_cpu_seconds: float = 0.0
     num_copies: int = 0
+    weights: Weights | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Committed:
     """What an earlier, interrupted call has done: the batches of its rounds, and the strategy's states after them.
 
-    `strategy_states` is empty, or has one for each round: None after a round for which it kept none.
+    `strategy_states` is empty, or has one for each round: None after a round for which it kept none. `weights` are
+    those of the last round's record, if rounds start from them.
     """
 
     batches: Sequence[Batch] = ()
     strategy_states: Sequence[dict[str, Any] | None] = ()
+    weights: Weights | None = field(default=None, compare=False, repr=False)
 
     @property
     def num_labelled(self) -> int:

@@ -23,6 +23,7 @@ from al_bench.job.loading import Loaded, family_of, loaded
 from al_bench.job.observer import Observer, Plan
 from al_bench.job.pretraining import kept, kept_path
 from al_bench.job.saving import saver_for
+from al_bench.job.weights import keep_weights, with_weights
 from al_bench.job.wrapping import pool_digest, wrapped
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.rounds_of import ActiveLearning, checked_budget
@@ -61,8 +62,10 @@ def run(planned: Planned, parts: Parts, observers: Sequence[Observer] = (), mode
         dataset = data.dataset.to(parts.device) if config.storage_device == "auto" else data.dataset
         plan = _plan(planned, parts, dataset, network, directory)
         loop = _loop(planned, parts, dataset, learner, plan.budget)
+        is_cold = parts.training.start == "scratch"
+        committed = directory.committed if is_cold else with_weights(directory, network)
         keep = saver_for(directory, config.save)
-        rounds = replace(loop, committed=directory.committed, heartbeat=heartbeat, keep=keep).rounds()
+        rounds = replace(loop, committed=committed, heartbeat=heartbeat, keep=keep).rounds()
         observers = (parts.tracker, *observers)  # whose start is no part of the first round's time
         with _watching(plan, observers):
             num_labelled = _recorded(rounds, directory, observers)
@@ -190,6 +193,7 @@ def _recorded(rounds: Iterable[RoundRecord], directory: RunDirectory, observers:
     """Labels after the last of the rounds, each of which is committed before anybody is told; None without any."""
     num_labelled = None
     for record in rounds:
+        keep_weights(directory, record)
         directory.append(record)
         num_labelled = record.num_labelled
         for observer in observers:

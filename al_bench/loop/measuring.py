@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -23,6 +23,8 @@ from al_bench.training.learner import Learner
 from al_bench.training.stopping import FewEpochs
 from al_bench.training.trained import Trained, metrics_of
 from al_bench.training.unlabelled_term import Unlabelled, collapsed_class, pool_metrics
+
+CHOOSES, MEASURED = "chooses", "measured"  # what a network of a round is for
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +47,10 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Measuring:
-    """Trains and measures, round by round, with what is labelled in the pool by then."""
+    """Trains and measures, round by round, with what is labelled in the pool by then.
+
+    `earlier` is the state of each network of the last round, by what it is for, where the next one starts from it.
+    """
 
     dataset: Dataset
     pool: Pool
@@ -53,20 +58,22 @@ class Measuring:
     strategy: Strategy
     seed: int
     heartbeat: Heartbeat
+    earlier: dict[str, Mapping[str, Tensor]]
     keep: Keep | None = None
 
     def fitted(self, round: int, *, is_measured: bool) -> Fitted:
         """The networks of a round; if they are not measured any more, the one that chooses stands for both."""
         wanted, pool = trained_with(self.strategy), self.pool
         with self.heartbeat.during("training", f"round {round}: training on {pool.num_trained_on:,} labels"):
-            chooses = self._fit(round)
+            is_kept = CHOOSES in self.earlier and not is_measured
+            chooses = self.learner.restored(self.earlier[CHOOSES]) if is_kept else self._fit(round, CHOOSES)
         stopwatch = Stopwatch(self.learner.device)
         is_recorded = wanted.measures_pool and pool.num_unlabelled > 0
         outputs = pool_outputs(pool, chooses, self.strategy) if is_recorded else None
         spent, measured = stopwatch.seconds(), chooses
         if wanted.measures_without_term and self._unlabelled() is not None:
             spent += Seconds(chooses.fit_seconds, chooses.fit_cpu_seconds)
-            measured = self._fit(round, has_term=False) if is_measured else chooses
+            measured = self._fit(round, MEASURED) if is_measured else chooses
         return Fitted(chooses, measured, outputs, spent)
 
     def sampled(self, round: int, chooses: Trained) -> Trained:
@@ -82,19 +89,23 @@ class Measuring:
         for member in range(1, wanted.num):
             what = f"round {round}: training network {member + 1} of {wanted.num} that choose"
             with self.heartbeat.during("training", what):
-                networks.append(self._fit(round, member=member).network)
+                networks.append(self._fit(round, CHOOSES, member=member).network)
         return replace(chooses, samples=tuple(networks))
 
-    def _fit(self, round: int, *, member: int = 0, has_term: bool = True) -> Trained:
-        return self.learner.fit(
+    def _fit(self, round: int, purpose: str, *, member: int = 0) -> Trained:
+        trained = self.learner.fit(
             self.pool.labelled(),
             trained_with(self.strategy).objective,
             seed=self.seed,
             round=round,
             validation=self._validation,
-            unlabelled=self._unlabelled() if has_term else None,
+            unlabelled=self._unlabelled() if purpose == CHOOSES else None,
             member=member,
+            earlier=self.earlier.get(purpose),
         )
+        if self.learner.training.start != "scratch":
+            self.earlier[purpose] = trained.network.state_dict()
+        return trained
 
     def _unlabelled(self) -> Unlabelled | None:
         """What training makes of the unlabelled examples, if anything."""
@@ -139,6 +150,7 @@ class Measuring:
             fit_cpu_seconds=measured.fit_cpu_seconds,
             query_cpu_seconds=of_query.cpu,
             num_copies=pool.num_copies,
+            weights=dict(self.earlier) or None,
         )
 
     @cached_property

@@ -73,7 +73,7 @@ class ActiveLearning:
         num_validation: labelled examples, drawn uniformly from the pool, that are neither trained on nor queried. They
             are measured in every round, and decide when training ends if it has `patience`; they count as labels.
         committed: rounds already done. They are replayed, not repeated or yielded; the networks of all but the
-            last are not needed any more, and the last is trained again to query from it.
+            last are not needed any more, and the last is trained again to query from it, or is that of its weights.
         heartbeat: says what is going on, where that takes minutes.
         initial: chooses the first batch, without a network; None: it is drawn uniformly.
         keep: is given the network and the test logits of each new round, before its record is yielded.
@@ -113,9 +113,13 @@ class ActiveLearning:
         if replayed and pool.num_labelled >= budget:
             return
         self.learner.check(self.strategy)
+        start = self.learner.training.start
+        if replayed and start != "scratch" and not self.committed.weights:
+            raise ConfigError(f"committed: with start={start} its weights are needed, those of the last round's record")
         with self.heartbeat.during("pre-training", f"pre-training on {len(pool):,} examples"):
             learner = self.learner.pretrained(self.dataset.train.inputs, self.seed)
-        measuring = Measuring(self.dataset, pool, learner, self.strategy, self.seed, self.heartbeat, self.keep)
+        earlier = dict(self.committed.weights or {})
+        measuring = Measuring(self.dataset, pool, learner, self.strategy, self.seed, self.heartbeat, earlier, self.keep)
         indices, of_query = (NOTHING, Seconds()) if replayed else self._first_batch(pool, budget)
         for round in itertools.count(max(0, len(replayed) - 1)):
             is_new = round >= len(replayed)

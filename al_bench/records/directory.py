@@ -22,7 +22,7 @@ from omegaconf import OmegaConf
 from al_bench.core.errors import DIVERGED, DataError, RunDirectoryError, StrategyError, TrainingError, message_of
 from al_bench.core.rounds import Committed, RoundRecord
 from al_bench.files.locks import Lock
-from al_bench.files.writing import append_lines, check_link, keep_lines, replace_text
+from al_bench.files.writing import append_lines, check_link, keep_lines, replace_bytes, replace_text
 from al_bench.records.columns import ROUND_COLUMNS
 from al_bench.records.committed import DIGEST_LENGTH, checked_row, parsed_state
 from al_bench.records.identity import NO_DEFAULTS, Identity
@@ -129,6 +129,11 @@ class RunDirectory:
         """
         with self._appending():
             save(self.path, kind, round, content)
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Write one of its files whole; RunDirectoryError as in `append`."""
+        with self._appending():
+            replace_bytes(self.path / name, content)
 
     def check_states(self, is_stateful: bool) -> None:
         """RunDirectoryError if the strategy keeps a state and there is none after the committed rounds."""

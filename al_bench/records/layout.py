@@ -13,7 +13,11 @@ from al_bench.files.writing import open_own, open_regular, read_text
 APPENDED = ("rounds.csv", "queries.csv", "strategy_state.jsonl", "run.log")
 WANDB_ID = "wandb_id"
 FLIPS, MEASURES = "flips.csv", "measures.csv"
-REPLACED = ("config.yaml", "environment.json", FLIPS, "done.json", "error.json", "curve.png", MEASURES, WANDB_ID)
+WEIGHTS = ("weights_even.bin", "weights_odd.bin")  # of the last round of each kind, where the next starts from them
+REPLACED = (
+    *("config.yaml", "environment.json", FLIPS, "done.json", "error.json", "curve.png", MEASURES, WANDB_ID),
+    *WEIGHTS,
+)
 POSSIBLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as wandb takes it, and no pattern in it
 FILES = (*APPENDED, *REPLACED)
 
@@ -24,6 +28,11 @@ def check_files(path: Path) -> None:
         opener = open_own if name in APPENDED else open_regular
         with suppress(FileNotFoundError):
             os.close(opener(path / name, os.O_RDONLY | os.O_NOFOLLOW))
+
+
+def weights_name(round: int) -> str:
+    """Of the file with the weights of a round, which has the place of those of two rounds before."""
+    return WEIGHTS[round % 2]
 
 
 class _Appending(logging.FileHandler):

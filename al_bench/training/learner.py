@@ -1,4 +1,4 @@
-"""Training from scratch."""
+"""Training a network, from scratch unless it is asked to go on."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +19,7 @@ from al_bench.training.fitting.checks import check_linear, check_wanted
 from al_bench.training.fitting.class_weights import BalancedCrossEntropy
 from al_bench.training.fitting.minibatch_fit import MinibatchFit
 from al_bench.training.fitting.probe import fit_probe
+from al_bench.training.fitting.starting import start_from
 from al_bench.training.options import TrainingOptions
 from al_bench.training.outputs import Preparation, outputs_of
 from al_bench.training.trained import Trained
@@ -91,9 +92,11 @@ class Learner:
         validation: Examples | None = None,
         unlabelled: Unlabelled | None = None,
         member: int = 0,
+        earlier: Weights | None = None,
     ) -> Trained:
         """A network trained from scratch: parameters, buffers and optimizer are new.
 
+        With `training.start` it starts from the `earlier` state of the network of the round before, if there is one.
         All random numbers depend on the seed and the round alone, and on which member of an ensemble it is. An epoch
         has as many steps as the labelled examples make, with or without unlabelled ones.
 
@@ -103,6 +106,8 @@ class Learner:
         """
         stopwatch = Stopwatch(self.device)
         network = self._new_network(seed, round, member)
+        if earlier is not None:
+            start_from(network, earlier, self.training)
         if self.training.class_weights == "balanced":
             objective = BalancedCrossEntropy(to_device(labelled.targets, self.device))
         try:
@@ -117,13 +122,16 @@ class Learner:
         return Trained(
             network=network.eval(),
             prepare=self._prepare,
-            train_accuracy=course.train_accuracy,
-            num_epochs=course.num_epochs,
-            epoch_limit_hit=course.epoch_limit_hit,
-            num_steps=course.num_steps,
+            **vars(course),
             fit_seconds=taken.wall,
             fit_cpu_seconds=taken.cpu,
         )
+
+    def restored(self, weights: Weights) -> Trained:
+        """The network of an earlier fit, by its state; of its training nothing is known."""
+        network = self._new_network(0, 0)
+        network.load_state_dict(weights)
+        return Trained(network.eval(), self._prepare, 0.0, 0, False, 0, 0.0, 0.0)
 
     def tried(self, inputs: Tensor) -> tuple[Network, int]:
         """A network that has taken some inputs (N, ...), to know before training that it can, and its dimensions D.

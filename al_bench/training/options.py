@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
 import torch
-from annotated_types import Gt, Le
+from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -25,6 +25,10 @@ class TrainingOptions:
         optimizer: parameters -> optimizer.
         ridge: instead of an optimizer, a linear head is fitted to the optimum of the mean cross-entropy + ridge/2 |W|^2
             (`al_bench.strategies.maths.linear_fit`), which the options of steps and epochs say nothing of.
+        start: what the network of a round begins with: `scratch`: with random weights; `warm` and `shrink_perturb`: see
+            `al_bench.training.fitting.starting`. The first one begins with random weights, and the optimizer is new.
+        shrink: of the weights of the round before, with `shrink_perturb`.
+        perturb: of the random ones.
         class_weights: in the cross-entropy that is minimised; see `al_bench.training.fitting.class_weights`.
         minibatch_size: examples per step; under batch norm a last mini-batch of one joins the one before it.
         lr_schedule: optimizer -> schedule of its learning rate, which takes a step after every epoch.
@@ -61,6 +65,9 @@ class TrainingOptions:
     augmentation: Literal["none", "crop_flip", "auto"] = "none"
     ridge: PositiveFloat | None = None
     class_weights: Literal["none", "balanced"] = "none"
+    start: Literal["scratch", "warm", "shrink_perturb"] = "scratch"
+    shrink: Annotated[float, Ge(0), Le(1)] = 0.4
+    perturb: NonNegativeFloat = 0.1
 
     def __post_init__(self) -> None:
         if self.ridge is not None:
@@ -71,6 +78,9 @@ class TrainingOptions:
         if self.patience is None and (self.patience_on, self.min_delta) != ("validation", 0):
             key = "min_delta" if self.min_delta else "patience_on"
             raise ValueError(f"{key}={getattr(self, key)}: goes with patience, which is not set; say model.patience=20")
+        if self.start != "shrink_perturb" and (self.shrink, self.perturb) != (0.4, 0.1):
+            key = "shrink" if self.shrink != 0.4 else "perturb"
+            raise ValueError(f"{key}={getattr(self, key)}: goes with start=shrink_perturb, and start is {self.start}")
         lr = getattr(self.optimizer, "keywords", {}).get("lr")
         if lr is not None and not lr > 0:
             raise ValueError(f"optimizer.lr={lr}: must be above 0")

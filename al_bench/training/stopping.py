@@ -97,7 +97,7 @@ class FewEpochs:
     """
 
     def __init__(self, training: TrainingOptions, num_inputs: int) -> None:
-        self._threshold = training.accuracy_to_stop_at
+        self._threshold = training.accuracy_to_stop_at if training.start == "scratch" else None
         self._num_inputs = num_inputs
 
     def look(self, round: int, trained: Trained, num_labels: int) -> None:

@@ -14,6 +14,13 @@ def check_wanted(training: TrainingOptions, strategy: Strategy) -> None:
             f"model.class_weights={training.class_weights}: weights of the cross-entropy, and strategy {name} trains "
             "with an objective of its own; say model.class_weights=none, or choose another strategy"
         )
+    samples = strategy.samples
+    wants_ensemble = Needs.SAMPLES in strategy.needs and samples is not None and samples.kind == "ensemble"
+    if training.start != "scratch" and wants_ensemble:
+        raise ConfigError(
+            f"model.start={training.start}: the later networks of an ensemble, which {name} wants, have none of the "
+            "round before to start from; say model.start=scratch, or strategy.samples=head"
+        )
     if training.ridge is None:
         return
     if wanted.unlabelled_term is not None or wanted.objective is not cross_entropy:
@@ -22,10 +29,9 @@ def check_wanted(training: TrainingOptions, strategy: Strategy) -> None:
             f"strategy: {name} trains with {own}, and a probe (model.ridge={training.ridge}) is fitted to the "
             "cross-entropy of the labelled examples alone; say training@model=fixed, or choose another strategy"
         )
-    samples = strategy.samples
-    if Needs.SAMPLES in strategy.needs and samples is not None and samples.kind == "ensemble":
+    if wants_ensemble:
         raise ConfigError(
-            f"strategy: {name} wants an ensemble of {samples.num}, and a probe (model.ridge={training.ridge}) draws "
+            f"strategy: {name} wants an ensemble, and a probe (model.ridge={training.ridge}) draws "
             "nothing: all members would be the same; say strategy.samples=head, or training@model=fixed"
         )
 
