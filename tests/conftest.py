@@ -118,7 +118,8 @@ def cli(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Result]]:
     """`al-bench` in this process, in an empty folder; without a tracker, unless one is named."""
-    from al_bench.job import features, loading
+    from al_bench.job import loading
+    from al_bench.job.features import replacing as features
     from al_bench.run import main
 
     monkeypatch.chdir(tmp_path)

@@ -21,7 +21,7 @@ COLUMNS = ("round", "labels", "epochs", "seconds", "test accuracy", "time left")
 LIMIT_HIT = "* stopped by model.max_epochs, not by the stopping rule"
 LINE_WIDTH = 80 - len("00:00:00 ")  # of a log line, after the time
 # whose lines a terminal shows, too, though they are no warnings
-WORDS_BETWEEN_ROUNDS = ("al_bench.loop.heartbeat", "al_bench.strategies.kdpp", "al_bench.job.feature_files")
+WORDS_BETWEEN_ROUNDS = ("al_bench.loop.heartbeat", "al_bench.strategies.kdpp", "al_bench.job.features.files")
 
 log = logging.getLogger(__name__)
 console = Console(highlight=False, markup=False)  # a label may hold [brackets]

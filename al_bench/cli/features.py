@@ -77,7 +77,7 @@ def _computed(config: "RunConfig", choice: str) -> str:
     """What there is now, for people."""
     from al_bench.core.features import Extractor
     from al_bench.job.built import checked_features
-    from al_bench.job.features import Where, on_features
+    from al_bench.job.features.replacing import Where, on_features
     from al_bench.job.gpus import device_of
     from al_bench.job.loading import checked_node, loaded
     from al_bench.job.one_run import set_up_torch

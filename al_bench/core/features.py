@@ -24,7 +24,7 @@ INSTEAD = {  # options of the group `features` that take a kind of inputs
 class Extractor(ABC):
     """Features of each row by itself, by a network that does not learn.
 
-    They are computed once for a set of rows, in whatever order it comes, and kept in files: see `job/features.py`. Its
+    They are computed once for a set of rows, in whatever order it comes, and kept in files by `job/features`. Its
     options are the arguments of its constructor, which loads nothing.
 
     Attributes:

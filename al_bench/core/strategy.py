@@ -147,11 +147,9 @@ class QueryContext:
 
     def restricted(self, rows: Tensor) -> "QueryContext":
         """What a strategy would see if these rows (R,) of the unlabelled examples were all there are, in this order."""
-        of_rows = [None if each is None else each[rows] for each in (self.pool_targets, self.indices)]
-        unlabelled = self.unlabelled.take(rows)
-        return replace(
-            self, unlabelled=unlabelled, num_unlabelled=len(rows), pool_targets=of_rows[0], indices=of_rows[1]
-        )
+        shown = self.unlabelled.take(rows)
+        targets, indices = (None if each is None else each[rows] for each in (self.pool_targets, self.indices))
+        return replace(self, unlabelled=shown, num_unlabelled=len(rows), pool_targets=targets, indices=indices)
 
     def declared(self, needs: Needs) -> "QueryContext":
         """What a strategy of these needs would see of it."""
@@ -207,10 +205,9 @@ class Strategy(ABC):
     """A query strategy: a pure function of (context, batch size, random numbers).
 
     One that learns between rounds keeps what it learned in `state_dict`, so that a killed run goes on. What the network
-    is trained with is the strategy's as well: `trained_with`.
-
-    One that sees what no annotator could tell before asking is an oracle, a line of reference: `is_oracle` keeps it out
-    of ranks and penalties. With a `subset_size` it is shown so many of the unlabelled examples, drawn anew each round.
+    is trained with is the strategy's as well: `trained_with`. One that sees what no annotator could tell before asking
+    is an oracle, a line of reference: `is_oracle` keeps it out of ranks and penalties. With a `subset_size` it is shown
+    so many of the unlabelled examples, drawn anew each round.
     """
 
     needs: Needs = Needs.NONE
@@ -224,9 +221,8 @@ class Strategy(ABC):
 
     def cost_of_query(self, batch_size: int) -> str:  # noqa: ARG002
         """What a query takes beside passes over the pool, where that can be more than the training; else nothing."""
-        if self.samples is None or self.samples.kind == "network":
-            return ""
-        return f"training {self.samples.num - 1} more networks"
+        num_more = self.samples.num - 1 if self.samples and self.samples.kind == "ensemble" else 0
+        return f"training {num_more} more networks" if num_more else ""
 
     @abstractmethod
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
@@ -237,10 +233,7 @@ class Strategy(ABC):
         return None
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` returned: called for every finished round in turn, the last of which counts.
-
-        So a state may hold what one round added.
-        """
+        """Go on from a state: called for every finished round in turn, so that one may hold what its round added."""
         raise NotImplementedError(f"{type(self).__name__} has a state_dict but no load_state_dict")
 
 

@@ -15,7 +15,7 @@ from al_bench.core.features import FittedExtractor
 from al_bench.core.network import Network
 from al_bench.core.ranges import PositiveInt
 from al_bench.core.strategy import Needs, Strategy
-from al_bench.job.features import Features
+from al_bench.job.features.replacing import Features
 from al_bench.job.gpus import device_of
 from al_bench.job.loading import check_features, checked_node
 from al_bench.job.observer import Observer, Safe

@@ -18,7 +18,7 @@ from al_bench.core.network import Network
 from al_bench.core.rounds import RoundRecord
 from al_bench.job.built import Parts, check_trainable, tried
 from al_bench.job.environment import describe
-from al_bench.job.features import Where, fitted_to, on_features
+from al_bench.job.features.replacing import Where, fitted_to, on_features
 from al_bench.job.loading import Loaded, family_of, loaded
 from al_bench.job.observer import Observer, Plan
 from al_bench.job.pretraining import kept, kept_path

@@ -17,7 +17,7 @@ from al_bench.features.networks.images import Preprocessing
 from al_bench.features.sentence_transformers import SentenceTransformers
 from al_bench.features.timm import Timm
 from al_bench.features.torchvision import Torchvision, _take_head_off
-from al_bench.job.feature_files import digest_of
+from al_bench.job.features.files import digest_of
 
 IMAGES = torch.randint(256, (3, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 TEXTS = ("my card did not arrive", "why?", "the exchange rate of my last payment abroad was wrong, I think")

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from al_bench.core.errors import ConfigError, DataError
-from al_bench.job import feature_files
-from al_bench.job.feature_files import Distinct, digest_of, kept_features
+from al_bench.job.features import files as feature_files
+from al_bench.job.features.files import Distinct, digest_of, kept_features
 from tests.support.extractors import Tiny
 
 ROWS = torch.randn(50, 5, generator=torch.Generator().manual_seed(1))
@@ -245,7 +245,7 @@ def test_processes_at_once_compute_them_once_and_the_others_say_that_they_wait(t
 
 def test_how_far_it_is_is_told_once_a_minute(tmp_path, monkeypatch, caplog):
     seconds = iter(range(0, 10_000, 25))
-    monkeypatch.setattr("al_bench.job.extracting.time", SimpleNamespace(perf_counter=lambda: next(seconds)))
+    monkeypatch.setattr("al_bench.job.features.extracting.time", SimpleNamespace(perf_counter=lambda: next(seconds)))
     with caplog.at_level("INFO"):
         kept(tmp_path, ROWS, Tiny())
     told = [record.message for record in caplog.records if "rows" in record.message]

@@ -14,8 +14,8 @@ from al_bench.datasets.checks import digest
 from al_bench.features.inputs import Inputs
 from al_bench.features.networks.images import ImageExtractor
 from al_bench.features.pca import PCA
-from al_bench.job.feature_files import digest_of
-from al_bench.job.features import Where, fitted_to, on_features
+from al_bench.job.features.files import digest_of
+from al_bench.job.features.replacing import Where, fitted_to, on_features
 from al_bench.job.loading import Loaded
 from tests.conftest import blobs, run_directory
 from tests.support.extractors import Tiny

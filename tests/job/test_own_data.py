@@ -6,7 +6,7 @@ import pytest
 
 from al_bench.core.errors import ConfigError, DataError
 from al_bench.features.inputs import Inputs
-from al_bench.job.features import Where, on_features
+from al_bench.job.features.replacing import Where, on_features
 from al_bench.job.loading import check_features, loaded
 from tests.conftest import run_directory
 from tests.support.texts import Letters, as_csv, made

@@ -16,7 +16,7 @@ from al_bench.core.data import Dataset
 from al_bench.core.errors import ConfigError, DataError
 from al_bench.core.features import Extractor, FittedExtractor, Rows
 from al_bench.datasets.checks import check_dataset, digest
-from al_bench.job.feature_files import digest_of, kept_features
+from al_bench.job.features.files import digest_of, kept_features
 from al_bench.job.loading import NO_NUMBERS, Loaded
 from al_bench.job.pretraining import source_of
 

@@ -25,7 +25,7 @@ from al_bench.core.errors import DataError
 from al_bench.core.features import Extractor, Rows
 from al_bench.files.locks import exclusive
 from al_bench.files.npz import UNREADABLE, read_kept, remove_partial, write_kept
-from al_bench.job.extracting import extracted, watched
+from al_bench.job.features.extracting import extracted, watched
 
 FOLDER = "features"
 ROWS_OF_A_FILE = 5_000

@@ -1,0 +1,1 @@
+"""Features in place of inputs: computed, kept, found again."""
