@@ -10,6 +10,7 @@ import pandas as pd
 from al_bench.analysis.budgets import Compared, Definition, compared_settings
 from al_bench.analysis.families import families
 from al_bench.analysis.pictures.style import Look, looks
+from al_bench.analysis.regimes import by_regime, regime_name
 from al_bench.analysis.results import SETTING, combined
 from al_bench.analysis.runs import Run, left_out, misplaced, runs_in, runs_table
 from al_bench.analysis.settings import BASELINE, Curves, setting_curves
@@ -47,8 +48,8 @@ class Comparison:
 class Everything:
     """Tables and tests of a folder of results.
 
-    `strategies` are in the order that they have in all of it. `comparison`, `ranks` and `profiles` are messages where
-    they are refused: runs are missing, or there are too few.
+    `strategies` are in the order that they have in all of it. `ranks` and `profiles` are by the names of regimes; they
+    and `comparison` are messages where they are refused: runs are missing, or there are too few.
     """
 
     folder: Path
@@ -75,8 +76,8 @@ class Everything:
     bought: pd.DataFrame
     balance: pd.DataFrame
     comparison: Comparison | str
-    ranks: Ranks | str
-    profiles: Profiles | str
+    ranks: Mapping[str, Ranks | str]
+    profiles: Mapping[str, Profiles | str]
 
     @property
     def looks(self) -> dict[str, Look]:
@@ -111,15 +112,11 @@ class Everything:
         if isinstance(self.comparison, Comparison):
             tables |= {penalty.file_name: penalty.as_marked_table() for penalty in self.comparison.matrices}
             tables |= {"normalised_errors": self.comparison.errors, "differences": self.comparison.differences}
-        if isinstance(self.ranks, Ranks):
-            ranks = {"mean_rank": self.ranks.mean_ranks, "place": self.ranks.places}
-            tables["mean_ranks"] = pd.DataFrame(ranks).rename_axis("strategy").reset_index()
-            nemenyi = self.ranks.p_values.reset_index(drop=True)
-            nemenyi.insert(0, "strategy", self.ranks.p_values.index, allow_duplicates=True)
-            tables["nemenyi"] = nemenyi
-        if isinstance(self.profiles, Profiles):
-            tables["profiles"] = self.profiles.as_table()
-        return tables
+        ranks = {regime: each for regime, each in self.ranks.items() if isinstance(each, Ranks)}
+        shown = {regime: each for regime, each in self.profiles.items() if isinstance(each, Profiles)}
+        tables |= _by_regime("mean_ranks", {regime: each.as_table() for regime, each in ranks.items()})
+        tables |= _by_regime("nemenyi", {regime: each.as_p_values() for regime, each in ranks.items()})
+        return tables | _by_regime("profiles", {regime: each.as_table() for regime, each in shown.items()})
 
 
 def everything(
@@ -169,6 +166,15 @@ def everything(
     )
 
 
+def _by_regime(name: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """One table of those of all regimes, each with its regime in the first column, by the name of a file."""
+    named = []
+    for regime, table in tables.items():
+        named.append(table.copy())
+        named[-1].insert(0, "regime", regime, allow_duplicates=True)
+    return {name: pd.concat(named, ignore_index=True)} if named else {}
+
+
 def _read(
     folder: Path, against: str, order: Sequence[str]
 ) -> tuple[list[Run], tuple[str, ...], pd.DataFrame, dict[str, str]]:
@@ -184,13 +190,13 @@ def _tables(rounds: pd.DataFrame, known: Mapping[str, str], strategies: Sequence
     """By the attributes of `Everything` that take no options."""
     area_of_runs = areas(rounds)
     means = mean_areas(area_of_runs)
-    by_strategy = arranged(means, strategies)
+    regimes = {regime_name(each): rows for each, rows in by_regime(arranged(means, strategies))}
     spent = {"costs": costs(rounds), "bought": bought(rounds), "balance": class_balance(rounds)}
     return {
         "areas": area_of_runs,
         "mean_areas": means,
-        "ranks": _ranks(by_strategy, known),
-        "profiles": _profiles(by_strategy, known),
+        "ranks": {name: _ranks(rows, known) for name, rows in regimes.items()},
+        "profiles": {name: _profiles(rows, known) for name, rows in regimes.items()},
         "beats": beats(arranged(area_of_runs, strategies), known),
         "saved": labels_saved(rounds),
         "busy": busy_runs(rounds),

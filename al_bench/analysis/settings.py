@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from al_bench.analysis.names import isolated
+from al_bench.analysis.regimes import conditions_of
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.records.layout import setting_title
@@ -159,18 +160,33 @@ def rows_of(table: pd.DataFrame, setting: Mapping[str, object]) -> pd.DataFrame:
 
 
 def grouped(settings: Sequence[Mapping[str, object]]) -> Iterator[tuple[dict[str, object], list[int]]]:
-    """All settings, then those of each batch size, model, data set, and any two of them, by their positions."""
-    for columns in GROUPINGS:
+    """All settings, then those of each batch size, model, data set, and any two of them, by their positions.
+
+    Settings of different conditions (`al_bench.analysis.regimes.conditions_of`) are in no group together.
+    """
+    conditions = [conditions_of(str(setting["dataset"]), str(setting["variant"])) for setting in settings]
+    apart = ("variant",) if len(set(conditions)) > 1 else ()
+    described = [{**setting, "variant": each} for setting, each in zip(settings, conditions, strict=True)]
+    for columns in ((*apart, *others) for others in GROUPINGS):
         groups: dict[tuple[object, ...], list[int]] = {}
-        for position, setting in enumerate(settings):
+        for position, setting in enumerate(described):
             groups.setdefault(tuple(setting[column] for column in columns), []).append(position)
         for values, members in sorted(groups.items(), key=lambda item: tuple(map(_sort_key, item[0]))):
             yield dict(zip(columns, values, strict=True)), members
 
 
+def is_of_all(group: Mapping[str, object]) -> bool:
+    """Whether a group of `grouped` is of all settings, or of all of the same conditions."""
+    return group.keys() <= {"variant"}
+
+
 def group_name(group: Mapping[str, object]) -> str:
     """For people: `batch size 100, model mlp`."""
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in group.items()) or "all settings"
+    return ", ".join(_named(key, value) for key, value in group.items()) or "all settings"
+
+
+def _named(key: str, value: object) -> str:
+    return f"{key.replace('_', ' ')} {value}" if value != "" else f"no {key}"
 
 
 def _sort_key(value: object) -> tuple[bool, object]:

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str], called: Called) -> None:
     from al_bench.analysis.pictures.figures import draw_penalty_matrix
     from al_bench.analysis.results import combined
     from al_bench.analysis.runs import left_out, misplaced, runs_in
-    from al_bench.analysis.settings import with_seeds
+    from al_bench.analysis.settings import is_of_all, with_seeds
     from al_bench.analysis.statistics.penalty import penalty_matrices
     from al_bench.analysis.strategies import arranged, by_mean_gain
     from al_bench.files.writing import replace_text
@@ -76,7 +76,9 @@ def main(arguments: Sequence[str], called: Called) -> None:
             drawn([partial(draw_penalty_matrix, penalty, out / penalty.file_name) for penalty in matrices])
     except (UserError, OSError) as error:
         sys.exit(f"{called.name}: {error}")
-    show(matrices[0])
+    for penalty in matrices:
+        if is_of_all(penalty.group):
+            show(penalty)
     called.say(f"{len(matrices)} matrices in {out}")
 
 
@@ -92,7 +94,9 @@ def show(penalty: "PenaltyMatrix") -> None:
             for label in labels[:-1]:
                 console.print(Text(label), soft_wrap=True)
             labels = [*heads, "mean"]
-    console.print(f"settings: {len(penalty.settings)}; rows beat columns; lower means are better", soft_wrap=True)
+    group = f" ({', '.join(map(str, filter(None, penalty.group.values()))) or 'no variant'})" if penalty.group else ""
+    settings = f"settings{group}: {len(penalty.settings)}"
+    console.print(Text(f"{settings}; rows beat columns; lower means are better"), soft_wrap=True)
     for columns in in_tables(heads, labels, console.width):
         table = Table(box=box.SIMPLE_HEAD, padding=0)
         table.add_column("", no_wrap=True)

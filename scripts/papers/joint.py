@@ -141,7 +141,7 @@ def shown_matrices(compared: pd.DataFrame) -> list[PenaltyMatrix]:
     made = []
     for name, part in parts.items():
         if len(part):
-            overall = penalty_matrices(part)[0]
+            overall = penalty_matrices(part.assign(variant=""))[0]  # data sets that begin with 20 labels, and with 100
             group = {} if name == "all" else {"data": name}
             made.append(replace(overall, group=group))
     return made

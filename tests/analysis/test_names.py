@@ -46,7 +46,8 @@ NAMES = (
 def written(folder: Path, names: tuple[str, ...] = NAMES, num_settings: int = 3) -> None:
     """Runs of strategies that are called so, and of Random."""
     plain = {f"s{number}": name for number, name in enumerate(names)} | {"random": "random"}
-    write_sweep(folder, noisy, settings=SETTINGS[1 : 1 + num_settings], strategies=tuple(plain), num_seeds=2)
+    settings = [(dataset, "mlp", *others) for dataset, _, *others in SETTINGS[1 : 1 + num_settings]]
+    write_sweep(folder, noisy, settings=settings, strategies=tuple(plain), num_seeds=2)
     for path in folder.glob("*/*/*/b*/s*"):
         call_otherwise(path, strategy=plain[path.parts[-3]])
 

@@ -112,7 +112,7 @@ def test_every_statistic_is_marked_or_refused_while_random_is_not_finished(tmp_p
         if name not in ("runs", "bought") and not name.endswith("curves"):  # which show how far each has come
             assert table["is_partial"].all() == (name != "class_balance"), name
             assert table["is_partial"].any(), name
-    assert isinstance(found.ranks, str)
+    assert isinstance(found.ranks["mlp"], str)
     text = plain(report(found, ["report"]))
     assert "digits · mlp · b100: areas and seconds are of 400 labels, where runs have come to so far" in text
     assert "digits · mlp · b100 not finished: random" in text
@@ -143,8 +143,9 @@ def test_means_over_fewer_seeds_are_marked_and_not_ranked(tmp_path):
     of_setting = found.mean_areas[found.mean_areas["batch_size"] == 100]
     assert of_setting["num_seeds"].tolist() == [3, 3, 3]
     assert of_setting["is_partial"].all()
-    assert isinstance(found.ranks, Ranks)
-    assert found.ranks.left_out == ("digits · mlp · b100",)
+    ranks = found.ranks["mlp"]
+    assert isinstance(ranks, Ranks)
+    assert ranks.left_out == ("digits · mlp · b100",)
     curves = found.curves[ACCURACY]
     curves = curves[curves["dataset"] == "digits"]
     assert curves.groupby("batch_size")["is_partial"].all().to_dict() == {20: False, 50: False, 100: True}

@@ -180,14 +180,17 @@ def test_both_figures_show_the_steps_and_the_caption_infers_nothing(tmp_path, mo
 
 @pytest.mark.slow
 def test_the_report_and_the_export_have_them(tmp_path):
-    write_sweep(tmp_path, noisy, settings=SETTINGS, strategies=NAMES, num_seeds=2)
+    settings = [(dataset, "mlp", *others) for dataset, _, *others in SETTINGS]
+    write_sweep(tmp_path, noisy, settings=dict.fromkeys(settings), strategies=NAMES, num_seeds=2)
     found = everything(tmp_path)
-    assert isinstance(found.profiles, Profiles)
-    assert found.profiles.caption in plain(report(found))
+    shown = found.profiles["mlp"]
+    assert isinstance(shown, Profiles)
+    assert shown.caption in plain(report(found))
     names = {path.name for path in export(found, tmp_path / "paper")}
     assert {"profiles.csv", "profiles.png", "profiles.pdf"} <= names
     written = pd.read_csv(Path(tmp_path) / "paper" / "profiles.csv")
-    pd.testing.assert_frame_equal(written, found.profiles.as_table())
+    assert set(written.pop("regime")) == {"mlp"}
+    pd.testing.assert_frame_equal(written, shown.as_table())
 
 
 def test_the_report_says_why_there_are_none(tmp_path):

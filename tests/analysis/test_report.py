@@ -93,9 +93,9 @@ class TestTheText:
 
     def test_it_answers_which_strategy_is_better_and_how_sure_that_is(self, html):
         text = plain(html)
-        assert "by setting (Holm): margin above 6 (6 by less than the margin); confidence above 6 (" in text
-        assert "badge above 5, open 1; albl same 6" in text
-        assert "By mean rank over 4 data sets, badge is first (1.00)" in text
+        assert "by setting (Holm), vgg: margin above 2 (2 by less than the margin); confidence above 2 (" in text
+        assert "badge above 1, open 1; albl same 2" in text
+        assert "by setting (Holm), mlp: badge above 3; margin above 3 (" in text
         assert re.search(r"With 5 seeds, a gain of 0\.\d\d points is found with a power of 80 %", text)
         assert "Nothing is said over data sets of resnet (1), vgg (2), mlp (2): an interval needs 3" in text
 

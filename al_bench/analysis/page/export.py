@@ -56,10 +56,7 @@ def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:
     gains = arranged(whole_gains(everything.gains), everything.strategies)
     if len(gains):
         yield partial(draw_gains, gains, folder / "gains", looks)
-    if isinstance(everything.ranks, Ranks):
-        yield partial(draw_ranks, everything.ranks, folder / "ranks", looks)
-    if isinstance(everything.profiles, Profiles):
-        yield partial(draw_profiles, everything.profiles, folder / "profiles", looks)
+    yield from _of_regimes(everything, folder)
     for table, column, name, is_log in (
         *((everything.costs, column, f"{name} of a run (median)", True) for column, name in COSTS.items()),
         (everything.balance, "balance", "class balance of the queried batches (mean)", False),
@@ -69,6 +66,19 @@ def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:
         wide = wide.loc[list(dict.fromkeys(names)), [name for name in everything.strategies if name in wide]]
         if wide.notna().any(axis=None):
             yield partial(draw_by_setting, wide, name, folder / column, looks, is_log=is_log)
+
+
+def _of_regimes(everything: Everything, folder: Path) -> Iterator[Drawing]:
+    """Files of the only regime do without its name."""
+    for regime, ranks in everything.ranks.items():
+        profiles, group = everything.profiles[regime], {"regime": regime}
+        ranks_name, profiles_name = (
+            name if len(everything.ranks) == 1 else file_name(name, group) for name in ("ranks", "profiles")
+        )
+        if isinstance(ranks, Ranks):
+            yield partial(draw_ranks, ranks, folder / ranks_name, everything.looks)
+        if isinstance(profiles, Profiles):
+            yield partial(draw_profiles, profiles, folder / profiles_name, everything.looks)
 
 
 def _curves(everything: Everything, folder: Path) -> Iterator[Drawing]:

@@ -1,7 +1,7 @@
 """The report: one HTML file that says what was run and what it shows, and needs nothing beside it."""
 
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -27,12 +27,14 @@ from al_bench.analysis.pictures.interactive import (
 )
 from al_bench.analysis.pictures.overviews import draw_ranks
 from al_bench.analysis.pictures.style import in_order, panels
-from al_bench.analysis.settings import group_name, not_whole, rows_of, with_seeds
+from al_bench.analysis.settings import group_name, is_of_all, not_whole, rows_of, with_seeds
 from al_bench.analysis.spent.bought import BOUGHT, BOUGHT_BANDS, bought_curves
 from al_bench.analysis.spent.training_steps import BUSY_CAPTION, busy_lines
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.gains import GAIN_CAPTION, whole_gains
 from al_bench.analysis.statistics.penalty import PenaltyMatrix
+from al_bench.analysis.statistics.profiles import Profiles
+from al_bench.analysis.statistics.ranks import Ranks
 from al_bench.analysis.strategies import MANY, arranged
 
 
@@ -67,16 +69,16 @@ def _page(everything: Everything, command: Sequence[str]) -> str:
         "gain_caption": GAIN_CAPTION,
         "against": isolated(everything.against),
         "margin": f"{everything.margin:g}",
-        "overall": report_tables.overall_table(everything),
-        "beats": report_tables.beats_matrix(everything),
+        "overall": list(report_tables.overall_tables(everything)),
+        "beats": list(report_tables.beats_matrices(everything)),
         "of_oracles": report_text.of_oracles(everything),
         "few": list(report_text.too_few(everything)),
         "area_tables": list(report_tables.area_tables(everything)),
         "bought": _bought(everything, plots),
         "bought_bands": BOUGHT_BANDS,
         "cost_tables": list(report_tables.cost_tables(everything)),
-        "ranks": _ranks(everything),
-        "profiles": _profiles(everything, plots),
+        "ranks": _of_regimes({name: _ranks(of, everything) for name, of in everything.ranks.items()}),
+        "profiles": _of_regimes({name: _profiles(of, everything, plots) for name, of in everything.profiles.items()}),
         "commands": report_text.commands(everything.runs),
         "versions": report_text.versions(everything.runs),
         "definition": everything.definition,
@@ -125,13 +127,14 @@ def _comparison(everything: Everything, plots: Plots) -> dict[str, object]:
             "num_settings": len(penalty.settings),
             "without": ", ".join(penalty.without_budgets),
             "notes": "; ".join(penalty.notes),
+            "is_of_all": is_of_all(penalty.group),
         }
         for penalty in comparison.matrices
     ]
-    distributions = [
-        (group_name(group), _panels(plots, everything, each["strategy"], partial(distributions_figure, each)))
-        for group, each in comparison.distributions
-    ]
+    distributions = []
+    for group, each in comparison.distributions:
+        shown = _panels(plots, everything, each["strategy"], partial(distributions_figure, each))
+        distributions.append((group_name(group), shown, is_of_all(group)))
     missing = with_seeds(run for setting in comparison.settings for run in setting.missing)
     return {"refusal": "", "missing": missing, "groups": groups, "distributions": distributions}
 
@@ -205,8 +208,12 @@ def _bought(everything: Everything, plots: Plots) -> dict[str, object]:
     return {"everywhere": everywhere, "settings": [each for each in shown if each["plots"] or each["constant"]]}
 
 
-def _ranks(everything: Everything) -> dict[str, object]:
-    ranks = everything.ranks
+def _of_regimes(shown: Mapping[str, dict[str, object]]) -> list[dict[str, object]]:
+    """Each with the name of its regime; the only one without."""
+    return [{"regime": regime if len(shown) > 1 else "", **each} for regime, each in shown.items()]
+
+
+def _ranks(ranks: Ranks | str, everything: Everything) -> dict[str, object]:
     if isinstance(ranks, str):
         return {"refusal": ranks}
     with TemporaryDirectory() as folder:
@@ -220,8 +227,7 @@ def _ranks(everything: Everything) -> dict[str, object]:
     }
 
 
-def _profiles(everything: Everything, plots: Plots) -> dict[str, object]:
-    found = everything.profiles
+def _profiles(found: Profiles | str, everything: Everything, plots: Plots) -> dict[str, object]:
     if isinstance(found, str):
         return {"refusal": found}
     return {

@@ -8,6 +8,7 @@ import pandas as pd
 
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.families import MIN_DATASETS
+from al_bench.analysis.regimes import by_regime, regime_name
 from al_bench.analysis.settings import PARTIAL, Curves, rows_of, setting_names
 from al_bench.analysis.spent.bought import BALANCE_CAPTION
 from al_bench.analysis.spent.costs import COST_CAPTION, COSTS
@@ -59,23 +60,26 @@ def gain_table(everything: Everything, curves: Curves) -> dict[str, object] | No
     return {"parts": [f"{int(part):,}" if part.isdigit() else part for part in parts], "rows": rows}
 
 
-def overall_table(everything: Everything) -> dict[str, object] | None:
-    """What is said over data sets: gains of each model and batch size."""
+def overall_tables(everything: Everything) -> Iterator[dict[str, object]]:
+    """What is said over data sets: gains of each batch size, a table for each regime."""
     table = everything.overall
     table = table[(table["part"] == WHOLE) & (table["measure"] == ACCURACY.column)]
     table = table[table["num_datasets"] >= MIN_DATASETS]
+    for regime, rows in by_regime(table):
+        yield _overall_table(everything, regime_name(regime), rows)
+
+
+def _overall_table(everything: Everything, regime: str, table: pd.DataFrame) -> dict[str, object]:
     columns: dict[str, dict[str, str]] = {}
     for row in table.to_dict("records"):
         size = "all batch sizes" if row["batch_size"] == ALL else f"b{row['batch_size']}"
-        name = " · ".join(filter(None, [row["model"], size, row["variant"], f"{row['num_datasets']} data sets"]))
+        name = f"{size} · {row['num_datasets']} data sets"
         text = _with_spread(row["gain"], row["low"], row["high"], row["verdict"])
         new = f"{row['predicted_low']:+.2f} to {row['predicted_high']:+.2f}"
         columns.setdefault(name, {})[row["strategy"]] = f"{text}\n{new}" + f"\n{PARTIAL}" * bool(row["is_partial"])
-    if not columns:
-        return None
     names = [name for name in everything.strategies if name in set(table["strategy"])]
     return {
-        "title": f"Gain over {everything.against} in area under the curve",
+        "title": f"Gain over {everything.against} in area under the curve: {regime}",
         "caption": OVERALL_CAPTION,
         "head": "",
         "names": list(columns),
@@ -83,12 +87,14 @@ def overall_table(everything: Everything) -> dict[str, object] | None:
     }
 
 
-def beats_matrix(everything: Everything) -> dict[str, object] | None:
-    """How often strategies beat each other, in per cent, as a matrix: text, shade and what the pointer says."""
-    shares = everything.beats
-    if shares.empty:
-        return None
-    names = [name for name in everything.strategies if name in set(shares["first"])]
+def beats_matrices(everything: Everything) -> Iterator[dict[str, object]]:
+    """How often strategies beat each other, in per cent, a matrix for each regime: text, shade, what is told."""
+    for regime, shares in by_regime(everything.beats):
+        names = [name for name in everything.strategies if name in set(shares["first"])]
+        yield {"regime": regime_name(regime), **_beats_matrix(shares, names)}
+
+
+def _beats_matrix(shares: pd.DataFrame, names: Sequence[str]) -> dict[str, object]:
     is_many = len(names) > MANY
     cells = {}
     columns = ["first", "second", "share", "low", "high"]

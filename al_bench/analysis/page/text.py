@@ -11,12 +11,14 @@ import pandas as pd
 from al_bench.analysis.everything import Comparison, Everything
 from al_bench.analysis.families import MIN_DATASETS
 from al_bench.analysis.names import isolated
+from al_bench.analysis.regimes import REGIME, by_regime, regime_name
 from al_bench.analysis.runs import Run, State, described
-from al_bench.analysis.settings import BASELINE, setting_names
+from al_bench.analysis.settings import BASELINE, group_name, is_of_all, setting_names
 from al_bench.analysis.statistics.areas import common_range, is_range_partial
 from al_bench.analysis.statistics.gains import whole_gains
 from al_bench.analysis.statistics.intervals import Verdict
 from al_bench.analysis.statistics.overall import ALL
+from al_bench.analysis.statistics.penalty import PenaltyMatrix
 from al_bench.analysis.statistics.ranks import Ranks
 
 MAX_LISTED = 30  # lines of a list
@@ -42,38 +44,52 @@ def facts(everything: Everything) -> list[tuple[str, str]]:
 def in_short(everything: Everything) -> Iterator[str]:
     """Sentences: which strategy is better, and how sure that is."""
     gains, against = whole_gains(everything.gains), isolated(everything.against)
-    if len(gains):
-        told = _first(_counted_verdicts(gains), "over the whole budget")
-        yield f"Gain over {against} in area under the curve, by setting (Holm): {told}."
-        detectable = gains["detectable"].dropna()
-        if len(detectable):
-            yield (
-                f"With {_range(gains['num_seeds'])} seeds, a gain of {detectable.median():.2f} points is found with a "
-                "power of 80 % (median over strategies and settings): what is open may be smaller, or not there."
-            )
-    else:
+    of_regimes = {regime_name(regime): rows for regime, rows in by_regime(gains)}
+    for name, rows in of_regimes.items():
+        yield from _of_gains(rows, against, isolated(name) if len(of_regimes) > 1 else "")
+    if not of_regimes:
         yield f"There are no gains over {against}: no setting has a run of it and of another strategy."
     table = whole_gains(everything.overall)
     table = table[(table["batch_size"] == ALL) & (table["num_datasets"] >= MIN_DATASETS)]
-    for model, rows in table.groupby("model", sort=False):
+    for regime, rows in by_regime(table):
+        name = regime_name(regime)
         listed = [
             f"{isolated(str(row['strategy']))} {row['gain']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}] "
             f"{row['verdict']}"
             for row in rows.sort_values("gain", ascending=False, kind="stable").to_dict("records")
         ]
         told = _first(listed, "over data sets")
-        yield f"Over {_range(rows['num_datasets'])} data sets ({isolated(str(model))}), in points: {told}."
+        yield f"Over {_range(rows['num_datasets'])} data sets ({isolated(name)}), in points: {told}."
     yield from too_few(everything)
     if isinstance(everything.comparison, str):
         yield "Penalties and errors relative to Random are not compared: see what is missing below."
-    if isinstance(everything.ranks, Ranks):
-        yield rank_sentence(everything.ranks)
-    comparison = everything.comparison
-    if isinstance(comparison, Comparison) and comparison.matrices[0].settings:
-        penalties = comparison.matrices[0].penalties.dropna().sort_values(kind="stable")
-        listed = [f"{isolated(str(name))} {value:.2f}" for name, value in penalties.items()]
-        partial = " (partial: runs are missing or too short)" if comparison.matrices[0].missing else ""
-        yield f"Mean penalties{partial}, the lowest first: {_first(listed, 'pairwise penalty matrices')}."
+    for name, ranks in everything.ranks.items():
+        if isinstance(ranks, Ranks):
+            yield f"{isolated(name)}: " * (len(everything.ranks) > 1) + rank_sentence(ranks)
+    if isinstance(everything.comparison, Comparison):
+        for penalty in everything.comparison.matrices:
+            if is_of_all(penalty.group) and penalty.settings:
+                yield _of_penalties(penalty)
+
+
+def _of_gains(gains: pd.DataFrame, against: str, regime: str) -> Iterator[str]:
+    told = _first(_counted_verdicts(gains), "over the whole budget")
+    yield f"Gain over {against} in area under the curve, by setting (Holm){f', {regime}' if regime else ''}: {told}."
+    detectable = gains["detectable"].dropna()
+    if len(detectable):
+        yield (
+            f"With {_range(gains['num_seeds'])} seeds, a gain of {detectable.median():.2f} points is found with a "
+            f"power of 80 % ({regime}{'; ' * bool(regime)}median over strategies and settings): what is open may be "
+            "smaller, or not there."
+        )
+
+
+def _of_penalties(penalty: PenaltyMatrix) -> str:
+    penalties = penalty.penalties.dropna().sort_values(kind="stable")
+    listed = [f"{isolated(str(name))} {value:.2f}" for name, value in penalties.items()]
+    partial = " (partial: runs are missing or too short)" if penalty.missing else ""
+    where = f" ({group_name(penalty.group)})" if penalty.group else ""
+    return f"Mean penalties{partial}{where}, the lowest first: {_first(listed, 'pairwise penalty matrices')}."
 
 
 def _first(listed: Sequence[str], section: str) -> str:
@@ -88,7 +104,7 @@ def too_few(everything: Everything) -> Iterator[str]:
     against, table = isolated(everything.against), whole_gains(everything.overall)
     table = table[table["batch_size"] == ALL]
     few = []
-    for values, rows in table.groupby(["model", "variant"], sort=False):
+    for values, rows in table.groupby(REGIME, sort=False):
         lacking = rows[rows["num_datasets"] < MIN_DATASETS]
         name = " · ".join(isolated(str(each)) for each in values if each)
         if len(lacking) == len(rows):

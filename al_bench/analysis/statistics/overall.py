@@ -13,6 +13,7 @@ import pandas as pd
 
 from al_bench.analysis.budgets import TIE
 from al_bench.analysis.families import MIN_DATASETS, family_column
+from al_bench.analysis.regimes import REGIME, by_regime, conditions_of, with_conditions
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import Floats
 from al_bench.analysis.statistics.gains import PARTS
@@ -37,7 +38,7 @@ OVERALL_COLUMNS = [
     ),
     *("predicted_low", "predicted_high", "p", "p_holm", "verdict", "is_partial"),
 ]
-BEATS_COLUMNS = ["first", "second", "num_datasets", "num_settings", "share", "low", "high", "is_partial"]
+BEATS_COLUMNS = [*REGIME, "first", "second", "num_datasets", "num_settings", "share", "low", "high", "is_partial"]
 
 OVERALL_CAPTION = (
     "over data sets, in percentage points: ± half the width of the 95 % interval by Student's t, what it is judged as "
@@ -57,7 +58,7 @@ def overall(
     measures: Iterable[Measure] = MEASURES,
     settings: Iterable[Mapping[str, object]] = (),
 ) -> pd.DataFrame:
-    """The gains in areas over the data sets of a model, for each batch size and for all.
+    """The gains in areas over the data sets of a regime, for each batch size and for all.
 
     Args:
         gains: as `al_bench.analysis.statistics.gains.gains` gives them.
@@ -67,17 +68,17 @@ def overall(
         settings: all of the results, as some may have no gain yet: their baseline is lacking.
 
     Returns:
-        The columns model, batch_size (or `all`), variant, strategy, against, measure, part, num_datasets, gain (of data
-        sets), low and high (95 %), predicted_low and predicted_high (95 %, of one data set more), p, p_holm (over the
-        strategies of the group), verdict (after Holm's method), is_partial. With fewer than three data sets there are
-        no intervals, no p, and the verdict is open.
+        The columns model, batch_size (or `all`), variant (after what was done to the pool), strategy, against, measure,
+        part, num_datasets, gain (of data sets), low and high (95 %), predicted_low and predicted_high (95 %, of one
+        data set more), p, p_holm (over the strategies of the group), verdict (after Holm's method), is_partial. With
+        fewer than three data sets there are no intervals, no p, and the verdict is open.
     """
     areas = gains[gains["part"].isin(PARTS) & gains["gain"].notna()]
-    areas = areas.assign(family=family_column(areas, known))
+    areas = with_conditions(areas.assign(family=family_column(areas, known)))
     both = pd.concat([areas.astype({"batch_size": str}), areas.assign(batch_size=ALL)], ignore_index=True)
     margins = {measure.column: margin if measure.unit == "" else measure.margin for measure in measures}
     expected = Counter(
-        (str(setting["model"]), size, str(setting["variant"]))
+        (str(setting["model"]), size, conditions_of(str(setting["dataset"]), str(setting["variant"])))
         for setting in settings
         for size in (str(setting["batch_size"]), ALL)
     )
@@ -126,17 +127,23 @@ def enough(sample: Sample) -> Sample:
 
 
 def beats(areas: pd.DataFrame, known: Mapping[str, str]) -> pd.DataFrame:
-    """How often a strategy beats another: P(A > B) over settings and seeds, a tie counting half.
+    """How often a strategy beats another in a regime: P(A > B) over settings and seeds, a tie counting half.
 
     Args:
         areas: as `al_bench.analysis.statistics.areas.areas` gives them.
         known: the family of each data set.
 
     Returns:
-        A row per ordered pair: first, second, num_datasets, num_settings, share (of seeds, averaged over the settings
-        of a data set, then over data sets), low and high (95 %, t over data sets, cut at 0 and 1; NaN for fewer than
-        three), is_partial.
+        A row per regime and ordered pair: model, variant, first, second, num_datasets, num_settings, share (of seeds,
+        averaged over the settings of a data set, then over data sets), low and high (95 %, t over data sets, cut at 0
+        and 1; NaN for fewer than three), is_partial.
     """
+    frames = [_beats(rows, known).assign(**regime) for regime, rows in by_regime(areas)]
+    return pd.concat(frames, ignore_index=True)[BEATS_COLUMNS] if frames else pd.DataFrame(columns=BEATS_COLUMNS)
+
+
+def _beats(areas: pd.DataFrame, known: Mapping[str, str]) -> pd.DataFrame:
+    """The columns of `beats` from `first` on."""
     names = areas["strategy"].unique().tolist()
     shares: dict[str, list[Floats]] = {}  # by family, (K * K) of each of its settings
     is_partial_N = np.zeros(len(names) ** 2, dtype=bool)
@@ -149,8 +156,6 @@ def beats(areas: pd.DataFrame, known: Mapping[str, str]) -> pd.DataFrame:
         is_open = rows.groupby("strategy")["is_partial"].any().reindex(names, fill_value=False)
         is_open_K = is_open.to_numpy(dtype=bool) | np.isnan(area_SK).any(axis=0)
         is_partial_N |= (is_open_K[:, None] | is_open_K).ravel() & np.isfinite(share_N)
-    if not shares:
-        return pd.DataFrame(columns=BEATS_COLUMNS)
     of_families = [Sample.of(np.stack(each, axis=1)) for each in shares.values()]
     sample = enough(Sample.of(np.stack([each.mean_N for each in of_families], axis=1)))
     low_N, high_N = (np.clip(each, 0, 1) for each in sample.interval())
@@ -158,7 +163,7 @@ def beats(areas: pd.DataFrame, known: Mapping[str, str]) -> pd.DataFrame:
     pairs = [(first, second) for first in names for second in names]
     columns = [sample.num_N, num_settings_N, sample.mean_N, low_N, high_N, is_partial_N]
     rows_of_pairs = [[*pair, *numbers] for pair, *numbers in zip(pairs, *columns, strict=True) if numbers[1]]
-    return pd.DataFrame(rows_of_pairs, columns=BEATS_COLUMNS)
+    return pd.DataFrame(rows_of_pairs, columns=BEATS_COLUMNS[len(REGIME) :])
 
 
 def _shares(area_SK: Floats) -> Floats:

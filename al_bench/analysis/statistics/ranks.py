@@ -45,6 +45,17 @@ class Ranks:
     p_values: pd.DataFrame
     critical_difference: float
 
+    def as_table(self) -> pd.DataFrame:
+        """The columns strategy, mean_rank, place."""
+        table = pd.DataFrame({"mean_rank": self.mean_ranks, "place": self.places})
+        return table.rename_axis("strategy").reset_index()
+
+    def as_p_values(self) -> pd.DataFrame:
+        """Nemenyi's, with the strategies in the first column."""
+        table = self.p_values.reset_index(drop=True)
+        table.insert(0, "strategy", self.p_values.index, allow_duplicates=True)
+        return table
+
 
 def ranked(mean_areas: pd.DataFrame, known: Mapping[str, str]) -> Ranks:
     """The ranks by the column `area` of `al_bench.analysis.statistics.areas.mean_areas`.

@@ -1,0 +1,56 @@
+"""Which settings are of one regime: what is said over data sets is said of each by itself, never of two together.
+
+A regime is what a setting is but its data set and its batch size: the model, the variant (features, schedule, number of
+initial labels, ...), and what was done to the pool, which stands in the label of the data set.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+import pandas as pd
+
+from al_bench.records.run_config import WRAPPERS
+
+REGIME = ["model", "variant"]
+
+
+@cache
+def conditions_of(dataset: str, variant: str) -> str:
+    """The variant of a setting, after what the label of its data set says of the pool."""
+    done = [part for part in _parts(dataset)[1:] if part.partition("=")[0].partition(".")[0] in WRAPPERS]
+    return ",".join([*done, *([variant] if variant else [])])
+
+
+def with_conditions(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with a row for each setting, or more, in whose column `variant` stand the conditions.
+
+    One without data sets is of regimes, and has them there.
+    """
+    if "dataset" not in table:
+        return table
+    columns = zip(table["dataset"].map(str), table["variant"].map(str), strict=True)
+    return table.assign(variant=[conditions_of(*each) for each in columns])
+
+
+def by_regime(table: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
+    """The values of `REGIME`, and the rows, of each regime in a table; those rows are as they were."""
+    named = with_conditions(table)
+    for values, rows in named.groupby(REGIME, sort=False):
+        yield dict(zip(REGIME, map(str, values), strict=True)), table.loc[rows.index]
+
+
+def regime_name(regime: Mapping[str, object]) -> str:
+    """For people: `mlp · long_tail.ratio=0.02`."""
+    return " · ".join(str(regime[column]) for column in REGIME if regime[column])
+
+
+def _parts(label: str) -> list[str]:
+    """What a label is joined of: commas within brackets are part of a value."""
+    parts, depth = [""], 0
+    for letter in label:
+        depth += (letter in "[{(") - (letter in ")}]")
+        if letter == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
