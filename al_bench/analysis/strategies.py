@@ -17,7 +17,7 @@ FAMILIES = {  # by what a strategy goes by, as docs/strategies has them
     "uncertainty": ("confidence", "margin", "entropy", "power_margin", "power_entropy", "power_confidence"),
     "diversity": ("random", "coreset", "kmeans", "typiclust", "facility_location", "maxherding", "probcover"),
     "both": (
-        *("badge", "kdpp", "joint", "uherding", "lcmd", "albl", "clue", "cal", "falcun", "bait", "alfamix"),
+        *("badge", "kdpp", "joint", "uherding", "lcmd", "clue", "albl", "cal", "falcun", "bait", "alfamix"),
         *("dropquery", "refine"),
     ),
     "Bayesian": ("bald", "power_bald", "epig"),

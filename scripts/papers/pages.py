@@ -62,7 +62,8 @@ def cost_of_runs(rounds: pd.DataFrame, runs: Sequence[Run], folder: Path) -> pd.
     """As the costs.csv of a report, of each setting and strategy up to each number of labels: medians over the runs
     that go so far. With pool_size, num_bytes and device, for dry runs.
     """
-    table = costs_so_far(with_steps(rounds, runs), folder)
+    by_path = rounds.sort_values(["dataset", "model", "strategy", "batch_size", "variant", "seed"], kind="stable")
+    table = costs_so_far(with_steps(by_path, runs), folder)
     table["microseconds_per_step"] = microseconds_per_step(table["fit_cpu_seconds"], table["num_steps"])
     by_labels = table.groupby([*TWIN, "to_labels"], sort=False)
     medians = by_labels[[*COSTS, "pool_size", "num_bytes"]].median().round(DIGITS)

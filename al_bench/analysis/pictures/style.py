@@ -53,7 +53,7 @@ PLOTLY_MARKERS = {
 SHADES = {  # neighbours differ most
     "uncertainty": ("#DC6450", "#641E00", "#FA8200", "#C82828", "#FF8C46", "#961E00", "#E65A14"),
     "diversity": ("#46BE8C", "#0A4628", "#64BE46", "#286E50", "#64A064", "#3C641E", "#1E8C3C"),
-    "both": ("#0046FA", "#00AAFF", "#0A32B4", "#AAA0DC", "#1E78C8", "#1450B4", "#326EFF"),
+    "both": ("#0046FA", "#326EFF", "#0A32B4", "#AAA0DC", "#1E78C8", "#1450B4", "#00AAFF"),
     "Bayesian": ("#BE64AA", "#5A0A82", "#F06EFA", "#6E3C82"),
     ORACLES: ("#9A9A9A", "#BEBEBE", "#6E6E6E"),
     OTHER: ("#E60A78", "#6E0A1E", "#FA8282", "#820050", "#C8285A", "#960A3C"),
