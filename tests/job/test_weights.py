@@ -1,6 +1,7 @@
 """Weights in the run directory: whatever instant a run dies at, it goes on to the same bytes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +28,7 @@ LEARNER = Learner(partial(MLP, (5,), 4, 16), TrainingOptions(ADAM, 8, max_epochs
 INSTANTS = ["before its weights", "before its row", "after its row"]
 
 
-class Killed(Exception):  # noqa: N818
+class KilledError(Exception):
     """As by the operating system."""
 
 
@@ -38,7 +39,7 @@ def never(round: int, instant: str) -> bool:
 def run(path: Path, dies: Callable[[int, str], bool] = never) -> None:
     def look(instant: str) -> None:
         if dies(record.round, instant):
-            raise Killed
+            raise KilledError
 
     with RunDirectory.opened(path, IDENTITY, {"seed": 0}, {}) as directory:
         committed = with_weights(directory, LEARNER.build())
@@ -54,7 +55,7 @@ def run(path: Path, dies: Callable[[int, str], bool] = never) -> None:
 @pytest.mark.parametrize("round", range(5))
 def test_a_run_that_dies_goes_on_to_the_same_bytes(round, instant, tmp_path):
     run(tmp_path / "whole")
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run(tmp_path / "killed", lambda *at: at == (round, instant))
     run(tmp_path / "killed")
     assert_same_results(tmp_path / "killed", tmp_path / "whole")
@@ -75,7 +76,7 @@ def test_a_run_that_dies_at_every_instant_goes_on(tmp_path):
         try:
             run(tmp_path / "killed", dies)
             break
-        except Killed:
+        except KilledError:
             pass
     assert len(seen) == 15
     assert_same_results(tmp_path / "killed", tmp_path / "whole")
@@ -84,9 +85,7 @@ def test_a_run_that_dies_at_every_instant_goes_on(tmp_path):
 def other_network(path: Path) -> None:
     with RunDirectory.opened(path, IDENTITY, {"seed": 0}, {}) as directory:
         (record,) = [*ActiveLearning(DATASET, LEARNER, Badge(), **SIZES | {"budget": 20}).rounds()]
-        keep_weights(
-            directory, type(record)(**vars(record) | {"round": 2, "weights": {"chooses": {"x": torch.ones(1)}}})
-        )
+        keep_weights(directory, replace(record, round=2, weights={"chooses": {"x": torch.ones(1)}}))
 
 
 DAMAGE = {
@@ -99,7 +98,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("problem", DAMAGE)
 def test_weights_that_are_not_as_they_were_written_are_refused(problem, tmp_path):
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run(tmp_path, lambda *at: at == (2, "after its row"))
     DAMAGE[problem](tmp_path)
     before = {each.name: each.read_bytes() for each in tmp_path.glob("*.csv")}
@@ -109,7 +108,7 @@ def test_weights_that_are_not_as_they_were_written_are_refused(problem, tmp_path
 
 
 def test_a_flipped_bit_is_found(tmp_path):
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run(tmp_path, lambda *at: at == (2, "after its row"))
     content = bytearray((tmp_path / weights_name(2)).read_bytes())
     content[len(content) // 2] ^= 1
@@ -123,7 +122,7 @@ def test_nothing_but_tensors_is_read(tmp_path):
     import hashlib
     import pickle
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run(tmp_path, lambda *at: at == (2, "after its row"))
 
     class Calls:

@@ -18,6 +18,7 @@ from al_bench.strategies.badge import Badge
 from al_bench.strategies.bald import Bald
 from al_bench.strategies.joint import Joint
 from al_bench.strategies.uncertainty import Entropy, Margin
+from al_bench.training.fitting.starting import start_from
 from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
 from tests.conftest import blobs
@@ -81,16 +82,10 @@ def test_every_round_goes_on_from_the_one_before_as_in_a_bare_loop(start):
 def test_other_factors_are_taken_and_buffers_are_new_but_for_a_warm_start():
     state = {name: torch.full_like(each, 7) for name, each in Normed().state_dict().items()}
     for start, options, mean in (("warm", {}, 7), ("shrink_perturb", {"shrink": 0.5, "perturb": 0.0}, 0)):
-        started = []
-
-        class Seen(Normed):
-            def train(self, mode: bool = True, seen=started):
-                seen.append({name: each.clone() for name, each in self.state_dict().items()})
-                return super().train(mode)
-
-        learner(start, Seen, **options).fit(DATASET.train, functional.cross_entropy, seed=0, round=1, earlier=state)
-        assert started[0]["head.weight"].unique().tolist() == [7 if start == "warm" else 3.5]
-        assert started[0]["norm.running_mean"].unique().tolist() == [mean]
+        network = Normed()
+        start_from(network, state, learner(start, **options).training)
+        assert network.head.weight.unique().tolist() == [7 if start == "warm" else 3.5]
+        assert network.norm.running_mean.unique().tolist() == [mean]
 
 
 def test_from_scratch_nothing_is_kept_and_nothing_changed():
