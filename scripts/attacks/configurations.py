@@ -8,6 +8,7 @@ import numpy as np
 
 TINY = ("model.max_epochs=2", "num_initial=20", "batch_size.size=15", "budget=50", "name=attacked")
 QUICK = (*TINY, "model.width=8", "tracker=none")
+SAVING = "save=[predictions,weights,last_weights]"
 SEARCH = (
     *("experiment=tune", "hydra.sweeper.n_trials=3", "hydra.sweeper.sampler.seed=0", "num_validation=10"),
     "hydra.sweeper.params={model.width: 'choice(4,8,16)'}",
@@ -44,7 +45,7 @@ class Configuration:
 
 
 CONFIGURATIONS = (
-    Configuration("albl", ((*QUICK, "strategy=albl", "strategy.variant=original"),)),
+    Configuration("albl", ((*QUICK, SAVING, "strategy=albl", "strategy.variant=original"),)),
     Configuration(
         "joint with a dbn",
         ((*TINY, "tracker=none", *DBN, "strategy=joint", "strategy.unlabelled_minibatch_size=32"),),
@@ -62,6 +63,6 @@ CONFIGURATIONS = (
         (("-m", *QUICK, "strategy=random,margin", "seed=0,1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),),
     ),
     Configuration("search", ((*TINY, "tracker=none", *SEARCH),)),
-    Configuration("pack and restore", (("-m", *QUICK, "seed=0,1"), ("pack",), ("restore",))),
-    Configuration("raised budget", ((*QUICK, "budget=35"), QUICK)),
+    Configuration("pack and restore", (("-m", *QUICK, "seed=0,1", "save=predictions"), ("pack",), ("restore",))),
+    Configuration("raised budget", ((*QUICK, SAVING, "budget=35"), (*QUICK, SAVING))),
 )

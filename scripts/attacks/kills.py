@@ -28,13 +28,14 @@ import al_bench.analysis.pictures.run_curve
 import al_bench.datasets.digits
 import al_bench.job.one_run  # all are imported once, before the processes that use them are forked
 from al_bench.records.archive.moving import pack, restore
+from al_bench.records.saved import SAVED
 from al_bench.run import main
 from attacks.configurations import CONFIGURATIONS, Configuration
 
 PACKAGE = str(Path(al_bench.__file__).parent)
 WRITERS = (  # modules of the package
     *("files/writing.py", "files/locks.py", "files/npz.py", "records/directory.py", "records/tables.py"),
-    *("records/state.py", "records/archive/moving.py", "job/pretraining.py", "datasets/openml.py"),
+    *("records/state.py", "records/saved.py", "records/archive/moving.py", "job/pretraining.py", "datasets/openml.py"),
 )
 COMPARED = ("queries.csv", "strategy_state.jsonl", "done.json", "optimization_results.yaml")
 PATIENCE = 300.0  # seconds of a command
@@ -162,7 +163,7 @@ def done(
         sys.settrace(_counting(numbers, int(is_writing), kill_at))
     try:
         if command[0] == "pack":
-            pack(Path("outputs"), Path("packed"))
+            pack(Path("outputs"), Path("packed"), with_predictions=True)
         elif command[0] == "restore":
             restore(Path("packed"), Path("restored"))
         else:
@@ -210,7 +211,7 @@ def results(folder: Path) -> dict[str, object]:
             found[name] = [[row[position] for position in kept] for row in [header, *rows]]
         elif path.name == "study.db":
             found[name] = _trials(path)
-        elif path.name in COMPARED:
+        elif path.name in COMPARED or path.parent.name in SAVED:
             found[name] = path.read_bytes()
         elif path.name == "error.json" or path.name.endswith(".partial"):
             found[name] = "litter"
