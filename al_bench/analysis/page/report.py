@@ -17,6 +17,7 @@ from plotly.offline import get_plotlyjs
 import al_bench
 from al_bench.analysis.everything import Everything, everything
 from al_bench.analysis.names import encodable, isolated
+from al_bench.analysis.page import in_short as sentences
 from al_bench.analysis.page import tables as report_tables
 from al_bench.analysis.page import text as report_text
 from al_bench.analysis.pictures.interactive import (
@@ -57,7 +58,7 @@ def _page(everything: Everything, command: Sequence[str]) -> str:
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "command": shlex.join(command),
         "facts": report_text.facts(everything),
-        "in_short": list(report_text.in_short(everything)),
+        "in_short": list(sentences.in_short(everything)),
         "warnings": list(report_text.warnings(everything)),
         "busy": list(busy_lines(everything.busy)),
         "busy_caption": BUSY_CAPTION,
@@ -72,7 +73,7 @@ def _page(everything: Everything, command: Sequence[str]) -> str:
         "overall": list(report_tables.overall_tables(everything)),
         "beats": list(report_tables.beats_matrices(everything)),
         "of_oracles": report_text.of_oracles(everything),
-        "few": list(report_text.too_few(everything)),
+        "few": list(sentences.too_few(everything)),
         "area_tables": list(report_tables.area_tables(everything)),
         "bought": _bought(everything, plots),
         "bought_bands": BOUGHT_BANDS,
@@ -222,7 +223,7 @@ def _ranks(ranks: Ranks | str, everything: Everything) -> dict[str, object]:
     return {
         "refusal": "",
         "svg": svg[svg.index("<svg") :],
-        "sentence": report_text.rank_sentence(ranks),
+        "sentence": sentences.rank_sentence(ranks),
         "left_out": ", ".join(ranks.left_out),
     }
 
