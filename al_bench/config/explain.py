@@ -64,7 +64,9 @@ def _explained(error: Exception, arguments: Sequence[str]) -> str | None:
         inner = re.search(rf"full_key: ({re.escape(unknown[1])}\.\S+)", f"{error} {error.__cause__}")
         return _unknown_key(inner[1] if inner else unknown[1], arguments)  # `model={a: 1}` is about model.a
     if merged := re.match(r"Error merging override (.+)", str(error)):
-        return f"{merged[1]}: {_first_line(error.__cause__ or error)}"
+        problem = _first_line(error.__cause__ or error)
+        is_list = problem == "Cannot merge DictConfig with ListConfig"
+        return f"{merged[1]}: {'must be a list, as in key=[a,b]' if is_list else problem}"
     return _as_it_says(error, arguments)
 
 

@@ -95,7 +95,7 @@ def test_an_older_configuration_without_the_key_is_resumed(cli, tmp_path):
         ("save=predictons", "save=predictons: predictons cannot be saved; did you mean 'predictions'?"),
         ("save=[weights,3]", "save=[weights,3]: 3 cannot be saved; known: last_weights, predictions, weights"),
         ("save=null", "save=null: null cannot be saved"),
-        ("save={a: 1}", "cannot be saved"),
+        ("save={a: 1}", "must be a list, as in key=[a,b]"),
     ],
 )
 def test_what_cannot_be_saved_is_refused(cli, tmp_path, typed, message):
