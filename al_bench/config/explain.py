@@ -54,6 +54,9 @@ def _explained(error: Exception, arguments: Sequence[str]) -> str | None:
         return message
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
         return _no_such_option(str(error.missing_cfg_file), error.options, arguments)
+    if isinstance(error, AssertionError):  # OmegaConf's, of a key of a mapping that is null
+        given = next((each for each in arguments if each.startswith("schedule.")), None)
+        return None if given is None else f"{given}: of no schedule; say schedule=low, medium or high beside it"
     if isinstance(error, (TypeError, ValueError)) and (message := _not_an_option(arguments)):
         return message
     if isinstance(error, OverrideParseException):

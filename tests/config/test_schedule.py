@@ -124,6 +124,11 @@ def test_a_schedule_of_no_labels_is_refused(cli, key):
     assert f"schedule.{key}=0: input should be greater than 0" in cli("schedule=low", f"schedule.{key}=0").err
 
 
+def test_a_key_of_no_schedule_is_told(cli):
+    told = "schedule.num_rounds=3: of no schedule; say schedule=low, medium or high beside it"
+    assert cli("schedule.num_rounds=3").err == f"al-bench: {told}\n"
+
+
 def test_a_budget_that_is_no_schedule_is_what_it_says():
     assert Wanted.of({"budget": 70}).within(100) == 70  # of a config.yaml of before there were schedules
     assert Wanted.of({"budget": None, "schedule": None}).within(100) == 100

@@ -189,6 +189,12 @@ class TestByTheStrategy:
                 (each.batch.indices.tolist(), each.test) for each in whole[num_committed:]
             ]
 
+    def test_it_is_not_asked_again_by_a_run_that_goes_on(self):
+        whole = run(Watching(), num_initial=0)
+        watching = Watching()
+        run(watching, num_initial=0, committed=Committed([each.batch for each in whole[:2]]))
+        assert [each.round for each in watching.seen] == [1, 2]
+
     def test_the_function_takes_it_too(self):
         (record,) = active_learning(
             DATASET, small_learner(DATASET), Random(), seed=4, num_initial=0, batch_size=20, budget=20
