@@ -80,6 +80,15 @@ def test_nothing_is_written_or_removed_through_a_link(path, tmp_path, kind):
     assert (elsewhere / "round_007.npz").exists()
 
 
+def test_a_link_that_is_planted_while_a_run_goes_on_is_not_followed(path, tmp_path):
+    with opened(path) as directory:
+        (path / WEIGHTS).rename(tmp_path / "elsewhere")
+        (path / WEIGHTS).symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(RunDirectoryError, match="weights is no folder of the run's own"):
+            directory.save(WEIGHTS, 2, b"new")
+    assert not (tmp_path / "elsewhere" / "round_002.pt").exists()
+
+
 def test_predictions_are_read_as_they_were_written(path):
     replace_bytes(saved_path(path, PREDICTIONS, 1), MADE.as_bytes())
     found = read_predictions(path, 1)
