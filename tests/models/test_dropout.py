@@ -9,9 +9,10 @@ from torch.nn import functional
 
 from al_bench.core.errors import ConfigError, StrategyError
 from al_bench.core.network import Network, cross_entropy
-from al_bench.core.strategy import Needs, Samples
+from al_bench.core.strategy import Needs
 from al_bench.models.dropout import check_dropout, dropout_samples
 from al_bench.models.mlp import MLP
+from al_bench.strategies.bald import Bald
 from al_bench.training import outputs
 from al_bench.training.learner import Learner
 from al_bench.training.mlp_step import MLPStep
@@ -192,7 +193,7 @@ class TestDropoutOfTheMLP:
 
 
 def test_a_learner_is_asked_before_anything_is_trained():
-    Learner(partial(MLP, (5,), 4, 16), SHORT).check(Samples(3, "ensemble"))
-    Learner(partial(MLP, (5,), 4, 16, 0.5), SHORT).check(Samples(3, "network"))
+    Learner(partial(MLP, (5,), 4, 16), SHORT).check(Bald(3, samples="ensemble"))
+    Learner(partial(MLP, (5,), 4, 16, 0.5), SHORT).check(Bald(3, samples="network"))
     with pytest.raises(ConfigError, match="model.dropout=0.5"):
-        Learner(partial(MLP, (5,), 4, 16), SHORT).check(Samples(3, "network"))
+        Learner(partial(MLP, (5,), 4, 16), SHORT).check(Bald(3, samples="network"))

@@ -169,7 +169,7 @@ class OwnTerm(Random):
         (Joint(Margin()), "Joint trains with a term of the unlabelled examples"),
         (OwnTerm(), "OwnTerm trains with a term of the unlabelled examples"),
         (OwnObjective(), "OwnObjective trains with an objective of its own"),
-        (Bald(samples="ensemble"), "Bald wants an ensemble of 5, .* draws nothing: all members would be the same"),
+        (Bald(samples="ensemble"), "Bald wants an ensemble, .* draws nothing: all members would be the same"),
         (Bald(samples="network"), "Linear has no dropout to draw samples by"),
     ],
 )
