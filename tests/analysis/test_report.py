@@ -7,13 +7,15 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from al_bench.analysis.everything import Comparison, everything
 from al_bench.analysis.page.report import report
+from al_bench.analysis.pictures.style import panels
 from al_bench.analysis.statistics.gains import gain_rows, whole_gains
 from al_bench.core.errors import ResultsError
 from al_bench.records.identity import Identity
@@ -415,8 +417,9 @@ class TestTheScripts:
             ),
         }
         assert tables <= {Path(name).stem for name in names if name.endswith(".csv")}
-        for name in ("gains", "overall", "costs"):
-            assert r"\begin{tabular}" in (tmp_path / "paper" / f"{name}.tex").read_text()
+        kinds = {"gains": "longtable", "overall": "longtable", "costs": "tabular", "leaderboard": "tabular"}
+        for name, kind in kinds.items():
+            assert rf"\begin{{{kind}}}" in (tmp_path / "paper" / f"{name}.tex").read_text()
         for name in tables:
             assert len(pd.read_csv(tmp_path / "paper" / f"{name}.csv")) > 0
 
@@ -551,29 +554,36 @@ class TestInABrowser:
         opened.go(tmp_path / "report.html")
         page = opened.page
         assert page.evaluate("document.documentElement.scrollWidth") <= 500
-        for section in ("#curves", "#errors", "#areas"):
-            place = page.locator(f"{section} .plot").first
-            place.scroll_into_view_if_needed()
-            place.locator(".xaxislayer-above text, .xaxislayer-below text").first.wait_for(state="attached")
-            page.wait_for_timeout(300)
-            shown = place.evaluate(
-                """place => {
-                    const whole = place.getBoundingClientRect();
-                    const legend = [...place.querySelectorAll(".legendtext")];
-                    const texts = legend.length ? legend : [...place.querySelectorAll(".ytick text")];
-                    const boxes = texts.map((text) => text.getBoundingClientRect());
-                    return {
-                        names: texts.map((text) => text.textContent),
-                        isInside: boxes.every((box) => box.right <= whole.right + 1 && box.bottom <= whole.bottom + 1),
-                        width: place._fullLayout._size.w, height: place._fullLayout._size.h,
-                    };
-                }"""
-            )
-            assert {*shown["names"], "random"} == {*names, "random"}, section
-            assert shown["isInside"], section
-            assert shown["width"] > 250, section
-            assert shown["height"] > 200, section
+        num_panels = len(panels(everything(tmp_path).looks))
+        assert num_panels == 3, "both, and two parts of other"
+        for section, num_plots in (("#curves", num_panels), ("#errors", num_panels), ("#areas", 1)):
+            shown = [self.drawn(page, page.locator(f"{section} .plot").nth(number)) for number in range(num_plots)]
+            assert {*(name for each in shown for name in each["names"])} - {"others", "random"} == {*names} - {"random"}
+            for each in shown:
+                assert each["isInside"], section
+                assert each["width"] > 250, section
+                assert each["height"] > 200, section
         page.emulate_media(media="print")
         ink = "each => { each.className = 'dark'; return getComputedStyle(each).color; }"
         assert page.locator("table.matrix td").first.evaluate(ink) == "rgb(0, 0, 0)"
         assert opened.said == []
+
+    def drawn(self, page: Page, place: Locator) -> dict[str, Any]:
+        """The names of a figure, whether they are inside of it, and the size of its plot."""
+        place.scroll_into_view_if_needed()
+        place.locator(".xaxislayer-above text, .xaxislayer-below text").first.wait_for(state="attached")
+        page.wait_for_timeout(300)
+        shown: dict[str, Any] = place.evaluate(
+            """place => {
+                const whole = place.getBoundingClientRect();
+                const legend = [...place.querySelectorAll(".legendtext")];
+                const texts = legend.length ? legend : [...place.querySelectorAll(".ytick text")];
+                const boxes = texts.map((text) => text.getBoundingClientRect());
+                return {
+                    names: texts.map((text) => text.textContent),
+                    isInside: boxes.every((box) => box.right <= whole.right + 1 && box.bottom <= whole.bottom + 1),
+                    width: place._fullLayout._size.w, height: place._fullLayout._size.h,
+                };
+            }"""
+        )
+        return shown
