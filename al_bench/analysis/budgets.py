@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from al_bench.analysis.results import listed
-from al_bench.analysis.settings import BASELINE, Curves, setting_curves, with_seeds
+from al_bench.analysis.settings import Curves, setting_curves, with_seeds
 from al_bench.core.errors import ResultsError
 
 Missing = tuple[str, object, str]
@@ -74,12 +74,13 @@ def budgets_of(curves: Curves, definition: Definition) -> list[int]:
     """The numbers of labels compared in a setting, by the mean accuracy of Random over its seeds."""
     if len(curves.seeds) < 2:
         raise ResultsError(f"{curves.name}: there is one seed only, {curves.seeds[0]}; a paired test takes two or more")
-    if BASELINE not in curves.strategies:
-        raise ResultsError(f"there is no run of strategy {BASELINE}, which says how many labels are compared")
-    accuracy = curves.mean_accuracy(BASELINE)
+    if curves.baseline not in curves.strategies:
+        raise ResultsError(f"there is no run of strategy {curves.baseline}, which says how many labels are compared")
+    accuracy = curves.mean_accuracy(curves.baseline)
     if accuracy.empty:
         raise ResultsError(
-            f"{curves.name}: there is no run of strategy {BASELINE}, or its seeds have no number of labels in common"
+            f"{curves.name}: there is no run of strategy {curves.baseline}, or its seeds have no number of labels in "
+            "common"
         )
     batch_size = int(str(curves.setting["batch_size"]))
     return paper_budgets(accuracy, batch_size) if definition == "paper" else reference_budgets(accuracy, batch_size)
@@ -129,9 +130,9 @@ def _missing(curves: Curves, budgets: Sequence[int], left_out: Mapping[tuple[obj
         if (strategy, seed) not in ends:
             key = (*curves.setting.values(), strategy, seed)
             yield name, seed, left_out.get(key, "there is no such run")
-        elif strategy == BASELINE and ends[strategy, seed] < last:
+        elif strategy == curves.baseline and ends[strategy, seed] < last:
             yield name, seed, f"ends at {ends[strategy, seed]:,} labels, another run of the setting at {last:,}"
-        elif strategy == BASELINE and (strategy, seed) in curves.unfinished:
+        elif strategy == curves.baseline and (strategy, seed) in curves.unfinished:
             yield name, seed, "is not finished, and says at how many labels strategies are compared"
         elif lacking:
             yield name, seed, f"has no round with {lacking[0]} labels"

@@ -8,15 +8,15 @@ from typing import Any
 import pandas as pd
 
 from al_bench.analysis.budgets import Compared, Definition, compared_settings
-from al_bench.analysis.families import families
 from al_bench.analysis.pictures.style import Look, looks
-from al_bench.analysis.regimes import by_regime, regime_name
-from al_bench.analysis.results import SETTING, combined
-from al_bench.analysis.runs import Run, left_out, misplaced, runs_in, runs_table
+from al_bench.analysis.regimes import by_regime, one_table, regime_name
+from al_bench.analysis.results import SETTING
+from al_bench.analysis.runs import Run, left_out, runs_table
 from al_bench.analysis.settings import BASELINE, Curves, setting_curves
+from al_bench.analysis.shown import ALL, Shown, read
 from al_bench.analysis.spent.bought import bought, class_balance
 from al_bench.analysis.spent.costs import costs
-from al_bench.analysis.spent.training_steps import busy_runs, with_steps
+from al_bench.analysis.spent.training_steps import busy_runs
 from al_bench.analysis.statistics.areas import areas, mean_areas
 from al_bench.analysis.statistics.cdf import grouped_distributions, normalised_errors
 from al_bench.analysis.statistics.curves import Interval, all_curves, checked_interval
@@ -29,7 +29,7 @@ from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
 from al_bench.analysis.statistics.profiles import Profiles, profiles
 from al_bench.analysis.statistics.ranks import Ranks, ranked
 from al_bench.analysis.statistics.savings import labels_saved
-from al_bench.analysis.strategies import arranged, by_mean_gain
+from al_bench.analysis.strategies import arranged
 from al_bench.core.errors import ResultsError
 
 
@@ -48,11 +48,12 @@ class Comparison:
 class Everything:
     """Tables and tests of a folder of results.
 
-    `strategies` are in the order that they have in all of it. `ranks` and `profiles` are by the names of regimes; they
+    `strategies` are in the order that they have in all of it; `choices` are what each was called before it was given a
+    label. `ranks` and `profiles` are by the names of regimes; they
     and `comparison` are messages where they are refused: runs are missing, or there are too few.
     """
 
-    folder: Path
+    folders: tuple[Path, ...]
     definition: Definition
     is_holm: bool
     interval: Interval
@@ -61,6 +62,7 @@ class Everything:
     runs: tuple[Run, ...]
     problems: tuple[str, ...]
     strategies: tuple[str, ...]
+    choices: Mapping[str, str]
     rounds: pd.DataFrame
     settings: tuple[Curves, ...]
     curves: Mapping[Measure, pd.DataFrame]
@@ -80,9 +82,16 @@ class Everything:
     profiles: Mapping[str, Profiles | str]
 
     @property
+    def name(self) -> str:
+        """Of the folders."""
+        return ", ".join(folder.resolve().name for folder in self.folders)
+
+    @property
     def looks(self) -> dict[str, Look]:
         """The same look for the same strategy in every figure."""
-        return looks(self.strategies, self.oracles, self.against)
+        called = self.choices
+        found = looks(called.values(), [called[name] for name in self.oracles], called.get(self.against, self.against))
+        return {name: found[called[name]] for name in self.strategies}
 
     @property
     def oracles(self) -> tuple[str, ...]:
@@ -114,13 +123,13 @@ class Everything:
             tables |= {"normalised_errors": self.comparison.errors, "differences": self.comparison.differences}
         ranks = {regime: each for regime, each in self.ranks.items() if isinstance(each, Ranks)}
         shown = {regime: each for regime, each in self.profiles.items() if isinstance(each, Profiles)}
-        tables |= _by_regime("mean_ranks", {regime: each.as_table() for regime, each in ranks.items()})
-        tables |= _by_regime("nemenyi", {regime: each.as_p_values() for regime, each in ranks.items()})
-        return tables | _by_regime("profiles", {regime: each.as_table() for regime, each in shown.items()})
+        tables |= one_table("mean_ranks", {regime: each.as_table() for regime, each in ranks.items()})
+        tables |= one_table("nemenyi", {regime: each.as_p_values() for regime, each in ranks.items()})
+        return tables | one_table("profiles", {regime: each.as_table() for regime, each in shown.items()})
 
 
 def everything(
-    folder: Path,
+    folders: Path | Sequence[Path],
     definition: Definition = "paper",
     *,
     is_holm: bool = False,
@@ -128,62 +137,42 @@ def everything(
     interval: Interval = "stderr",
     against: str = BASELINE,
     margin: float = MARGIN,
-    order: Sequence[str] = (),
+    shown: Shown = ALL,
 ) -> Everything:
-    """All that can be said of a folder of results.
+    """All that can be said of a folder of results, or of several together.
 
-    Options as of `statistics.penalty.penalty_matrices`, `statistics.curves.learning_curves`, `statistics.gains.gains`;
-    `order` of strategies as `first` of `strategies.by_mean_gain`, which says that of the others.
+    Options as of `statistics.penalty.penalty_matrices`, `statistics.curves.learning_curves`, `statistics.gains.gains`.
 
     Raises:
-        ResultsError: if there are no results, a run is there twice, or none of the baseline, or of one of `order`; for
-            an unknown interval.
+        ResultsError: as `shown.read`; if there is no run of the baseline, and for an unknown interval.
     """
     interval = checked_interval(interval)
-    runs, problems, rounds, known = _read(folder, against, order)
+    found = read(folders := (folders,) if isinstance(folders, Path) else (*folders,), shown, against)
+    rounds, known, against = found.rounds, found.families, found.against
     curves, settings = all_curves(rounds, interval), tuple(setting_curves(rounds))
     gained = gains(rounds, curves, definition, against=against, margin=margin)
-    over_all = overall(gained, known, margin=margin, measures=curves, settings=[each.setting for each in settings])
+    of_data_sets = overall(gained, known, margin=margin, measures=curves, settings=[each.setting for each in settings])
     strategies = rounds["strategy"].unique().tolist()
     return Everything(
-        folder=folder,
+        folders=folders,
         definition=definition,
         is_holm=is_holm,
         interval=interval,
         against=against,
         margin=margin,
-        runs=tuple(runs),
-        problems=problems,
+        runs=tuple(found.runs),
+        problems=found.problems,
         strategies=tuple(strategies),
+        choices={name: found.choices[name] for name in strategies},
         rounds=rounds,
         settings=settings,
         curves=curves,
         families=known,
         gains=gained,
-        overall=arranged(over_all, strategies, GROUP),
-        comparison=_comparison(rounds, definition, left_out(runs), is_holm=is_holm, is_partial=is_partial),
+        overall=arranged(of_data_sets, strategies, GROUP),
+        comparison=_comparison(rounds, definition, left_out(found.runs), is_holm=is_holm, is_partial=is_partial),
         **_tables(rounds, known, strategies),
     )
-
-
-def _by_regime(name: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """One table of those of all regimes, each with its regime in the first column, by the name of a file."""
-    named = []
-    for regime, table in tables.items():
-        named.append(table.copy())
-        named[-1].insert(0, "regime", regime, allow_duplicates=True)
-    return {name: pd.concat(named, ignore_index=True)} if named else {}
-
-
-def _read(
-    folder: Path, against: str, order: Sequence[str]
-) -> tuple[list[Run], tuple[str, ...], pd.DataFrame, dict[str, str]]:
-    """Runs, problems, rounds in the order of strategies, and the families of data sets."""
-    runs = runs_in(folder)
-    results = combined([run.file for run in runs if run.file is not None], folder)
-    known = families(results.rounds, runs)
-    rounds = arranged(results.rounds, by_mean_gain(results.rounds, known, against, order))
-    return runs, (*results.problems, *misplaced(runs)), with_steps(rounds, runs), known
 
 
 def _tables(rounds: pd.DataFrame, known: Mapping[str, str], strategies: Sequence[str]) -> dict[str, Any]:

@@ -44,6 +44,15 @@ def regime_name(regime: Mapping[str, object]) -> str:
     return " · ".join(str(regime[column]) for column in REGIME if regime[column])
 
 
+def one_table(name: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Of those of all regimes, by a name; none without any. The first column says the regime."""
+    named = []
+    for regime, table in tables.items():
+        named.append(table.copy())
+        named[-1].insert(0, "regime", regime, allow_duplicates=True)
+    return {name: pd.concat(named, ignore_index=True)} if named else {}
+
+
 def _parts(label: str) -> list[str]:
     """What a label is joined of: commas within brackets are part of a value."""
     parts, depth = [""], 0

@@ -49,8 +49,8 @@ def load_results(folder: Path) -> Results:
     return combined(files, folder)
 
 
-def combined(files: Sequence[RoundsFile], folder: Path) -> Results:
-    """One table of all files below a folder; raises as `load_results`."""
+def combined(files: Sequence[RoundsFile], folder: Path | str) -> Results:
+    """One table of all files below a folder, or folders; raises as `load_results`."""
     sources: dict[tuple[object, ...], Path] = {}
     problems = tuple(
         f"{file.path}: {'left out: ' if file.columns is None else ''}{file.problem}" for file in files if file.problem

@@ -62,17 +62,24 @@ class Run:
         return run_title(self.identity) if self.identity else str(self.path)
 
 
-def runs_in(folder: Path) -> list[Run]:
-    """All runs below a folder, and those missing of the product of the settings, strategies and seeds seen.
+def runs_in(*folders: Path) -> list[Run]:
+    """All runs below folders, and those missing of the product of the settings, strategies and seeds seen.
+
+    A directory that lies below two of the folders is one run.
 
     Raises:
         ResultsError: if there is no such folder, or no run in it.
     """
-    if not folder.is_dir():
-        raise ResultsError(f"{folder}: there is no such folder")
-    runs = _without_duplicates([_run(*found) for found in run_directories(folder)])
-    if not runs:
-        raise ResultsError(f"{folder}: there are no runs in it")
+    directories: dict[Path, tuple[Path, Set[str], RoundsFile | None]] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise ResultsError(f"{folder}: there is no such folder")
+        found = list(run_directories(folder))
+        if not found:
+            raise ResultsError(f"{folder}: there are no runs in it")
+        for each in found:
+            directories.setdefault(each[0].resolve(), each)
+    runs = _without_duplicates([_run(*each) for each in directories.values()])
     return sorted([*runs, *_missing(runs)], key=lambda run: (bool(run.identity), *run.identity.values()))
 
 
@@ -93,6 +100,20 @@ def misplaced(runs: Sequence[Run]) -> list[str]:
         if named and run.identity and named != {key: run.identity[key] for key in named}:
             lines.append(f"{run.path}: holds the run {run.name}, and is counted as that, not by the name of its folder")
     return lines
+
+
+def mixed_data(runs: Sequence[Run]) -> list[str]:
+    """A line for each setting in which the runs of a seed are not of the same data, by what their last starts say."""
+    digests: dict[tuple[str, object], dict[str, list[str]]] = {}
+    for run in runs:
+        if run.identity and (told := [start["data"] for start in run.starts if start.get("data")]):
+            of_seed = digests.setdefault((run.setting, run.identity["seed"]), {})
+            of_seed.setdefault(told[-1], []).append(str(run.identity["strategy"]))
+    return with_seeds(
+        (setting, seed, f"of different data: {'; '.join(', '.join(names) for names in of_seed.values())}")
+        for (setting, seed), of_seed in digests.items()
+        if len(of_seed) > 1
+    )
 
 
 def runs_table(runs: list[Run]) -> pd.DataFrame:

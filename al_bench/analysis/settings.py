@@ -38,6 +38,7 @@ class Curves:
     labels: tuple[int, ...]
     error_KSL: Floats
     unfinished: frozenset[tuple[str, int]] = frozenset()  # strategy and seed
+    baseline: str = BASELINE  # what Random is called
 
     @property
     def name(self) -> str:
@@ -59,8 +60,8 @@ class Curves:
     def is_baseline_partial(self) -> bool:
         """Whether Random's final accuracy may change: a run of it is missing, not finished, or ends before others."""
         ends = {(strategy, seed): labels_L[-1] for strategy, seed, labels_L, _ in self.runs()}
-        is_short = any(end < max(ends.values()) for (strategy, _), end in ends.items() if strategy == BASELINE)
-        return BASELINE in self.partial or is_short
+        is_short = any(end < max(ends.values()) for (strategy, _), end in ends.items() if strategy == self.baseline)
+        return self.baseline in self.partial or is_short
 
     def num_seeds(self, strategy: str) -> int:
         """Those that the strategy has."""
@@ -125,8 +126,15 @@ def setting_curves(rounds: pd.DataFrame, value: str = ACCURACY.column, *, with_o
         setting = dict(zip(SETTING, values, strict=True))
         is_open = ~of_setting["is_finished"] if "is_finished" in of_setting else pd.Series(False, of_setting.index)
         unfinished = frozenset(zip(of_setting["strategy"][is_open], of_setting["seed"][is_open], strict=True))
-        curves.append(Curves(setting, tuple(strategies), tuple(seeds), tuple(labels), error_KSL, unfinished))
+        shape = tuple(strategies), tuple(seeds), tuple(labels)
+        curves.append(Curves(setting, *shape, error_KSL, unfinished, _label_of_random(rounds)))
     return curves
+
+
+def _label_of_random(rounds: pd.DataFrame) -> str:
+    """`choice` is what a strategy was called before it was given a label (`al_bench.analysis.shown`)."""
+    labels = rounds["strategy"][rounds["choice"] == BASELINE].unique().tolist() if "choice" in rounds else []
+    return str(labels[0]) if labels else BASELINE
 
 
 def setting_names(table: pd.DataFrame) -> list[str]:

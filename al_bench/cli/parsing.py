@@ -101,6 +101,17 @@ def folder_parser(called: Called, description: str) -> CommandParser:
     return parser
 
 
+def add_shown(parser: CommandParser) -> None:
+    """The options `strategies`, `order` and `labels`, as `al_bench.analysis.shown.Shown` takes them."""
+    for option, meaning in (("--strategies", "to show (all)"), ("--order", "strategies that stand first")):
+        parser.add_argument(option, type=_words, default=(), metavar="NAME,...", help=meaning)
+    parser.add_argument("--labels", metavar="NAME=LABEL,...", default="", help="what strategies are called")
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
+
+
 class _FullDescription(RawDescriptionHelpFormatter):
     """What argparse wraps, it wraps at 80 columns, however wide the terminal is."""
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from al_bench.cli.parsing import Called, CommandParser, folder_parser
+from al_bench.cli.parsing import Called, CommandParser, add_shown, folder_parser
 from al_bench.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def parser(called: Called) -> CommandParser:
     parser.add_argument("--definition", choices=["paper", "reference"], default="paper", help="of the budgets (paper)")
     parser.add_argument("--holm", action="store_true", help="adjust for all pairs at one budget of one setting")
     parser.add_argument("--partial", action="store_true", help="leave out what is missing instead of refusing")
-    parser.add_argument("--order", nargs="+", default=(), metavar="STRATEGY", help="first of all (by mean gain)")
+    add_shown(parser)
     return parser
 
 
@@ -45,29 +45,24 @@ def main(arguments: Sequence[str], called: Called) -> None:
     """Write the files, and show the overall matrix."""
     options = parser(called).read(arguments)
     from al_bench.analysis.budgets import compared_settings  # pandas, matplotlib and scipy: what --help need not wait
-    from al_bench.analysis.families import families
     from al_bench.analysis.names import print_any_name
     from al_bench.analysis.page.output import output_folder
     from al_bench.analysis.pictures.drawing import drawn
     from al_bench.analysis.pictures.figures import draw_penalty_matrix
-    from al_bench.analysis.results import combined
-    from al_bench.analysis.runs import left_out, misplaced, runs_in
+    from al_bench.analysis.runs import left_out
     from al_bench.analysis.settings import is_of_all, with_seeds
+    from al_bench.analysis.shown import Shown, read
     from al_bench.analysis.statistics.penalty import penalty_matrices
-    from al_bench.analysis.strategies import arranged, by_mean_gain
     from al_bench.files.writing import replace_text
 
     print_any_name()
     try:
-        runs = runs_in(options.folder)
-        results = combined([run.file for run in runs if run.file is not None], options.folder)
-        for problem in (*results.problems, *misplaced(runs)):
+        found = read([options.folder], Shown(options.strategies, options.order, options.labels))
+        for problem in found.problems:
             called.warn(problem)
         definition, is_partial = options.definition, options.partial
-        order = by_mean_gain(results.rounds, families(results.rounds, runs), first=options.order)
-        rounds = arranged(results.rounds, order)
-        settings = compared_settings(rounds, definition, is_partial=is_partial, left_out=left_out(runs))
-        matrices = penalty_matrices(rounds, definition, is_holm=options.holm, is_partial=is_partial)
+        settings = compared_settings(found.rounds, definition, is_partial=is_partial, left_out=left_out(found.runs))
+        matrices = penalty_matrices(found.rounds, definition, is_holm=options.holm, is_partial=is_partial)
         for line in with_seeds(run for setting in settings for run in setting.missing):
             called.warn(f"left out: {line}")
         with output_folder(options.folder, options.out) as out:

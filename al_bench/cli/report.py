@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from al_bench.cli.parsing import Called, CommandParser, folder_parser
+from al_bench.cli.parsing import Called, CommandParser, add_shown, results_folder
 from al_bench.core.errors import UserError
 
 MARGIN = 0.5  # percentage points, as of al_bench.analysis.statistics.intervals, which has pandas
@@ -19,7 +19,8 @@ DESCRIPTION = """A report of a folder of results: one HTML file that opens witho
 
     {command} outputs/default
 
-Writes report.html to FOLDER/analysis or DIR. With --figures, every figure as
+Writes report.html to FOLDER/analysis or DIR; of several folders, whose runs are
+taken together, to DIR. With --figures, every figure as
 PNG and PDF for a paper, every number as CSV, and gains and costs as LaTeX, too.
 With --wandb, a run of Weights & Biases with the figures, the tables and the
 report."""
@@ -27,7 +28,10 @@ report."""
 
 def parser(called: Called) -> CommandParser:
     """Its options."""
-    parser = folder_parser(called, DESCRIPTION)
+    parser = CommandParser(called, DESCRIPTION)
+    parser.add_argument(
+        "folders", nargs="+", type=results_folder, metavar="FOLDER", help="with run directories, at any depth"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="where report.html goes (FOLDER/analysis)")
     parser.add_argument(
         "--figures", type=Path, metavar="DIR", help="where figures (PNG, PDF) and numbers (CSV, LaTeX) go (nowhere)"
@@ -46,7 +50,7 @@ def parser(called: Called) -> CommandParser:
     parser.add_argument(
         "--margin", type=_margin, default=MARGIN, metavar="POINTS", help=f"within which a gain is the same ({MARGIN})"
     )
-    parser.add_argument("--order", nargs="+", default=(), metavar="STRATEGY", help="first of all (by mean gain)")
+    add_shown(parser)
     return parser
 
 
@@ -62,30 +66,33 @@ def _margin(text: str) -> float:
 
 def main(arguments: Sequence[str], called: Called) -> None:
     """Write the files."""
-    options = parser(called).read(arguments)
+    options = (known := parser(called)).read(arguments)
+    if len(options.folders) > 1 and options.out is None:
+        known.error(f"{len(options.folders)} folders have no common place for report.html; say --out DIR")
     from al_bench.analysis.everything import everything  # pandas, plotly and more: seconds that --help need not wait
     from al_bench.analysis.names import print_any_name
     from al_bench.analysis.page.export import export
     from al_bench.analysis.page.output import output_folder
     from al_bench.analysis.page.report import report
+    from al_bench.analysis.shown import Shown
     from al_bench.files.writing import replace_text
 
     print_any_name()
     try:
         found = everything(
-            options.folder,
+            options.folders,
             options.definition,
             is_holm=options.holm,
             is_partial=options.partial,
             interval=options.interval,
             against=options.against,
             margin=options.margin,
-            order=options.order,
+            shown=Shown(options.strategies, options.order, options.labels),
         )
         for problem in found.problems:
             called.warn(problem)
         page = report(found, [*called.typed, *arguments])
-        with output_folder(options.folder, options.out) as out:
+        with output_folder(options.folders[0], options.out) as out:
             replace_text(out / "report.html", page)
         called.say(str(out / "report.html"))
         if options.figures:
@@ -103,4 +110,4 @@ def _log(found: "Everything", page: Path, options: Namespace, called: Called) ->
         log_report(found, page, options.project, options.wandb)
     except Exception as error:  # whatever wandb raises: the files are written
         sys.exit(f"{called.name}: wandb: {type(error).__name__}: {error}")
-    called.say(f"report of {options.folder} in project {options.project}, {options.wandb}")
+    called.say(f"report of {', '.join(map(str, options.folders))} in project {options.project}, {options.wandb}")

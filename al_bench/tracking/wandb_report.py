@@ -20,12 +20,12 @@ def log_report(everything: Everything, report: Path, project: str, mode: Mode) -
     """
     import wandb
 
-    name = everything.folder.resolve().name
+    name = everything.name
     options = {"definition": everything.definition, "holm": everything.is_holm, "al_bench": al_bench.__version__}
     run = wandb.init(
         project=project,
         mode=mode,
-        dir=str(everything.folder),
+        dir=str(everything.folders[0]),
         name=f"report of {name}"[:MAX_NAME],
         group=plain(name)[:MAX_NAME],
         job_type=JOB_TYPE,

@@ -26,6 +26,7 @@ from al_bench.analysis.pictures.overviews import draw_distributions
 from al_bench.analysis.results import PAPER_ORDER, SETTING, combined
 from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.analysis.settings import rows_of
+from al_bench.analysis.shown import Shown
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.analysis.statistics.overall import overall
@@ -59,7 +60,7 @@ def main() -> None:
             text = discussion.read_text() if discussion.exists() else ""
             out.mkdir(parents=True, exist_ok=True)
             with alone_in(out):
-                write(everything(runs, order=PAPER_ORDER), incomplete, batches, text, out)
+                write(everything(runs, shown=Shown(order=PAPER_ORDER)), incomplete, batches, text, out)
     except (UserError, OSError, pd.errors.EmptyDataError) as error:
         sys.exit(f"badge: {folder}: {error}")
     print(out / "README.md")
@@ -106,7 +107,7 @@ def write(found: Everything, incomplete: Sequence[str], batches: pd.DataFrame | 
         replace_text(out / f"{name}.csv", whole.to_csv(index=False))
     gained = all_gains(found)
     write_gains(gained, overall(gained, found.families), found.costs, out)
-    replace_text(out / "costs.csv", cost_of_runs(found.rounds, found.runs, found.folder).to_csv(index=False))
+    replace_text(out / "costs.csv", cost_of_runs(found.rounds, found.runs, *found.folders).to_csv(index=False))
     for penalty in shown_matrices(found.comparison):
         replace_text(out / f"{penalty.file_name}.csv", penalty.as_table().to_csv(index=False))
     drawn(list(drawings(found, found.comparison, batches, out)))

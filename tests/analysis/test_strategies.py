@@ -12,6 +12,7 @@ from al_bench.analysis.everything import Comparison, everything
 from al_bench.analysis.families import families
 from al_bench.analysis.page.report import report
 from al_bench.analysis.results import load_results
+from al_bench.analysis.shown import Shown
 from al_bench.analysis.strategies import arranged, by_mean_gain
 from al_bench.core.errors import ResultsError
 from al_bench.records.identity import Identity
@@ -81,7 +82,7 @@ def test_rows_are_arranged_within_their_groups():
 @pytest.mark.parametrize("first", [(), ("badge", "random")])
 def test_it_is_the_order_of_everything_that_is_shown(folder, first):
     write(folder, "own", "letter", 10, 0.01)  # without runs in the first setting
-    found = everything(folder, is_partial=True, order=first)
+    found = everything(folder, is_partial=True, shown=Shown(order=first))
     by_gain = ["zeta", "margin", "own", "random", "alpha", "badge", "boss"]
     order = [*first, *(name for name in by_gain if name not in first)]
     compared = [name for name in order if name != "boss"]

@@ -53,7 +53,7 @@ def report(results: Everything | Path | str, command: Sequence[str] = ("al-bench
 def _page(everything: Everything, command: Sequence[str]) -> str:
     plots, gains = Plots(), arranged(whole_gains(everything.gains), everything.strategies)
     context = {
-        "title": everything.folder.resolve().name,
+        "title": everything.name,
         "version": al_bench.__version__,
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "command": shlex.join(command),

@@ -9,7 +9,7 @@ from typing import Any
 from al_bench.analysis.everything import Everything
 from al_bench.analysis.names import isolated
 from al_bench.analysis.runs import Run, State, described
-from al_bench.analysis.settings import BASELINE, setting_names
+from al_bench.analysis.settings import setting_names
 from al_bench.analysis.statistics.areas import common_range, is_range_partial
 
 MAX_LISTED = 30  # lines of a list
@@ -69,7 +69,7 @@ def _short_strategies(everything: Everything) -> Iterator[str]:
         ends: dict[str, int] = {}
         for strategy, _, labels_L, _ in curves.runs():
             ends[strategy] = max(ends.get(strategy, 0), int(labels_L[-1]))
-        ends.pop(BASELINE, None)  # goes on to the end of the pool
+        ends.pop(curves.baseline, None)  # goes on to the end of the pool
         short = [name for name, end in ends.items() if end == min(ends.values())]
         if ends and min(ends.values()) < max(ends.values()):
             yield (

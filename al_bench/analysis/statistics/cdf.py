@@ -5,7 +5,7 @@ import pandas as pd
 
 from al_bench.analysis.budgets import Definition, compared_settings
 from al_bench.analysis.results import SETTING
-from al_bench.analysis.settings import BASELINE, grouped
+from al_bench.analysis.settings import grouped
 
 COLUMNS = [*SETTING, "num_labelled", "strategy", "num_seeds", "normalised_error", "weight", "is_partial"]
 ERROR = "mean error over the seeds / that of Random"
@@ -30,7 +30,7 @@ def normalised_errors(
         curves = setting.curves
         for budget in setting.budgets:
             error_KS = curves.at(budget)
-            random_S = error_KS[curves.strategies.index(BASELINE)]
+            random_S = error_KS[curves.strategies.index(curves.baseline)]
             for strategy, error_S in zip(curves.strategies, error_KS, strict=True):
                 is_paired_S = np.isfinite(error_S) & np.isfinite(random_S)
                 if is_paired_S.any():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from al_bench.analysis.budgets import enough_labels
-from al_bench.analysis.settings import BASELINE, Curves, Floats, setting_curves
+from al_bench.analysis.settings import Curves, Floats, setting_curves
 from al_bench.analysis.statistics.areas import common_range
 from al_bench.analysis.statistics.intervals import Sample
 from al_bench.analysis.statistics.measures import ACCURACY, MEASURES, Measure
@@ -85,6 +85,7 @@ def compared_part(curves: Curves) -> tuple[int, int]:
     """The numbers of labels between which a setting's strategies are compared: from the first, to where Random has
     99 % of its final accuracy. Without Random, all that strategies have in common.
     """
-    if BASELINE not in curves.strategies or (accuracy := curves.mean_accuracy(BASELINE)).empty:
+    is_there = curves.baseline in curves.strategies
+    if not is_there or (accuracy := curves.mean_accuracy(curves.baseline)).empty:
         return common_range(curves)
     return int(accuracy.index[0]), enough_labels(accuracy)

@@ -5,7 +5,7 @@ import pandas as pd
 
 from al_bench.analysis.budgets import ENOUGH, TIE, budgets_of
 from al_bench.analysis.results import SETTING
-from al_bench.analysis.settings import BASELINE, setting_curves
+from al_bench.analysis.settings import setting_curves
 
 COLUMNS = [
     *SETTING,
@@ -40,7 +40,8 @@ def labels_saved(rounds: pd.DataFrame) -> pd.DataFrame:
     """
     rows: list[list[object]] = []
     for curves in setting_curves(rounds):
-        random = curves.mean_accuracy(BASELINE) if BASELINE in curves.strategies else pd.Series(dtype=float)
+        has_random = curves.baseline in curves.strategies
+        random = curves.mean_accuracy(curves.baseline) if has_random else pd.Series(dtype=float)
         if random.empty:
             continue
         budgets = budgets_of(curves, "paper") if len(curves.seeds) > 1 else []
