@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 
+from al_bench.core.data import Dataset, Examples
 from al_bench.core.errors import ConfigError, DataError, ResultsError, RunDirectoryError
 from al_bench.core.seeding import Stream, generator
 from al_bench.datasets.checks import digest
@@ -66,6 +67,22 @@ def test_they_are_done_one_after_the_other_in_their_order_from_the_stream_of_the
         [row, target, label] for row, (target, label) in enumerate(zip(clean, given, strict=True)) if target != label
     ]
     assert wrapped(data(), checked_wrappers(BLOBS | ALL), 8).digest != ours.digest
+
+
+def test_texts_are_taken_as_they_are():
+    texts = tuple(f"text {number}" for number in range(60))
+    dataset = Dataset(Examples(texts, torch.arange(60) % 2), Examples(("other",), torch.tensor([0])), 2)
+    asked = ALL | {"max_pool_size": 40}
+    found = wrapped(Loaded(dataset, digest(dataset)), checked_wrappers(BLOBS | asked), 0)
+    kept = found.dataset.train.inputs
+    assert isinstance(kept, tuple)
+    assert len(set(kept)) < len(kept) < 60
+    assert found.copies.pool == len(kept) - len(set(kept))
+    clean = [int(text.split()[1]) % 2 for text in kept]
+    given = found.dataset.train.targets.tolist()
+    assert [
+        [row, target, given[row]] for row, target in enumerate(clean) if target != given[row]
+    ] == found.flips.tolist()
 
 
 def test_without_any_the_data_is_what_it_was():
