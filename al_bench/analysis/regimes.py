@@ -35,7 +35,7 @@ def with_conditions(table: pd.DataFrame) -> pd.DataFrame:
 def by_regime(table: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
     """The values of `REGIME`, and the rows, of each regime in a table; those rows are as they were."""
     named = with_conditions(table)
-    for values, rows in named.groupby(REGIME, sort=False):
+    for values, rows in named.groupby(REGIME, sort=True):
         yield dict(zip(REGIME, map(str, values), strict=True)), table.loc[rows.index]
 
 
