@@ -18,7 +18,7 @@ FAMILIES = {  # by what a strategy goes by, as docs/strategies has them
     "diversity": ("random", "coreset", "kmeans", "typiclust", "facility_location", "maxherding", "probcover"),
     "both": (
         *("badge", "kdpp", "joint", "uherding", "lcmd", "clue", "albl", "cal", "falcun", "bait", "alfamix"),
-        *("dropquery", "refine"),
+        *("dropquery", "refine", "joint_random"),
     ),
     "Bayesian": ("bald", "power_bald", "epig"),
     ORACLES: ("balanced_oracle", "boss", "greedy_oracle"),

@@ -64,7 +64,7 @@ def test_the_page_says_so_in_grey(found):
     page = report(found)
     assert "boss is an oracle, shown what nobody could know before asking" in page
     assert found.looks["boss"].colour in page
-    assert found.looks["badge"] == everything(found.folder).looks["badge"]
+    assert found.looks["badge"] == everything(found.folders).looks["badge"]
 
 
 def test_where_there_are_oracles_alone_there_is_nothing_to_be_a_line_to(tmp_path):
