@@ -195,7 +195,8 @@ class TestFittedOnes:
 
 class TestRunsWithOnesOwn:
     @pytest.fixture
-    def own(self, tmp_path) -> tuple[str, ...]:
+    def own(self, tmp_path, monkeypatch) -> tuple[str, ...]:
+        monkeypatch.delenv("AL_BENCH_DATA", raising=False)
         (tmp_path / "kept.py").write_text(NETWORK)
         np.save(tmp_path / "weights.npy", np.random.default_rng(0).normal(size=(64, 6)).astype(np.float32))
         (tmp_path / "conf" / "features").mkdir(parents=True)

@@ -197,7 +197,7 @@ def test_what_is_said_of_the_number_of_data_sets_is_their_number():
 def test_latex_has_a_line_for_each_row_and_no_seconds_of_a_busy_machine(name):
     for table in ("gains", "overall"):
         text = (RESULTS / name / f"{table}.tex").read_text()
-        assert text.count(r" \\") == len(pd.read_csv(RESULTS / name / f"{table}.csv")) + 1
+        assert text.count(r" \\") - 2 * ("longtable" in text) == len(pd.read_csv(RESULTS / name / f"{table}.csv")) + 1
     text = (RESULTS / name / "costs.tex").read_text()
     assert "num steps" in text
     assert "seconds" not in text

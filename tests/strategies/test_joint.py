@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from al_bench.config.parts import called, checked_part
+from al_bench.core.data import Examples
 from al_bench.core.errors import ConfigError, TrainingError
 from al_bench.core.network import Network, UnlabelledTerm, cross_entropy
 from al_bench.core.rounds import Committed, PoolMetrics
@@ -28,9 +29,10 @@ from al_bench.strategies.random import Random
 from al_bench.strategies.uncertainty import Entropy
 from al_bench.training.augmentation import crop_flip
 from al_bench.training.batch_norm import batch_norm_layers, statistics_of_first
+from al_bench.training.fitting.minibatch_fit import MinibatchFit
 from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
-from al_bench.training.unlabelled_term import Unlabelled, collapsed_class, pool_metrics
+from al_bench.training.unlabelled_term import Unlabelled, UnlabelledSteps, collapsed_class, pool_metrics
 from tests.conftest import Result, blobs, small_learner
 from tests.contracts.test_models import images
 from tests.contracts.test_strategies import context, query, strategy
@@ -104,10 +106,14 @@ def test_training_is_that_of_a_textbook_loop(size, ramp):
     assert not torch.allclose(trained.head.weight, other.head.weight, atol=1e-4), "the test sees no difference"
 
 
+def unlabelled_steps(of: Learner, unlabelled: Unlabelled, labelled: Examples = LABELLED) -> UnlabelledSteps:
+    return MinibatchFit(of.training, of._prepare, labelled, None, (0, 0, 0))._unlabelled_steps(unlabelled)
+
+
 def rows_of_epochs(size: int | str, num_rows: int, num_steps: int, num_epochs: int) -> list[list[list[int]]]:
     term = UnlabelledTerm(Entropy.score, lambda epoch: 1.0, size)
     unlabelled = Unlabelled(torch.zeros(200, 3), torch.arange(100, 100 + num_rows), term)
-    epochs = learner()._unlabelled_steps(unlabelled, (0, 0, 0)).rows(num_steps)
+    epochs = unlabelled_steps(learner(), unlabelled).rows(num_steps)
     return [[step.tolist() for step in next(epochs)] for _ in range(num_epochs)]
 
 
@@ -140,16 +146,12 @@ def test_more_steps_than_unlabelled_examples():
     assert all(p.isfinite().all() for p in trained.network.parameters())
 
 
-def test_gradients_of_parts_add_up():
+def test_gradients_of_parts_add_up(monkeypatch):
     """A step on more examples than a mini-batch holds is taken in parts."""
     whole = fit(Joint(Entropy(), 0.5, 60), learner(minibatch_size=100))
     in_parts = replace(learner(minibatch_size=100))
-    steps = in_parts._unlabelled_steps
-
-    def smaller(*arguments):
-        return replace(steps(*arguments), part_size=7)
-
-    object.__setattr__(in_parts, "_unlabelled_steps", smaller)
+    steps = MinibatchFit._unlabelled_steps
+    monkeypatch.setattr(MinibatchFit, "_unlabelled_steps", lambda *of: replace(steps(*of), part_size=7))
     for ours, theirs in zip(whole.parameters(), fit(Joint(Entropy(), 0.5, 60), in_parts).parameters(), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-5)
 
@@ -185,7 +187,7 @@ class Normed(Network):
 
 def test_statistics_of_batch_norm_are_those_of_the_labelled_mini_batch():
     term = Joint(Entropy(), 0.5, 16).trained_with.unlabelled_term
-    steps = learner()._unlabelled_steps(Unlabelled(DATASET.train.inputs, ROWS, term), (0, 0, 0))
+    steps = unlabelled_steps(learner(), Unlabelled(DATASET.train.inputs, ROWS, term))
     with torch_seeded(0, Stream.WEIGHTS, 0):
         network = Normed()
     linear, norm, network.body[3] = network.body[0], network.body[1], nn.Identity()
@@ -247,7 +249,7 @@ def test_unlabelled_images_are_augmented_like_labelled_ones():
     term = Joint(Entropy(), 0.5, 6).trained_with.unlabelled_term
     seen = []
     made = replace(learner(augmentation="crop_flip"), normalisation=dataset.normalisation)
-    steps = made._unlabelled_steps(Unlabelled(dataset.train.inputs, torch.arange(20), term), (0, 0, 0))
+    steps = unlabelled_steps(made, Unlabelled(dataset.train.inputs, torch.arange(20), term), dataset.train)
 
     class Watched(nn.Module):
         def forward(self, inputs):

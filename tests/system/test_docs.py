@@ -25,7 +25,7 @@ OURS = {shlex.join(shlex.split(command, comments=True)) for command in CONSOLE i
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", sorted(OURS))
-def test_a_command_of_ours_is_one(cli, command):
+def test_a_command_of_ours_is_one(cli, command, tmp_path):
     """Nothing is run: a sweep is planned; of a search, which Optuna does as it goes, the configuration is shown."""
     arguments = shlex.split(command)[1:]
     if arguments and arguments[0] in COMMANDS:
@@ -38,6 +38,9 @@ def test_a_command_of_ours_is_one(cli, command):
             pytest.skip(f"NOT INSTALLED: {plugin}")
     if not any(argument.startswith("--") for argument in arguments):
         arguments = ["--cfg", "job", *arguments] if "experiment=tune" in arguments else [*arguments, "dry_run=true"]
+    if "tuned=outputs/tune/tuned.yaml" in arguments:  # what the command before it has written
+        (tmp_path / "outputs" / "tune").mkdir(parents=True)
+        (tmp_path / "outputs" / "tune" / "tuned.yaml").write_text("model.width: 8\n")
     result = cli(*arguments)
     assert result.code == 0, result.err
 
