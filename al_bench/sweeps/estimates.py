@@ -13,6 +13,7 @@ from al_bench.analysis.run_costs import Estimate, estimates
 from al_bench.config.planning import Planned
 from al_bench.core.clock import duration
 from al_bench.job.built import checked_strategy
+from al_bench.job.purchases import Purchases
 from al_bench.records.layout import setting_title
 
 MEGABYTE = 1e6
@@ -58,7 +59,7 @@ def _queries(runs: Sequence[Planned]) -> dict[tuple[str, int], str]:
     """What a query takes, by strategy and batch size: see `Strategy.cost_of_query`."""
     configs = {_key(run): run.config for run in runs}
     return {
-        key: checked_strategy(config.strategy, config.batch_size).cost_of_query(config.batch_size)
+        key: checked_strategy(config.strategy, config.batch_size, Purchases(config)).cost_of_query(config.batch_size)
         for key, config in configs.items()
     }
 
