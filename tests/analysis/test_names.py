@@ -23,6 +23,7 @@ from tests.support.made_results import SETTINGS, call_otherwise, noisy, write_ru
 
 pytestmark = pytest.mark.command  # whole pages
 
+BY_ROW = {"gains", "balance"}  # figures that have a row for each of many strategies
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 NAMES = (
     *(
@@ -73,9 +74,9 @@ def test_every_name_is_in_every_legend_of_the_figures(found, tmp_path, monkeypat
         drawing()
     for name, figure in drawn.items():
         axes = figure.axes[-1]
-        legend = axes.get_legend()
-        texts = axes.texts if legend is None else legend.get_texts()
-        texts = axes.get_yticklabels() if name == "gains" else texts  # a row for each of many
+        texts = [text for each in figure.axes if (legend := each.get_legend()) for text in legend.get_texts()]
+        texts = texts or axes.texts
+        texts = axes.get_yticklabels() if name in BY_ROW else texts
         assert not any(text.get_parse_math() for text in texts), "nothing is taken for mathematics"
         shown = {text.get_text() for text in texts}
         if name == "ranks":
@@ -88,14 +89,16 @@ def test_every_name_is_in_every_legend_of_the_figures(found, tmp_path, monkeypat
 def test_every_name_is_in_every_figure_of_the_page(found, page):
     plots = [json.loads(text) for text in re.findall(r'<script type="application/json" id="\S+">(.*?)</script>', page)]
     assert len(plots) > 5
-    everywhere: set[str] = set()
+    in_turn: set[str] = set()  # of the panels of one figure, up to which all names have been seen
     for plot in plots:
         named = {html.unescape(trace["name"]) for trace in plot["data"] if trace.get("showlegend", True)}
         assert named <= {*NAMES, "random", "others"}
-        everywhere |= named
+        in_turn |= named
+        if in_turn >= {*NAMES}:
+            in_turn = set()
         templates = [trace["hovertemplate"] for trace in plot["data"] if "hovertemplate" in trace]
         assert not any("%{x}<" in text or "$x$" in text for text in templates)
-    assert everywhere >= {*NAMES}, "of many strategies, each in the panel of its family"
+    assert not in_turn, "a figure whose panels lack a name"
 
 
 def test_every_name_is_in_the_diagram_of_ranks_and_in_the_tables(page):

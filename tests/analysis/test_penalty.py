@@ -20,6 +20,7 @@ from al_bench.analysis.budgets import Compared, enough_labels, paper_budgets, re
 from al_bench.analysis.pictures.figures import draw_penalty_matrix
 from al_bench.analysis.results import load_results
 from al_bench.analysis.settings import Curves
+from al_bench.analysis.statistics.areas import areas
 from al_bench.analysis.statistics.paired import paired_tests
 from al_bench.analysis.statistics.penalty import NOISE, Tally, _wins, penalty_matrices, setting_wins
 from al_bench.core.errors import ResultsError
@@ -433,8 +434,11 @@ def test_the_script_writes_every_matrix_as_table_and_figure(tmp_path):
     for name in names:
         assert {path.suffix for path in out.glob(f"{name}.*")} == {".csv", ".png", ".pdf"}
     table = list(csv.reader((out / "penalty_overall.csv").read_text().splitlines()))
-    assert (table[0][0], sorted(table[0][1:])) == ("strategy", sorted(STRATEGIES))
-    assert [row[0] for row in table] == ["strategy", *STRATEGIES, "mean"]
+    of_runs = areas(load_results(tmp_path).rounds).pivot_table(index="dataset", columns="strategy", values="area")
+    by_gain = of_runs.mean().sort_values(ascending=False).index.tolist()
+    assert sorted(by_gain) == sorted(STRATEGIES)
+    assert table[0] == ["strategy", *by_gain]
+    assert [row[0] for row in table] == ["strategy", *by_gain, "mean"]
     values = np.array([row[1:] for row in table[1:]], dtype=float)
     assert np.allclose(values[-1], values[:-1].mean(axis=0))
     assert "mean" in finished.stdout

@@ -366,7 +366,8 @@ class TestIncompleteResults:
 class TestTheScripts:
     @pytest.mark.slow
     def test_a_report_with_all_figures_and_numbers(self, tmp_path):
-        write_sweep(tmp_path, noisy, settings=SETTINGS[1:4], num_seeds=3)
+        settings = [(dataset, "mlp", *others) for dataset, _, *others in SETTINGS[1:4]]  # one regime
+        write_sweep(tmp_path, noisy, settings=settings, num_seeds=3)
         finished = run_script(tmp_path, "--figures", tmp_path / "paper", "--interval", "t", "--holm")
         assert finished.returncode == 0, finished.stderr
         assert finished.stderr == ""
@@ -497,7 +498,9 @@ class TestInABrowser:
         page = opened.page
         page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
         num_figures = page.evaluate("document.querySelectorAll('.plot').length")
-        assert num_figures == 2 * 6 + 3 + page.locator("#errors .grid .plot").count()
+        counts = [page.locator(f"#{name} .plot").count() for name in ("curves", "areas", "errors", "profiles")]
+        assert counts == [2 * 6, 1, 1 + page.locator("#errors .grid .plot").count(), 0]  # no regime has three data sets
+        assert num_figures == sum(counts)
         assert page.evaluate("document.querySelectorAll('script[type=\"application/json\"]').length") == num_figures
         for number in range(num_figures):
             place = page.locator(".plot").nth(number)
@@ -556,7 +559,12 @@ class TestInABrowser:
         assert page.evaluate("document.documentElement.scrollWidth") <= 500
         num_panels = len(panels(everything(tmp_path).looks))
         assert num_panels == 3, "both, and two parts of other"
-        for section, num_plots in (("#curves", num_panels), ("#errors", num_panels), ("#areas", 1)):
+        for section, num_plots in (
+            ("#curves", num_panels),
+            ("#errors", num_panels),
+            ("#areas", 1),
+            ("#profiles", num_panels),
+        ):
             shown = [self.drawn(page, page.locator(f"{section} .plot").nth(number)) for number in range(num_plots)]
             assert {*(name for each in shown for name in each["names"])} - {"others", "random"} == {*names} - {"random"}
             for each in shown:
