@@ -510,7 +510,7 @@ class TestInABrowser:
             assert box is not None
             assert box["width"] > 300
             assert box["height"] > 200
-        assert page.locator("#ranks svg").count() == 1
+        assert page.locator("#ranks svg").count() == 0  # as profiles
         assert opened.said == []
 
     def test_the_pointer_shows_value_interval_and_seeds(self, opened):
@@ -571,6 +571,7 @@ class TestInABrowser:
                 assert each["isInside"], section
                 assert each["width"] > 250, section
                 assert each["height"] > 200, section
+        assert page.locator("#ranks svg").count() == 1
         page.emulate_media(media="print")
         ink = "each => { each.className = 'dark'; return getComputedStyle(each).color; }"
         assert page.locator("table.matrix td").first.evaluate(ink) == "rgb(0, 0, 0)"
