@@ -11,6 +11,7 @@ import pandas as pd
 
 from al_bench.analysis.results import listed
 from al_bench.analysis.settings import Curves, setting_curves, with_seeds
+from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.core.errors import ResultsError
 
 Missing = tuple[str, object, str]
@@ -35,6 +36,7 @@ def compared_settings(
     rounds: pd.DataFrame,
     definition: Definition = "paper",
     *,
+    measure: Measure = ACCURACY,
     is_partial: bool = False,
     left_out: Mapping[tuple[object, ...], str] = MappingProxyType({}),
 ) -> list[Compared]:
@@ -43,6 +45,7 @@ def compared_settings(
     Args:
         rounds: as `al_bench.analysis.results.load_results` gives them.
         definition: of the budgets, see `paper_budgets` and `reference_budgets`.
+        measure: whose errors the curves are; the budgets are those of accuracy, whatever it is.
         is_partial: leave out what is missing instead of refusing; settings without Random, or with one seed only, then
             have no budgets.
         left_out: why runs that are there have no rounds here, by `al_bench.analysis.results.IDENTITY`.
@@ -52,10 +55,10 @@ def compared_settings(
     """
     found = []
     num_refused = 0
-    for curves in setting_curves(rounds):
+    for curves, accuracy in zip(setting_curves(rounds, measure), setting_curves(rounds), strict=True):
         try:
-            budgets = tuple(budgets_of(curves, definition))
-            found.append(Compared(curves, budgets, tuple(_missing(curves, budgets, left_out))))
+            budgets = tuple(budgets_of(accuracy, definition))
+            found.append(Compared(curves, budgets, tuple(_missing(curves, accuracy, budgets, left_out))))
         except ResultsError as error:
             found.append(Compared(curves, (), ((str(error), "", ""),)))
             num_refused += 1
@@ -76,7 +79,7 @@ def budgets_of(curves: Curves, definition: Definition) -> list[int]:
         raise ResultsError(f"{curves.name}: there is one seed only, {curves.seeds[0]}; a paired test takes two or more")
     if curves.baseline not in curves.strategies:
         raise ResultsError(f"there is no run of strategy {curves.baseline}, which says how many labels are compared")
-    accuracy = curves.mean_accuracy(curves.baseline)
+    accuracy = curves.mean_value(curves.baseline)
     if accuracy.empty:
         raise ResultsError(
             f"{curves.name}: there is no run of strategy {curves.baseline}, or its seeds have no number of labels in "
@@ -117,12 +120,14 @@ def reference_budgets(accuracy: pd.Series, batch_size: int) -> list[int]:
     return budgets
 
 
-def _missing(curves: Curves, budgets: Sequence[int], left_out: Mapping[tuple[object, ...], str]) -> Iterator[Missing]:
-    """Each run of the product of strategies and seeds that is not there, ends too early, or lacks a budget.
+def _missing(
+    curves: Curves, accuracy: Curves, budgets: Sequence[int], left_out: Mapping[tuple[object, ...], str]
+) -> Iterator[Missing]:
+    """Each run of the product of strategies and seeds that is not there, ends too early, or lacks a value at a budget.
 
     Random has to be finished, and to go as far as any other: where it ends says at how many labels all are compared.
     """
-    ends = {(strategy, seed): int(labels_L[-1]) for strategy, seed, labels_L, _ in curves.runs()}
+    ends = {(strategy, seed): int(labels_L[-1]) for strategy, seed, labels_L, _ in accuracy.runs()}
     last = max(ends.values())
     for (row, strategy), (column, seed) in product(enumerate(curves.strategies), enumerate(curves.seeds)):
         name = f"{curves.name} · {strategy}"
@@ -135,4 +140,6 @@ def _missing(curves: Curves, budgets: Sequence[int], left_out: Mapping[tuple[obj
         elif strategy == curves.baseline and (strategy, seed) in curves.unfinished:
             yield name, seed, "is not finished, and says at how many labels strategies are compared"
         elif lacking:
-            yield name, seed, f"has no round with {lacking[0]} labels"
+            has_round = np.isfinite(accuracy.at(lacking[0])[row, column])
+            what = f"value of {curves.measure.column}" if has_round else "round"
+            yield name, seed, f"has no {what} with {lacking[0]} labels"

@@ -1,9 +1,10 @@
 """Everything that the analysis says of a folder, computed once: what the report and its figures are made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import pandas as pd
 
@@ -17,12 +18,12 @@ from al_bench.analysis.shown import ALL, Shown, read
 from al_bench.analysis.spent.bought import bought, class_balance
 from al_bench.analysis.spent.costs import costs
 from al_bench.analysis.spent.training_steps import busy_runs
-from al_bench.analysis.statistics.areas import areas, mean_areas
+from al_bench.analysis.statistics.areas import areas, mean_areas, with_larger_better
 from al_bench.analysis.statistics.cdf import grouped_distributions, normalised_errors
 from al_bench.analysis.statistics.curves import Interval, all_curves, checked_interval
 from al_bench.analysis.statistics.gains import gains
 from al_bench.analysis.statistics.intervals import MARGIN
-from al_bench.analysis.statistics.measures import Measure
+from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.analysis.statistics.overall import GROUP, beats, overall
 from al_bench.analysis.statistics.paired import pairwise_differences
 from al_bench.analysis.statistics.penalty import PenaltyMatrix, penalty_matrices
@@ -58,7 +59,8 @@ class Everything:
     is_holm: bool
     interval: Interval
     against: str
-    margin: float
+    margin: float | None
+    measure: Measure
     runs: tuple[Run, ...]
     problems: tuple[str, ...]
     strategies: tuple[str, ...]
@@ -108,18 +110,26 @@ class Everything:
         tables = {
             "runs": runs_table(list(self.runs)),
             **{f"{measure.prefix}curves": table for measure, table in self.curves.items()},
+            "costs": self.costs,
+            "bought": self.bought,
+            "class_balance": self.balance,
+            **{f"{self.measure.prefix}{name}": table for name, table in self._by_measure().items()},
+        }
+        if isinstance(self.comparison, Comparison):
+            tables |= {penalty.file_name: penalty.as_marked_table() for penalty in self.comparison.matrices}
+        return tables
+
+    def _by_measure(self) -> Mapping[str, pd.DataFrame]:
+        """Those that are others by another measure."""
+        tables = {
             "areas": self.areas,
             "mean_areas": self.mean_areas,
             "gains": self.gains,
             "overall": self.overall,
             "beats": self.beats,
             "labels_saved": self.saved,
-            "costs": self.costs,
-            "bought": self.bought,
-            "class_balance": self.balance,
         }
         if isinstance(self.comparison, Comparison):
-            tables |= {penalty.file_name: penalty.as_marked_table() for penalty in self.comparison.matrices}
             tables |= {"normalised_errors": self.comparison.errors, "differences": self.comparison.differences}
         ranks = {regime: each for regime, each in self.ranks.items() if isinstance(each, Ranks)}
         shown = {regime: each for regime, each in self.profiles.items() if isinstance(each, Profiles)}
@@ -128,98 +138,113 @@ class Everything:
         return tables | one_table("profiles", {regime: each.as_table() for regime, each in shown.items()})
 
 
+class Options(TypedDict, total=False):
+    """Of `everything`, explained where they are taken: most by functions of `al_bench.analysis.statistics`."""
+
+    is_holm: bool  # penalty.penalty_matrices
+    is_partial: bool  # penalty.penalty_matrices
+    interval: Interval  # curves.learning_curves
+    against: str  # gains.gains
+    margin: float | None  # gains.gains; of another measure than a share, in its unit
+    measure: str  # measures.named
+    shown: Shown  # of which strategies, in which order, under which labels
+
+
+DEFAULTS: Options = {
+    "is_holm": False,
+    "is_partial": False,
+    "interval": "stderr",
+    "against": BASELINE,
+    "margin": None,
+    "measure": ACCURACY.column,
+    "shown": ALL,
+}
+
+
 def everything(
-    folders: Path | Sequence[Path],
-    definition: Definition = "paper",
-    *,
-    is_holm: bool = False,
-    is_partial: bool = False,
-    interval: Interval = "stderr",
-    against: str = BASELINE,
-    margin: float = MARGIN,
-    shown: Shown = ALL,
+    folders: Path | Sequence[Path], definition: Definition = "paper", **options: Unpack[Options]
 ) -> Everything:
     """All that can be said of a folder of results, or of several together.
 
-    Options as of `statistics.penalty.penalty_matrices`, `statistics.curves.learning_curves`, `statistics.gains.gains`.
-
-    Raises:
-        ResultsError: as `shown.read`; if there is no run of the baseline, and for an unknown interval.
+    ResultsError: as `shown.read`; if there is no run of the baseline, and for an unknown interval or measure.
     """
-    interval = checked_interval(interval)
-    found = read(folders := (folders,) if isinstance(folders, Path) else (*folders,), shown, against)
-    rounds, known, against = found.rounds, found.families, found.against
-    curves, settings = all_curves(rounds, interval), tuple(setting_curves(rounds))
-    gained = gains(rounds, curves, definition, against=against, margin=margin)
-    of_data_sets = overall(gained, known, margin=margin, measures=curves, settings=[each.setting for each in settings])
-    strategies = rounds["strategy"].unique().tolist()
+    asked = DEFAULTS | options
+    interval, of_shares = checked_interval(asked["interval"]), MARGIN if asked["margin"] is None else asked["margin"]
+    folders = (folders,) if isinstance(folders, Path) else (*folders,)
+    found = read(folders, asked["shown"], asked["against"], asked["measure"], asked["margin"])
+    rounds, known, against, by = found.rounds, found.families, found.against, found.measure
+    curves, settings = all_curves(rounds, interval, by), tuple(setting_curves(rounds))
+    gained = gains(rounds, curves, definition, against=against, margin=of_shares)
+    over_all = overall(gained, known, margin=of_shares, measures=curves, settings=[each.setting for each in settings])
+    strategies = tuple(rounds["strategy"].unique().tolist())
     return Everything(
         folders=folders,
         definition=definition,
-        is_holm=is_holm,
+        is_holm=asked["is_holm"],
         interval=interval,
         against=against,
-        margin=margin,
+        margin=of_shares if by.is_share else by.margin,
+        measure=by,
         runs=tuple(found.runs),
         problems=found.problems,
-        strategies=tuple(strategies),
+        strategies=strategies,
         choices={name: found.choices[name] for name in strategies},
         rounds=rounds,
         settings=settings,
         curves=curves,
         families=known,
         gains=gained,
-        overall=arranged(of_data_sets, strategies, GROUP),
-        comparison=_comparison(rounds, definition, left_out(found.runs), is_holm=is_holm, is_partial=is_partial),
-        **_tables(rounds, known, strategies),
+        overall=arranged(over_all, strategies, GROUP),
+        comparison=_comparison(rounds, definition, by, found.runs, asked),
+        **_by_areas(rounds, known, by),
+        **_spent(rounds),
     )
 
 
-def _tables(rounds: pd.DataFrame, known: Mapping[str, str], strategies: Sequence[str]) -> dict[str, Any]:
-    """By the attributes of `Everything` that take no options."""
-    area_of_runs = areas(rounds)
-    means = mean_areas(area_of_runs)
-    regimes = {regime_name(each): rows for each, rows in by_regime(arranged(means, strategies))}
-    spent = {"costs": costs(rounds), "bought": bought(rounds), "balance": class_balance(rounds)}
+def _by_areas(rounds: pd.DataFrame, known: Mapping[str, str], measure: Measure) -> dict[str, Any]:
+    """By the attributes of `Everything`: what is said of whole curves."""
+    strategies, of_runs = rounds["strategy"].unique().tolist(), areas(rounds, measure)
+    means = mean_areas(of_runs)
+    of_runs_merits, merits = (arranged(with_larger_better(each, measure), strategies) for each in (of_runs, means))
+    regimes = {regime_name(each): rows for each, rows in by_regime(merits)}
     return {
-        "areas": area_of_runs,
+        "areas": of_runs,
         "mean_areas": means,
-        "ranks": {name: _ranks(rows, known) for name, rows in regimes.items()},
-        "profiles": {name: _profiles(rows, known) for name, rows in regimes.items()},
-        "beats": beats(arranged(area_of_runs, strategies), known),
-        "saved": labels_saved(rounds),
-        "busy": busy_runs(rounds),
-        **{name: arranged(table, strategies, SETTING) for name, table in spent.items()},
+        "ranks": {name: _or_refusal(partial(ranked, rows, known)) for name, rows in regimes.items()},
+        "profiles": {name: _or_refusal(partial(profiles, rows, known, measure)) for name, rows in regimes.items()},
+        "beats": beats(of_runs_merits, known),
+        "saved": labels_saved(rounds, measure),
     }
 
 
+def _spent(rounds: pd.DataFrame) -> dict[str, Any]:
+    """By the attributes of `Everything`: what does not depend on the measure."""
+    strategies = rounds["strategy"].unique().tolist()
+    tables = {"costs": costs(rounds), "bought": bought(rounds), "balance": class_balance(rounds)}
+    return {"busy": busy_runs(rounds)} | {name: arranged(of, strategies, SETTING) for name, of in tables.items()}
+
+
 def _comparison(
-    rounds: pd.DataFrame, definition: Definition, left_out: Mapping[tuple[object, ...], str], **options: bool
+    rounds: pd.DataFrame, definition: Definition, measure: Measure, runs: Sequence[Run], asked: Options
 ) -> Comparison | str:
-    is_partial = options["is_partial"]
+    options: Any = {"measure": measure, "is_partial": asked["is_partial"]}
     try:
-        settings = compared_settings(rounds, definition, is_partial=is_partial, left_out=left_out)
-        errors = normalised_errors(rounds, definition, is_partial=is_partial)
+        settings = compared_settings(rounds, definition, left_out=left_out(runs), **options)
+        errors = normalised_errors(rounds, definition, **options)
         return Comparison(
             settings=tuple(settings),
-            matrices=tuple(penalty_matrices(rounds, definition, **options)),
+            matrices=tuple(penalty_matrices(rounds, definition, is_holm=asked["is_holm"], **options)),
             errors=errors,
             distributions=tuple(grouped_distributions(arranged(errors, rounds["strategy"].unique().tolist()))),
-            differences=pairwise_differences(rounds, definition, is_partial=is_partial),
+            differences=pairwise_differences(rounds, definition, **options),
         )
     except ResultsError as error:
         return str(error)
 
 
-def _ranks(mean_areas: pd.DataFrame, known: Mapping[str, str]) -> Ranks | str:
+def _or_refusal(found: Callable[[], Any]) -> Any:
+    """What is found, or the message why not."""
     try:
-        return ranked(mean_areas, known)
-    except ResultsError as error:
-        return str(error)
-
-
-def _profiles(mean_areas: pd.DataFrame, known: Mapping[str, str]) -> Profiles | str:
-    try:
-        return profiles(mean_areas, known)
+        return found()
     except ResultsError as error:
         return str(error)

@@ -3,15 +3,15 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from al_bench.analysis.statistics.measures import MEASURES
+from al_bench.analysis.statistics.measures import ACCURACY, MEASURES, Measure, named
 from al_bench.core.errors import ResultsError
-from al_bench.records.columns import NUMBERS, SETTING_COLUMNS
+from al_bench.records.columns import BY_NAME, NUMBERS, SETTING_COLUMNS
 from al_bench.records.committed import Columns
 from al_bench.records.layout import run_title, setting_title
 from al_bench.records.reading import RoundsFile, run_directories
@@ -49,13 +49,16 @@ def load_results(folder: Path) -> Results:
     return combined(files, folder)
 
 
-def combined(files: Sequence[RoundsFile], folder: Path | str) -> Results:
-    """One table of all files below a folder, or folders; raises as `load_results`."""
+def combined(files: Sequence[RoundsFile], folder: Path | str, shown: Iterable[Measure] = MEASURES) -> Results:
+    """One table of all files below a folder, or folders; raises as `load_results`.
+
+    Runs without a column of `shown` are counted.
+    """
     sources: dict[tuple[object, ...], Path] = {}
     problems = tuple(
         f"{file.path}: {'left out: ' if file.columns is None else ''}{file.problem}" for file in files if file.problem
     )
-    problems += tuple(_lacking(files))
+    problems += tuple(_lacking(files, [each.column for each in shown]))
     runs = {file.path: file.columns for file in files if file.columns is not None}
     if not runs:
         raise ResultsError(f"{folder}: there are no results in it{listed(problems)}")
@@ -95,12 +98,39 @@ def _oracles(runs: Mapping[Path, Columns]) -> set[str]:
     return {strategy for strategy, is_oracle in told.items() if is_oracle}
 
 
-def _lacking(files: Sequence[RoundsFile]) -> Iterator[str]:
+def measured(
+    files: Sequence[RoundsFile], folder: Path | str, measure: str, margin: float | None = None
+) -> tuple[Measure, Results]:
+    """The measure of a name, and the results below a folder with remarks on what lacks it.
+
+    A margin that is given is that of the measure, unless it is a share, of which all have one.
+
+    Raises:
+        ResultsError: as `load_results` and `al_bench.analysis.statistics.measures.named`.
+    """
+    there = {name for file in files for name, values in (file.columns or {}).items() if not _is_empty(values)}
+    by = named(measure, there, own_measures(files)) if there else ACCURACY
+    if margin is not None and not by.is_share:
+        by = replace(by, margin=margin)
+    return by, combined(files, folder, dict.fromkeys((by, *MEASURES)))
+
+
+def _is_empty(values: Sequence[object]) -> bool:
+    return all(value != value for value in values)  # NaN
+
+
+def own_measures(files: Iterable[RoundsFile]) -> list[str]:
+    """The columns of the measures.csv files, in order."""
+    names = {name: values[0] for file in files for name, values in (file.columns or {}).items()}
+    return [name for name, value in names.items() if name not in BY_NAME and isinstance(value, float)]
+
+
+def _lacking(files: Sequence[RoundsFile], shown: Sequence[str]) -> Iterator[str]:
     """A line for each column that some of the runs lack: usual ones, and those of measures."""
     lacking = {file.path: [*file.lacking] for file in files}
     for file in files:
         if file.columns is not None:
-            absent = [each.column for each in MEASURES if each.column not in file.columns]
+            absent = [column for column in shown if column not in file.columns]
             lacking[file.path] += [column for column in absent if column not in file.lacking]
     for column, count in Counter(column for columns in lacking.values() for column in columns).items():
         example = next(path for path, columns in lacking.items() if column in columns)

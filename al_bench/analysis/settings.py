@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from al_bench.analysis.names import isolated
 from al_bench.analysis.regimes import conditions_of
 from al_bench.analysis.results import SETTING
-from al_bench.analysis.statistics.measures import ACCURACY
+from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.records.layout import setting_title
 
 Floats = NDArray[np.float64]
@@ -30,7 +30,10 @@ GROUPINGS: tuple[tuple[str, ...], ...] = (
 
 @dataclass(frozen=True)
 class Curves:
-    """Errors (K, S, L) of K strategies and S seeds of one setting at L numbers of labels; NaN where there is none."""
+    """Errors (K, S, L) of K strategies and S seeds of one setting at L numbers of labels; NaN where there is none.
+
+    An error is 1 - a measure of which higher values are better, such as accuracy, and one of which lower ones are.
+    """
 
     setting: Mapping[str, object]
     strategies: tuple[str, ...]
@@ -39,6 +42,7 @@ class Curves:
     error_KSL: Floats
     unfinished: frozenset[tuple[str, int]] = frozenset()  # strategy and seed
     baseline: str = BASELINE  # what Random is called
+    measure: Measure = ACCURACY
 
     @property
     def name(self) -> str:
@@ -73,23 +77,26 @@ class Curves:
             return np.full(self.error_KSL.shape[:2], np.nan)
         return self.error_KSL[:, :, self.labels.index(num_labelled)]
 
-    def mean_accuracy(self, strategy: str) -> pd.Series:
-        """Over its seeds, by the numbers of labels that all of them have; empty if there is none."""
+    def values(self, error: Floats) -> Floats:
+        """Of the measure, by its errors; the same the other way."""
+        return 1 - error if self.measure.better == "higher" else error
+
+    def mean_value(self, strategy: str) -> pd.Series:
+        """Of the measure, over its seeds, by the numbers of labels that all of them have; empty if there is none."""
         error_SL = self.error_KSL[self.strategies.index(strategy)]
         error_SL = error_SL[~np.isnan(error_SL).all(axis=1)]
         is_common_L = ~np.isnan(error_SL).any(axis=0) & bool(len(error_SL))
-        return pd.Series(
-            1 - error_SL[:, is_common_L].sum(axis=0) / max(len(error_SL), 1), np.array(self.labels)[is_common_L]
-        )
+        mean_error_L = error_SL[:, is_common_L].sum(axis=0) / max(len(error_SL), 1)
+        return pd.Series(self.values(mean_error_L), np.array(self.labels)[is_common_L])
 
     def runs(self) -> Iterator[tuple[str, int, Floats, Floats]]:
-        """Strategy, seed, numbers of labels and accuracies of every run that there is."""
+        """Strategy, seed, numbers of labels and values of every run that has any."""
         labels_L = np.array(self.labels, dtype=float)
         for strategy, error_SL in zip(self.strategies, self.error_KSL, strict=True):
             for seed, error_L in zip(self.seeds, error_SL, strict=True):
                 is_there_L = ~np.isnan(error_L)
                 if is_there_L.any():
-                    yield strategy, seed, labels_L[is_there_L], 1 - error_L[is_there_L]
+                    yield strategy, seed, labels_L[is_there_L], self.values(error_L[is_there_L])
 
 
 def with_seeds(problems: Iterable[tuple[str, object, str]]) -> list[str]:
@@ -110,8 +117,8 @@ def compared_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
     return rounds[~rounds["is_oracle"]] if "is_oracle" in rounds else rounds
 
 
-def setting_curves(rounds: pd.DataFrame, value: str = ACCURACY.column, *, with_oracles: bool = False) -> list[Curves]:
-    """The errors (1 - the column `value`) of every setting, all with the same strategies, in the order of the rows."""
+def setting_curves(rounds: pd.DataFrame, measure: Measure = ACCURACY, *, with_oracles: bool = False) -> list[Curves]:
+    """The errors of every setting by a measure, all with the same strategies, in the order of the rows."""
     rounds = rounds if with_oracles else compared_rounds(rounds)
     strategies = rounds["strategy"].unique().tolist()
     curves = []
@@ -122,12 +129,13 @@ def setting_curves(rounds: pd.DataFrame, value: str = ACCURACY.column, *, with_o
             of_setting[column].map({value: position for position, value in enumerate(known)}).to_numpy()
             for column, known in (("strategy", strategies), ("seed", seeds), ("num_labelled", labels))
         ]
-        error_KSL[positions[0], positions[1], positions[2]] = 1 - of_setting[value].to_numpy()
+        value_N = of_setting[measure.column].to_numpy()
+        error_KSL[positions[0], positions[1], positions[2]] = 1 - value_N if measure.better == "higher" else value_N
         setting = dict(zip(SETTING, values, strict=True))
         is_open = ~of_setting["is_finished"] if "is_finished" in of_setting else pd.Series(False, of_setting.index)
         unfinished = frozenset(zip(of_setting["strategy"][is_open], of_setting["seed"][is_open], strict=True))
         shape = tuple(strategies), tuple(seeds), tuple(labels)
-        curves.append(Curves(setting, *shape, error_KSL, unfinished, _label_of_random(rounds)))
+        curves.append(Curves(setting, *shape, error_KSL, unfinished, _label_of_random(rounds), measure))
     return curves
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from al_bench.analysis.families import families
-from al_bench.analysis.results import combined, listed
+from al_bench.analysis.results import listed, measured
 from al_bench.analysis.runs import Run, misplaced, mixed_data, runs_in
 from al_bench.analysis.settings import BASELINE
 from al_bench.analysis.spent.training_steps import with_steps
+from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.analysis.strategies import arranged, by_mean_gain
 from al_bench.core.errors import ResultsError
 
@@ -45,17 +46,25 @@ class Read:
     families: dict[str, str]
     choices: dict[str, str]
     against: str
+    measure: Measure
 
 
-def read(folders: Sequence[Path], shown: Shown = ALL, against: str = BASELINE) -> Read:
-    """Runs and rounds of folders, whose strategies stand in their order (see `by_mean_gain`).
+def read(
+    folders: Sequence[Path],
+    shown: Shown = ALL,
+    against: str = BASELINE,
+    measure: str = ACCURACY.column,
+    margin: float | None = None,
+) -> Read:
+    """Runs and rounds of folders, whose strategies stand in their order by a measure (see `by_mean_gain`).
 
     Raises:
         ResultsError: if there are no results, a run is in two folders, or none of a strategy that is named, and for
-            labels that do not tell strategies apart.
+            labels that do not tell strategies apart; as `measured`.
     """
     runs = runs_in(*folders)
-    results = combined([run.file for run in runs if run.file is not None], " and ".join(map(str, folders)))
+    files = [run.file for run in runs if run.file is not None]
+    by, results = measured(files, " and ".join(map(str, folders)), measure, margin)
     problems = (*results.problems, *misplaced(runs), *mixed_data(runs), *_twice(folders))
     rounds, known = results.rounds, families(results.rounds, runs)
     names = rounds["strategy"].unique().tolist()
@@ -64,11 +73,12 @@ def read(folders: Sequence[Path], shown: Shown = ALL, against: str = BASELINE) -
         runs = [run for run in runs if not run.identity or run.identity["strategy"] in names]
         rounds = rounds[rounds["strategy"].isin(names)].reset_index(drop=True)
     labels = labels_of(shown.labels, names)
-    rounds = arranged(rounds, by_mean_gain(rounds, known, against, named(shown.order, names, "order")))
+    order = by_mean_gain(rounds, known, against, named(shown.order, names, "order"), measure=by)
+    rounds = arranged(rounds, order)
     rounds = rounds.assign(choice=rounds["strategy"], strategy=rounds["strategy"].map(lambda name: labels[name]))
     runs = [_renamed(run, labels) for run in runs]
     choices = {label: name for name, label in labels.items()}
-    return Read(runs, problems, with_steps(rounds, runs), known, choices, labels.get(against, against))
+    return Read(runs, problems, with_steps(rounds, runs), known, choices, labels.get(against, against), by)
 
 
 def named(words: Sequence[str], names: Sequence[str], option: str) -> list[str]:

@@ -8,7 +8,8 @@ import pandas as pd
 from al_bench.analysis.families import family_column
 from al_bench.analysis.results import SETTING, listed
 from al_bench.analysis.settings import BASELINE
-from al_bench.analysis.statistics.areas import areas
+from al_bench.analysis.statistics.areas import areas, with_larger_better
+from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.core.errors import ResultsError
 
 MANY = 12  # strategies, that a panel, or a row of marks, holds at most
@@ -33,7 +34,12 @@ def family_of(strategy: str, oracles: Sequence[str] = ()) -> str:
 
 
 def by_mean_gain(
-    rounds: pd.DataFrame, known: Mapping[str, str], against: str = BASELINE, first: Sequence[str] = ()
+    rounds: pd.DataFrame,
+    known: Mapping[str, str],
+    against: str = BASELINE,
+    first: Sequence[str] = (),
+    *,
+    measure: Measure = ACCURACY,
 ) -> list[str]:
     """All strategies of the results, the largest mean gain over `against` first.
 
@@ -46,6 +52,7 @@ def by_mean_gain(
         known: the family of each data set, see `al_bench.analysis.families.families`.
         against: the baseline.
         first: strategies that stand before the others, in this order.
+        measure: of the curves; where lower values are better, a gain is how much lower they are.
 
     Raises:
         ResultsError: if one of `first` has no run.
@@ -53,7 +60,8 @@ def by_mean_gain(
     names = rounds["strategy"].unique().tolist()
     if lacking := [name for name in first if name not in names]:
         raise ResultsError(f"order={lacking[0]}: there is no run of that strategy; those there are:{listed(names)}")
-    wide = areas(rounds).pivot(index=[*SETTING, "seed"], columns="strategy", values="area")
+    merits = with_larger_better(areas(rounds, measure), measure)
+    wide = merits.pivot(index=[*SETTING, "seed"], columns="strategy", values="area")
     over = wide.sub(wide.get(against, np.nan), axis=0)
     by_setting = over.groupby(level=SETTING).mean().reset_index()
     by_dataset = by_setting[wide.columns].groupby(family_column(by_setting, known)).mean()

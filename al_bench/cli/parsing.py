@@ -112,6 +112,17 @@ def _words(text: str) -> list[str]:
     return [word for word in text.split(",") if word]
 
 
+def add_measure(parser: CommandParser) -> None:
+    """The option that says by what strategies are compared."""
+    parser.add_argument(
+        "--measure",
+        default="test_accuracy",
+        metavar="NAME",
+        help="compare by balanced_accuracy, loss, macro_f1, brier, ece, auroc, validation_loss and so on, or a measure "
+        "of your own, NAME:lower if lower values are better (test_accuracy)",
+    )
+
+
 class _FullDescription(RawDescriptionHelpFormatter):
     """What argparse wraps, it wraps at 80 columns, however wide the terminal is."""
 

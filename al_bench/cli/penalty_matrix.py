@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from al_bench.cli.parsing import Called, CommandParser, add_shown, folder_parser
+from al_bench.cli.parsing import Called, CommandParser, add_measure, add_shown, folder_parser
 from al_bench.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def parser(called: Called) -> CommandParser:
     parser.add_argument("--holm", action="store_true", help="adjust for all pairs at one budget of one setting")
     parser.add_argument("--partial", action="store_true", help="leave out what is missing instead of refusing")
     add_shown(parser)
+    add_measure(parser)
     return parser
 
 
@@ -57,12 +58,14 @@ def main(arguments: Sequence[str], called: Called) -> None:
 
     print_any_name()
     try:
-        found = read([options.folder], Shown(options.strategies, options.order, options.labels))
+        found = read(
+            [options.folder], Shown(options.strategies, options.order, options.labels), measure=options.measure
+        )
         for problem in found.problems:
             called.warn(problem)
-        definition, is_partial = options.definition, options.partial
-        settings = compared_settings(found.rounds, definition, is_partial=is_partial, left_out=left_out(found.runs))
-        matrices = penalty_matrices(found.rounds, definition, is_holm=options.holm, is_partial=is_partial)
+        definition, by = options.definition, {"measure": found.measure, "is_partial": options.partial}
+        settings = compared_settings(found.rounds, definition, left_out=left_out(found.runs), **by)
+        matrices = penalty_matrices(found.rounds, definition, is_holm=options.holm, **by)
         for line in with_seeds(run for setting in settings for run in setting.missing):
             called.warn(f"left out: {line}")
         with output_folder(options.folder, options.out) as out:

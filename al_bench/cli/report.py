@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from al_bench.cli.parsing import Called, CommandParser, add_shown, results_folder
+from al_bench.cli.parsing import Called, CommandParser, add_measure, add_shown, results_folder
 from al_bench.core.errors import UserError
 
 MARGIN = 0.5  # percentage points, as of al_bench.analysis.statistics.intervals, which has pandas
@@ -22,6 +22,7 @@ DESCRIPTION = """A report of a folder of results: one HTML file that opens witho
 Writes report.html to FOLDER/analysis or DIR; of several folders, whose runs are
 taken together, to DIR. With --figures, every figure as
 PNG and PDF for a paper, every number as CSV, and gains and costs as LaTeX, too.
+With --measure macro_f1 the names of all files begin with macro_f1_.
 With --wandb, a run of Weights & Biases with the figures, the tables and the
 report."""
 
@@ -48,9 +49,10 @@ def parser(called: Called) -> CommandParser:
     parser.add_argument("--interval", default="stderr", metavar="stderr|t", help="of curves (stderr)")
     parser.add_argument("--against", default="random", metavar="STRATEGY", help="whom gains are over (random)")
     parser.add_argument(
-        "--margin", type=_margin, default=MARGIN, metavar="POINTS", help=f"within which a gain is the same ({MARGIN})"
+        "--margin", type=_margin, metavar="POINTS", help=f"within which a gain is the same ({MARGIN} points)"
     )
     add_shown(parser)
+    add_measure(parser)
     return parser
 
 
@@ -88,17 +90,19 @@ def main(arguments: Sequence[str], called: Called) -> None:
             against=options.against,
             margin=options.margin,
             shown=Shown(options.strategies, options.order, options.labels),
+            measure=options.measure,
         )
         for problem in found.problems:
             called.warn(problem)
         page = report(found, [*called.typed, *arguments])
         with output_folder(options.folders[0], options.out) as out:
-            replace_text(out / "report.html", page)
-        called.say(str(out / "report.html"))
+            name = f"{found.measure.prefix}report.html"
+            replace_text(out / name, page)
+        called.say(str(out / name))
         if options.figures:
             called.say(f"{len(export(found, options.figures))} files in {options.figures}")
         if options.wandb:
-            _log(found, out / "report.html", options, called)
+            _log(found, out / name, options, called)
     except (UserError, OSError) as error:
         sys.exit(f"{called.name}: {error}")
 

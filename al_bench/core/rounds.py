@@ -23,8 +23,9 @@ class Batch:
 class About:
     """What a measure is called and can be: columns, axes and tables are made of it.
 
-    `high` is its largest value (None: there is none), 0 its smallest. A share is told in percent and its differences in
-    percentage points, other measures in their `unit`, which may be empty. `description`: what the label does not say.
+    `label`: of the test set; `high` is its largest value (None: there is none), 0 its smallest. Differences of a share
+    are told in percentage points, of others in their `unit`, if they have one. `description`: what the label does not
+    say.
     """
 
     label: str
@@ -48,9 +49,9 @@ def _always(label: str, **about: Any) -> Any:
 class Metrics:
     """On a test or validation set. How each is computed stands in `al_bench.training.trained`, under its name."""
 
-    accuracy: float = _always("accuracy")
+    accuracy: float = _always("test accuracy")
     balanced_accuracy: float = _always("balanced accuracy", description="recall, averaged over the classes")
-    loss: float = _always("loss", better="lower", high=None, unit="nats", is_share=False)
+    loss: float = _always("test loss", better="lower", high=None, unit="nats", is_share=False)
     macro_f1: float | None = _later("macro F1", description="F1, averaged over the classes of the test set")
     brier: float | None = _later(
         "Brier score",

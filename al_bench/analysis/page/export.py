@@ -37,25 +37,26 @@ def export(everything: Everything, folder: Path) -> list[Path]:
         for name, table in tables.items():
             paths.append(folder / f"{name}.csv")
             replace_text(paths[-1], encodable(table.to_csv(index=False)))
-        gains = whole_gains(everything.gains)
-        leading = {"leaderboard": leaderboard(gains, everything.strategies)} if len(gains) else {}
-        for name, text in (latex_tables(tables) | leading).items():
+        gains, prefix = whole_gains(everything.gains, everything.measure), everything.measure.prefix
+        leading = {f"{prefix}leaderboard": leaderboard(gains, everything.strategies, everything.measure)}
+        for name, text in (latex_tables(tables, prefix) | (leading if len(gains) else {})).items():
             paths.append(folder / f"{name}.tex")
             replace_text(paths[-1], encodable(text))
         return paths + drawn(list(_drawings(everything, folder)))
 
 
 def _drawings(everything: Everything, folder: Path) -> Iterator[Drawing]:
-    looks = everything.looks
+    looks, by, prefix = everything.looks, everything.measure, everything.measure.prefix
     yield from _curves(everything, folder)
     if isinstance(everything.comparison, Comparison):
         for penalty in everything.comparison.matrices:
             yield partial(draw_penalty_matrix, penalty, folder / penalty.file_name)
         for group, distributions in everything.comparison.distributions:
-            yield partial(draw_distributions, distributions, group, folder / file_name("errors", group), looks)
-    gains = arranged(whole_gains(everything.gains), everything.strategies)
+            path = folder / file_name(f"{prefix}errors", group)
+            yield partial(draw_distributions, distributions, group, path, looks, by)
+    gains = arranged(whole_gains(everything.gains, by), everything.strategies)
     if len(gains):
-        yield partial(draw_gains, gains, folder / "gains", looks)
+        yield partial(draw_gains, gains, folder / f"{prefix}gains", looks, by)
     yield from _of_regimes(everything, folder)
     for table, column, name, is_log in (
         *((everything.costs, column, f"{name} of a run (median)", True) for column, name in COSTS.items()),
@@ -72,9 +73,8 @@ def _of_regimes(everything: Everything, folder: Path) -> Iterator[Drawing]:
     """Files of the only regime do without its name."""
     for regime, ranks in everything.ranks.items():
         profiles, group = everything.profiles[regime], {"regime": regime}
-        ranks_name, profiles_name = (
-            name if len(everything.ranks) == 1 else file_name(name, group) for name in ("ranks", "profiles")
-        )
+        names = (f"{everything.measure.prefix}{name}" for name in ("ranks", "profiles"))
+        ranks_name, profiles_name = (name if len(everything.ranks) == 1 else file_name(name, group) for name in names)
         if isinstance(ranks, Ranks):
             yield partial(draw_ranks, ranks, folder / ranks_name, everything.looks)
         if isinstance(profiles, Profiles):

@@ -11,6 +11,7 @@ from al_bench.analysis.regimes import REGIME, by_regime, regime_name
 from al_bench.analysis.settings import group_name, is_of_all
 from al_bench.analysis.statistics.gains import whole_gains
 from al_bench.analysis.statistics.intervals import Verdict
+from al_bench.analysis.statistics.measures import Measure
 from al_bench.analysis.statistics.overall import ALL
 from al_bench.analysis.statistics.penalty import PenaltyMatrix
 from al_bench.analysis.statistics.ranks import Ranks
@@ -20,13 +21,14 @@ MAX_NAMED, NUM_FIRST = 8, 5  # strategies in a sentence: all, or the first few o
 
 def in_short(everything: Everything) -> Iterator[str]:
     """Sentences: which strategy is better, and how sure that is."""
-    gains, against = whole_gains(everything.gains), isolated(everything.against)
+    by, against = everything.measure, isolated(everything.against)
+    gains = whole_gains(everything.gains, by)
     of_regimes = {regime_name(regime): rows for regime, rows in by_regime(gains)}
     for name, rows in of_regimes.items():
-        yield from _of_gains(rows, against, isolated(name) if len(of_regimes) > 1 else "")
+        yield from _of_gains(rows, against, by, isolated(name) if len(of_regimes) > 1 else "")
     if not of_regimes:
         yield f"There are no gains over {against}: no setting has a run of it and of another strategy."
-    table = whole_gains(everything.overall)
+    table = whole_gains(everything.overall, by)
     table = table[(table["batch_size"] == ALL) & (table["num_datasets"] >= MIN_DATASETS)]
     for regime, rows in by_regime(table):
         listed = [
@@ -34,7 +36,7 @@ def in_short(everything: Everything) -> Iterator[str]:
             f"{row['verdict']}"
             for row in rows.sort_values("gain", ascending=False, kind="stable").to_dict("records")
         ]
-        over = f"Over {_range(rows['num_datasets'])} data sets ({isolated(regime_name(regime))}), in points"
+        over = f"Over {_range(rows['num_datasets'])} data sets ({isolated(regime_name(regime))}), in {by.points}"
         yield f"{over}: {_first(listed, 'over data sets')}."
     yield from too_few(everything)
     if isinstance(everything.comparison, str):
@@ -47,15 +49,16 @@ def in_short(everything: Everything) -> Iterator[str]:
             yield from _of_penalties(penalty)
 
 
-def _of_gains(gains: pd.DataFrame, against: str, regime: str) -> Iterator[str]:
+def _of_gains(gains: pd.DataFrame, against: str, by: Measure, regime: str) -> Iterator[str]:
     told = _first(_counted_verdicts(gains), "over the whole budget")
-    yield f"Gain over {against} in area under the curve, by setting (Holm){f', {regime}' if regime else ''}: {told}."
+    what = f"Gain over {against} in area under the curve{by.of_it}, by setting (Holm)"
+    yield f"{what}{f', {regime}' if regime else ''}: {told}."
     detectable = gains["detectable"].dropna()
     if len(detectable):
         yield (
-            f"With {_range(gains['num_seeds'])} seeds, a gain of {detectable.median():.2f} points is found with a "
-            f"power of 80 % ({regime}{'; ' * bool(regime)}median over strategies and settings): what is open may be "
-            "smaller, or not there."
+            f"With {_range(gains['num_seeds'])} seeds, a gain of {detectable.median():.2f} {by.points} is found "
+            f"with a power of 80 % ({regime}{'; ' * bool(regime)}median over strategies and settings): what is open "
+            "may be smaller, or not there."
         )
 
 
@@ -78,7 +81,7 @@ def _first(listed: Sequence[str], section: str) -> str:
 
 def too_few(everything: Everything) -> Iterator[str]:
     """Of which models and strategies nothing is said over data sets, and which settings have no gains."""
-    against, table = isolated(everything.against), whole_gains(everything.overall)
+    against, table = isolated(everything.against), whole_gains(everything.overall, everything.measure)
     table = table[table["batch_size"] == ALL]
     few = []
     for values, rows in table.groupby(REGIME, sort=False):

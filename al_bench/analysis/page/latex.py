@@ -7,6 +7,7 @@ import pandas as pd
 
 from al_bench.analysis.settings import PARTIAL, setting_names
 from al_bench.analysis.statistics.intervals import Verdict
+from al_bench.analysis.statistics.measures import ACCURACY, Measure
 
 PRINTED = ("gains", "overall", "costs")  # names of tables
 LEADING = ["strategy", "gain", "low", "high", "verdict_holm", "is_partial"]
@@ -20,9 +21,10 @@ PAGE = 45  # rows
 MARKS = {Verdict.ABOVE: r"\uparrow", Verdict.BELOW: r"\downarrow", Verdict.SAME: r"\approx", Verdict.OPEN: r"\circ"}
 
 
-def latex_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """A tabular of each of `PRINTED` that is there, by its name."""
-    return {name: latex(tables[name]) for name in PRINTED if name in tables}
+def latex_tables(tables: Mapping[str, pd.DataFrame], prefix: str = "") -> dict[str, str]:
+    """A tabular of each of `PRINTED` that is there, by its name; `prefix` is that of what is by another measure."""
+    names = [name for each in PRINTED for name in dict.fromkeys((prefix + each, each))]
+    return {name: latex(tables[name]) for name in names if name in tables}
 
 
 def latex(table: pd.DataFrame) -> str:
@@ -38,7 +40,7 @@ def latex(table: pd.DataFrame) -> str:
     return made
 
 
-def leaderboard(gains: pd.DataFrame, strategies: Sequence[str]) -> str:
+def leaderboard(gains: pd.DataFrame, strategies: Sequence[str], measure: Measure = ACCURACY) -> str:
     """The gains of one part over one baseline: a row per strategy in the order given, a column per setting.
 
     Cells are the mean, half the width of its 95 % interval, and a mark for what it is judged as: an arrow up or down
@@ -58,7 +60,8 @@ def leaderboard(gains: pd.DataFrame, strategies: Sequence[str]) -> str:
     alignment = "l" + "r" * len(cells)
     made: str = table.to_latex(index=False, escape=False, column_format=alignment, longtable=len(shown) > PAGE)
     against = _escaped(str(gains["against"].iloc[0])).replace("%", "")
-    return f"% gains over {against} in percentage points; up: above, down: below, waves: the same, ring: open\n{made}"
+    what = f"gains over {against}{measure.of_it} in {measure.gain_unit}"
+    return f"% {what}; up: above, down: below, waves: the same, ring: open\n{made}"
 
 
 def _cell(gain: float, low: float, high: float, verdict: Verdict, *, is_partial: bool) -> str:

@@ -32,7 +32,7 @@ from al_bench.analysis.settings import group_name, is_of_all, not_whole, rows_of
 from al_bench.analysis.spent.bought import BOUGHT, BOUGHT_BANDS, bought_curves
 from al_bench.analysis.spent.training_steps import BUSY_CAPTION, busy_lines
 from al_bench.analysis.statistics.curves import compared_part
-from al_bench.analysis.statistics.gains import GAIN_CAPTION, whole_gains
+from al_bench.analysis.statistics.gains import gain_caption, whole_gains
 from al_bench.analysis.statistics.penalty import PenaltyMatrix
 from al_bench.analysis.statistics.profiles import Profiles
 from al_bench.analysis.statistics.ranks import Ranks
@@ -51,12 +51,9 @@ def report(results: Everything | Path | str, command: Sequence[str] = ("al-bench
 
 
 def _page(everything: Everything, command: Sequence[str]) -> str:
-    plots, gains = Plots(), arranged(whole_gains(everything.gains), everything.strategies)
-    context = {
-        "title": everything.name,
-        "version": al_bench.__version__,
-        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "command": shlex.join(command),
+    plots, by = Plots(), everything.measure
+    gains = arranged(whole_gains(everything.gains, by), everything.strategies)
+    context = _made(everything, command) | {
         "facts": report_text.facts(everything),
         "in_short": list(sentences.in_short(everything)),
         "warnings": list(report_text.warnings(everything)),
@@ -66,10 +63,11 @@ def _page(everything: Everything, command: Sequence[str]) -> str:
         "settings": report_tables.settings_table(everything),
         "comparison": _comparison(everything, plots),
         "curves": _curves(everything, plots),
-        "gains": plots.add(gains_figure(gains, everything.looks)) if len(gains) else None,
-        "gain_caption": GAIN_CAPTION,
+        "gains": plots.add(gains_figure(gains, everything.looks, by)) if len(gains) else None,
+        "gain_caption": gain_caption(by),
         "against": isolated(everything.against),
-        "margin": f"{everything.margin:g}",
+        "measure": by.sentence,
+        "margin": by.told_margin(everything.margin),
         "overall": list(report_tables.overall_tables(everything)),
         "beats": list(report_tables.beats_matrices(everything)),
         "of_oracles": report_text.of_oracles(everything),
@@ -104,6 +102,16 @@ def _template() -> jinja2.Template:
     return environment.get_template("report.html.jinja")
 
 
+def _made(everything: Everything, command: Sequence[str]) -> dict[str, object]:
+    """Of what, by what and when."""
+    return {
+        "title": everything.name,
+        "version": al_bench.__version__,
+        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "command": shlex.join(command),
+    }
+
+
 @dataclass
 class Plots:
     """Figures to be drawn when they come into sight, as JSON by their ids."""
@@ -134,7 +142,8 @@ def _comparison(everything: Everything, plots: Plots) -> dict[str, object]:
     ]
     distributions = []
     for group, each in comparison.distributions:
-        shown = _panels(plots, everything, each["strategy"], partial(distributions_figure, each))
+        draw = partial(distributions_figure, each, measure=everything.measure)
+        shown = _panels(plots, everything, each["strategy"], draw)
         distributions.append((group_name(group), shown, is_of_all(group)))
     missing = with_seeds(run for setting in comparison.settings for run in setting.missing)
     return {"refusal": "", "missing": missing, "groups": groups, "distributions": distributions}

@@ -12,13 +12,13 @@ from al_bench.analysis.regimes import by_regime, regime_name
 from al_bench.analysis.settings import PARTIAL, Curves, rows_of, setting_names
 from al_bench.analysis.spent.bought import BALANCE_CAPTION
 from al_bench.analysis.spent.costs import COST_CAPTION, COSTS
-from al_bench.analysis.statistics.areas import AREA_CAPTION
+from al_bench.analysis.statistics.areas import area_caption
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.gains import WHOLE
 from al_bench.analysis.statistics.intervals import Verdict
-from al_bench.analysis.statistics.measures import ACCURACY, Measure
-from al_bench.analysis.statistics.overall import ALL, BEATS_CAPTION, OVERALL_CAPTION
-from al_bench.analysis.statistics.savings import SAVED_CAPTION
+from al_bench.analysis.statistics.measures import Measure
+from al_bench.analysis.statistics.overall import ALL, beats_caption, overall_caption
+from al_bench.analysis.statistics.savings import saved_caption
 from al_bench.analysis.strategies import MANY
 
 
@@ -44,9 +44,9 @@ def settings_table(everything: Everything) -> list[dict[str, object]]:
 
 
 def gain_table(everything: Everything, curves: Curves) -> dict[str, object] | None:
-    """Gains in accuracy in a setting: a row per strategy, a column per part."""
+    """Gains by the measure in a setting: a row per strategy, a column per part."""
     gains = rows_of(everything.gains, curves.setting)
-    gains = gains[gains["measure"] == ACCURACY.column]
+    gains = gains[gains["measure"] == everything.measure.column]
     if gains.empty:
         return None
     parts = gains["part"].unique().tolist()
@@ -63,7 +63,7 @@ def gain_table(everything: Everything, curves: Curves) -> dict[str, object] | No
 def overall_tables(everything: Everything) -> Iterator[dict[str, object]]:
     """What is said over data sets: gains of each batch size, a table for each regime."""
     table = everything.overall
-    table = table[(table["part"] == WHOLE) & (table["measure"] == ACCURACY.column)]
+    table = table[(table["part"] == WHOLE) & (table["measure"] == everything.measure.column)]
     table = table[table["num_datasets"] >= MIN_DATASETS]
     for regime, rows in by_regime(table):
         yield _overall_table(everything, regime_name(regime), rows)
@@ -80,7 +80,7 @@ def _overall_table(everything: Everything, regime: str, table: pd.DataFrame) -> 
     names = [name for name in everything.strategies if name in set(table["strategy"])]
     return {
         "title": f"Gain over {everything.against} in area under the curve: {regime}",
-        "caption": OVERALL_CAPTION,
+        "caption": overall_caption(everything.measure),
         "head": "",
         "names": list(columns),
         "rows": [(name, [(known.get(name, ""), False) for known in columns.values()]) for name in names],
@@ -91,10 +91,10 @@ def beats_matrices(everything: Everything) -> Iterator[dict[str, object]]:
     """How often strategies beat each other, in per cent, a matrix for each regime: text, shade, what is told."""
     for regime, shares in by_regime(everything.beats):
         names = [name for name in everything.strategies if name in set(shares["first"])]
-        yield {"regime": regime_name(regime), **_beats_matrix(shares, names)}
+        yield {"regime": regime_name(regime), **_beats_matrix(shares, names, everything.measure)}
 
 
-def _beats_matrix(shares: pd.DataFrame, names: Sequence[str]) -> dict[str, object]:
+def _beats_matrix(shares: pd.DataFrame, names: Sequence[str], measure: Measure) -> dict[str, object]:
     is_many = len(names) > MANY
     cells = {}
     columns = ["first", "second", "share", "low", "high"]
@@ -104,8 +104,8 @@ def _beats_matrix(shares: pd.DataFrame, names: Sequence[str]) -> dict[str, objec
         text = f"{100 * share:.0f}" if is_many else f"{share:.0%}" + f"\n{spread}" * bool(spread)
         cells[first, second] = text, share, told
     rows = [(first, [cells.get((first, second), ("", 0.0, "")) for second in names]) for first in names]
-    more = "; in per cent, intervals by the pointer and in beats.csv" * is_many
-    return {"names": names, "rows": rows, "caption": f"{BEATS_CAPTION}{more}"}
+    more = f"; in per cent, intervals by the pointer and in {measure.prefix}beats.csv" * is_many
+    return {"names": names, "rows": rows, "caption": f"{beats_caption(measure)}{more}"}
 
 
 def _with_spread(gain: float, low: float, high: float, verdict: str) -> str:
@@ -122,23 +122,23 @@ def area_tables(everything: Everything) -> Iterator[dict[str, object]]:
     areas, saved = everything.mean_areas, everything.saved
     yield _by_setting(
         "Area under the budget curve",
-        AREA_CAPTION,
+        area_caption(everything.measure),
         everything.strategies,
         areas,
         map(_with_interval, areas["area"], areas["area_low"], areas["area_high"]),
-        areas["area"],
+        everything.measure.sign * areas["area"],
     )
     if len(saved):
         enough = saved[saved["target"] == "99 %"]
         yield _by_setting(
             "Labels saved",
-            SAVED_CAPTION,
+            saved_caption(everything.measure),
             everything.strategies,
             enough,
             map(_saved, enough["saved"], enough["saved_share"], enough["to_labels"]),
             enough["saved"].fillna(-np.inf),
         )
-    yield from (_at_end(everything, measure) for measure in everything.curves if measure != ACCURACY)
+    yield from (_at_end(everything, measure) for measure in everything.curves if measure != everything.measure)
 
 
 def _at_end(everything: Everything, measure: Measure) -> dict[str, object]:

@@ -179,7 +179,8 @@ def _draw_curve(axes: Axes, curve: pd.DataFrame, strategy: str, look: Look) -> N
 
 
 def _title(penalty: PenaltyMatrix) -> str:
-    return f"Pairwise penalties, {group_name(penalty.group)}: largest possible entry {len(penalty.settings)}"
+    by = "" if penalty.measure == ACCURACY else f" by {penalty.measure.label}"
+    return f"Pairwise penalties{by}, {group_name(penalty.group)}: largest possible entry {len(penalty.settings)}"
 
 
 def _caption(penalty: PenaltyMatrix) -> str:

@@ -10,11 +10,11 @@ import plotly.graph_objects as go
 from al_bench.analysis.names import for_plotly
 from al_bench.analysis.pictures.style import OF_OTHERS, Look, in_order, looks
 from al_bench.analysis.settings import marked_names
-from al_bench.analysis.statistics.cdf import ERROR, SHARE, corners
+from al_bench.analysis.statistics.cdf import SHARE, corners, error_axis
 from al_bench.analysis.statistics.gains import gain_axis, gain_rows
-from al_bench.analysis.statistics.measures import ACCURACY
+from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.analysis.statistics.profiles import SHARE as SHARE_OF_DATASETS
-from al_bench.analysis.statistics.profiles import WITHIN, Profiles
+from al_bench.analysis.statistics.profiles import Profiles
 from al_bench.analysis.strategies import MANY
 
 AXIS = {"gridcolor": "#e6e6e6", "zerolinecolor": "#999", "linecolor": "#444", "ticks": "outside"}
@@ -104,11 +104,12 @@ def distributions_figure(
     distributions: pd.DataFrame,
     looks_of: Mapping[str, Look] | None = None,
     panel: Mapping[str, Look] | None = None,
+    measure: Measure = ACCURACY,
 ) -> go.Figure:
     """Cumulative distributions, as `al_bench.analysis.statistics.cdf.cumulative_distributions` gives them."""
     limits, steps = corners(distributions)
     figure = _steps_figure(steps, looks_of or looks(steps), panel, "%{y:.0%} at most %{x:.3f} x Random's error")
-    x_axis = AXIS | {"title": {"text": ERROR}, "range": [*limits]}
+    x_axis = AXIS | {"title": {"text": error_axis(measure)}, "range": [*limits]}
     return figure.update_layout(**LAYOUT, xaxis=x_axis, yaxis=AXIS | {"title": {"text": SHARE}})
 
 
@@ -117,8 +118,9 @@ def profiles_figure(
 ) -> go.Figure:
     """Performance profiles: on what share of the data sets a strategy is within so many points of the best."""
     most, steps = profiles.steps()
-    figure = _steps_figure(steps, looks_of or looks(steps), panel, "%{y:.0%} within %{x:.2f} points")
-    x_axis = AXIS | {"title": {"text": WITHIN}, "range": [0, most]}
+    told = f"%{{y:.0%}} within %{{x:.2f}} {profiles.points}"
+    figure = _steps_figure(steps, looks_of or looks(steps), panel, told)
+    x_axis = AXIS | {"title": {"text": profiles.within}, "range": [0, most]}
     y_axis = AXIS | {"title": {"text": SHARE_OF_DATASETS}, "range": [0, 1.03]}
     return figure.update_layout(**LAYOUT, xaxis=x_axis, yaxis=y_axis)
 
@@ -143,7 +145,9 @@ def _steps_figure(steps: Steps, looks_of: Mapping[str, Look], panel: Mapping[str
     return figure
 
 
-def gains_figure(gains: pd.DataFrame, looks_of: Mapping[str, Look] | None = None) -> go.Figure:
+def gains_figure(
+    gains: pd.DataFrame, looks_of: Mapping[str, Look] | None = None, measure: Measure = ACCURACY
+) -> go.Figure:
     """Gains in the area under the curve, as `whole_gains` has them, in the rows of `gain_rows`, with 95 % intervals."""
     shown = in_order(looks_of or looks(gains["strategy"]), gains["strategy"])
     named = dict(zip(gains.index, marked_names(gains), strict=True))
@@ -162,7 +166,7 @@ def gains_figure(gains: pd.DataFrame, looks_of: Mapping[str, Look] | None = None
         **LAYOUT | {"margin": {"l": 10, "r": 10, "t": 10, "b": 45}},
         height=90 + of_row * len(names),
         showlegend=not is_many,
-        xaxis=AXIS | {"title": {"text": gain_axis(gains["against"].iloc[0])}, "zeroline": True},
+        xaxis=AXIS | {"title": {"text": gain_axis(gains["against"].iloc[0], measure)}, "zeroline": True},
         yaxis={
             "tickvals": list(range(len(names))),
             "ticktext": [for_plotly(name) for name in names],

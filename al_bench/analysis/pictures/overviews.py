@@ -15,11 +15,12 @@ from al_bench.analysis.names import isolated
 from al_bench.analysis.pictures.canvas import FORMATS, MAX_MARKERS, STYLE, height_of, legend, saved, width_of
 from al_bench.analysis.pictures.style import OF_OTHERS, PLOTLY_MARKERS, Look, in_order, looks, panels
 from al_bench.analysis.settings import group_name, marked_names
-from al_bench.analysis.statistics.cdf import ERROR, SHARE, corners
+from al_bench.analysis.statistics.cdf import SHARE, corners, error_axis
 from al_bench.analysis.statistics.gains import gain_axis, gain_rows
+from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.analysis.statistics.paired import LEVEL
 from al_bench.analysis.statistics.profiles import SHARE as SHARE_OF_DATASETS
-from al_bench.analysis.statistics.profiles import WITHIN, Profiles
+from al_bench.analysis.statistics.profiles import Profiles
 from al_bench.analysis.statistics.ranks import Ranks
 from al_bench.analysis.strategies import MANY
 
@@ -32,10 +33,12 @@ def draw_distributions(
     group: Mapping[str, object],
     path: Path,
     looks_of: Mapping[str, Look] | None = None,
+    measure: Measure = ACCURACY,
 ) -> list[Path]:
     """Cumulative distributions, as `al_bench.analysis.statistics.cdf.cumulative_distributions` gives them."""
     limits, steps = corners(distributions)
-    return _draw_steps(steps, path, looks_of, xlim=limits, xlabel=ERROR, ylabel=SHARE, title=group_name(group))
+    labels: Any = {"xlabel": error_axis(measure), "ylabel": SHARE, "xlim": limits, "title": group_name(group)}
+    return _draw_steps(steps, path, looks_of, **labels)
 
 
 def _draw_steps(
@@ -65,7 +68,9 @@ def _draw_steps(
         return saved(figure, path)
 
 
-def draw_gains(gains: pd.DataFrame, path: Path, looks_of: Mapping[str, Look] | None = None) -> list[Path]:
+def draw_gains(
+    gains: pd.DataFrame, path: Path, looks_of: Mapping[str, Look] | None = None, measure: Measure = ACCURACY
+) -> list[Path]:
     """Gains in the area under the curve, as `whole_gains` has them, in the rows of `gain_rows`, with 95 % intervals."""
     shown = in_order(looks_of or looks(gains["strategy"]), gains["strategy"])
     names, heights = gain_rows(gains)
@@ -91,7 +96,7 @@ def draw_gains(gains: pd.DataFrame, path: Path, looks_of: Mapping[str, Look] | N
             )
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.5, -0.5)
-        axes.set_xlabel(gain_axis(gains["against"].iloc[0]))
+        axes.set_xlabel(gain_axis(gains["against"].iloc[0], measure))
         if not is_many:
             legend(axes, shown, is_line=False)
         return saved(figure, path)
@@ -132,8 +137,8 @@ def draw_ranks(
 def draw_profiles(profiles: Profiles, path: Path, looks_of: Mapping[str, Look] | None = None) -> list[Path]:
     """Performance profiles: on what share of the data sets a strategy is within so many points of the best."""
     most, steps = profiles.steps()
-    limits: Any = {"xlim": (0, most), "ylim": (0, 1.03)}
-    return _draw_steps(steps, path, looks_of, profiles.caption, xlabel=WITHIN, ylabel=SHARE_OF_DATASETS, **limits)
+    labels: Any = {"xlabel": profiles.within, "ylabel": SHARE_OF_DATASETS, "xlim": (0, most), "ylim": (0, 1.03)}
+    return _draw_steps(steps, path, looks_of, profiles.caption, **labels)
 
 
 def draw_by_setting(

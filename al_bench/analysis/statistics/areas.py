@@ -6,13 +6,23 @@ import pandas as pd
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import Curves, Floats, setting_curves
 from al_bench.analysis.statistics.intervals import Sample
+from al_bench.analysis.statistics.measures import ACCURACY, Measure
 
 AREA_COLUMNS = [*SETTING, "strategy", "seed", "from_labels", "to_labels", "area", "is_partial"]
 MEAN_COLUMNS = [*SETTING, "strategy", "num_seeds", "area", "area_low", "area_high", "is_partial"]
-AREA_CAPTION = (
-    "test accuracy, averaged over the numbers of labels that all strategies have; mean over the seeds, with its "
-    "95 % interval by Student's t"
-)
+
+
+def area_caption(measure: Measure = ACCURACY) -> str:
+    """What to read beside a table of mean areas."""
+    return (
+        f"{measure.label}, averaged over the numbers of labels that all strategies have; mean over the seeds, with its "
+        "95 % interval by Student's t"
+    )
+
+
+def with_larger_better(areas: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+    """The areas, of runs or means, with the other sign if lower values of the measure are better."""
+    return areas.assign(area=measure.sign * areas["area"])
 
 
 def common_range(curves: Curves) -> tuple[int, int]:
@@ -36,20 +46,22 @@ def _spans(curves: Curves) -> dict[str, tuple[float, float]]:
     return {strategy: span for strategy, span in spans.items() if span[0] < span[1]} or spans
 
 
-def areas(rounds: pd.DataFrame) -> pd.DataFrame:
-    """The area of every run: accuracy, linear between rounds, averaged over the common numbers of labels of a setting.
+def areas(rounds: pd.DataFrame, measure: Measure = ACCURACY) -> pd.DataFrame:
+    """The area of every run: a measure, linear between rounds, averaged over the common numbers of labels of a setting.
 
     Returns:
-        The columns of a setting, strategy, seed, from_labels, to_labels, area (0 .. 1; NaN for a run that does not
-        span the common range), is_partial (whether the area may change when all runs are finished).
+        The columns of a setting, strategy, seed, from_labels, to_labels, area (0 .. 1 for a share; NaN for a run that
+        does not span the common range), is_partial (whether the area may change when all runs are finished).
     """
     rows = []
-    for curves in setting_curves(rounds):
+    for curves in setting_curves(rounds, measure):
+        if not curves.strategies_there:  # no run of the setting has the measure
+            continue
         first, last = common_range(curves)
         is_open = is_range_partial(curves)
-        for strategy, seed, labels_L, accuracy_L in curves.runs():
+        for strategy, seed, labels_L, value_L in curves.runs():
             is_spanning = labels_L[0] <= first < last <= labels_L[-1]
-            area = mean_between(first, last, labels_L, accuracy_L) if is_spanning else np.nan
+            area = mean_between(first, last, labels_L, value_L) if is_spanning else np.nan
             is_partial = is_open or (np.isnan(area) and (strategy, seed) in curves.unfinished)
             rows.append([*curves.setting.values(), strategy, seed, first, last, area, is_partial])
     return pd.DataFrame(rows, columns=AREA_COLUMNS)

@@ -6,16 +6,24 @@ import pandas as pd
 from al_bench.analysis.budgets import Definition, compared_settings
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import grouped
+from al_bench.analysis.statistics.measures import ACCURACY, Measure
 
 COLUMNS = [*SETTING, "num_labelled", "strategy", "num_seeds", "normalised_error", "weight", "is_partial"]
-ERROR = "mean error over the seeds / that of Random"
 SHARE = "share of comparisons, weighted"  # each setting the same
 
 
+def error_axis(measure: Measure = ACCURACY) -> str:
+    """What a figure of distributions has on its axis."""
+    error = f"1 - {measure.label}" if measure.better == "higher" else measure.label
+    return f"mean {'error' if measure == ACCURACY else error} over the seeds / that of Random"
+
+
 def normalised_errors(
-    rounds: pd.DataFrame, definition: Definition = "paper", *, is_partial: bool = False
+    rounds: pd.DataFrame, definition: Definition = "paper", *, measure: Measure = ACCURACY, is_partial: bool = False
 ) -> pd.DataFrame:
     """The mean error of each strategy over that of Random, at every compared number of labels.
+
+    Errors are those of `al_bench.analysis.settings.Curves`; of a measure that has negative ones, there are no ratios.
 
     Returns:
         The columns of a setting, num_labelled, strategy, num_seeds (those that Random has too), normalised_error (1 if
@@ -26,8 +34,10 @@ def normalised_errors(
         ResultsError: as `al_bench.analysis.statistics.penalty.penalty_matrices`.
     """
     rows: list[list[object]] = []
-    for setting in compared_settings(rounds, definition, is_partial=is_partial):
+    for setting in compared_settings(rounds, definition, measure=measure, is_partial=is_partial):
         curves = setting.curves
+        if np.nanmin(curves.error_KSL, initial=0) < 0:
+            continue
         for budget in setting.budgets:
             error_KS = curves.at(budget)
             random_S = error_KS[curves.strategies.index(curves.baseline)]

@@ -26,9 +26,12 @@ def checked_interval(name: str) -> Interval:
     return cast(Interval, name)
 
 
-def all_curves(rounds: pd.DataFrame, interval: Interval = "stderr") -> dict[Measure, pd.DataFrame]:
-    """The `learning_curves` of every measure that some of the runs have."""
-    there = [each for each in MEASURES if each.column in rounds and rounds[each.column].notna().any()]
+def all_curves(
+    rounds: pd.DataFrame, interval: Interval = "stderr", first: Measure = ACCURACY
+) -> dict[Measure, pd.DataFrame]:
+    """The `learning_curves` of every measure that some of the runs have, of one of them first."""
+    shown = [first, *(each for each in MEASURES if each.column != first.column)]
+    there = [each for each in shown if each.column in rounds and rounds[each.column].notna().any()]
     return {measure: learning_curves(rounds, measure, interval) for measure in there}
 
 
@@ -49,14 +52,14 @@ def learning_curves(rounds: pd.DataFrame, measure: Measure = ACCURACY, interval:
         ResultsError: for an unknown interval.
     """
     interval = checked_interval(interval)
-    settings = setting_curves(rounds, measure.column, with_oracles=True)
+    settings = setting_curves(rounds, measure, with_oracles=True)
     return pd.concat([_of_setting(curves, interval) for curves in settings], ignore_index=True)
 
 
 def _of_setting(curves: Curves, interval: Interval) -> pd.DataFrame:
     frames = []
     for strategy, error_SL in zip(curves.strategies, curves.error_KSL, strict=True):
-        value_LS = 1 - error_SL[~np.isnan(error_SL).all(axis=1)].T
+        value_LS = curves.values(error_SL[~np.isnan(error_SL).all(axis=1)].T)
         num_L = np.isfinite(value_LS).sum(axis=1)
         frame = pd.DataFrame({"strategy": strategy, "num_labelled": curves.labels, "num_seeds": num_L})
         frame["mean"] = frame["low"] = frame["high"] = np.nan
@@ -86,6 +89,6 @@ def compared_part(curves: Curves) -> tuple[int, int]:
     99 % of its final accuracy. Without Random, all that strategies have in common.
     """
     is_there = curves.baseline in curves.strategies
-    if not is_there or (accuracy := curves.mean_accuracy(curves.baseline)).empty:
+    if not is_there or (accuracy := curves.mean_value(curves.baseline)).empty:
         return common_range(curves)
     return int(accuracy.index[0]), enough_labels(accuracy)

@@ -33,11 +33,15 @@ GAIN_COLUMNS = [
     *(*SETTING, "strategy", "against", "measure", "part", "num_seeds", "gain", "low", "high", "p", "p_holm"),
     *("detectable", "verdict", "verdict_holm", "is_partial"),
 ]
-GAIN_CAPTION = (
-    "paired by seed, in percentage points; ± half the width of the 95 % interval by Student's t; what it is judged as, "
-    "after Holm's method over the strategies of the column; where it is open, what so many seeds of this spread would "
-    "find with a power of 80 %"
-)
+
+
+def gain_caption(measure: Measure = ACCURACY) -> str:
+    """What to read beside a table of gains."""
+    return (
+        f"paired by seed, in {measure.gain_unit}; ± half the width of the 95 % interval by Student's t; what it is "
+        "judged as, after Holm's method over the strategies of the column; where it is open, what so many seeds of "
+        "this spread would find with a power of 80 %"
+    )
 
 
 def whole_gains(gains: pd.DataFrame, measure: Measure = ACCURACY) -> pd.DataFrame:
@@ -45,10 +49,11 @@ def whole_gains(gains: pd.DataFrame, measure: Measure = ACCURACY) -> pd.DataFram
     return gains[(gains["part"] == WHOLE) & (gains["measure"] == measure.column)]
 
 
-def gain_axis(against: str) -> str:
+def gain_axis(against: str, measure: Measure = ACCURACY) -> str:
     """What a figure of `whole_gains` has on its axis."""
     return (
-        f"gain over {isolated(against)} in area under the curve (percentage points; mean over seeds, 95 % t-interval)"
+        f"gain over {isolated(against)} in area under the curve{measure.of_it} ({measure.gain_unit}; mean over seeds, "
+        "95 % t-interval)"
     )
 
 
@@ -108,9 +113,8 @@ def gains(
     accuracies = setting_curves(rounds)
     frames = []
     for measure in measures:
-        factor, limit = (100.0, margin) if measure.unit == "" else (1.0, measure.margin)
-        sign = factor if measure.better == "higher" else -factor
-        for curves, accuracy in zip(setting_curves(rounds, measure.column), accuracies, strict=True):
+        limit, sign = margin if measure.is_share else measure.margin, measure.sign * measure.factor
+        for curves, accuracy in zip(setting_curves(rounds, measure), accuracies, strict=True):
             is_measured = next(curves.runs(), None) is not None  # older runs of the setting may not have been
             if is_measured and against in curves.strategies:
                 budgets = _budgets(accuracy, definition)
@@ -121,7 +125,9 @@ def gains(
 def _of_setting(
     curves: Curves, budgets: Sequence[int], against: str, sign: float, margin: float | None
 ) -> pd.DataFrame:
-    value_KSP = np.concatenate([part_areas(curves), *(1 - curves.at(budget)[:, :, None] for budget in budgets)], axis=2)
+    value_KSP = np.concatenate(
+        [part_areas(curves), *(curves.values(curves.at(budget))[:, :, None] for budget in budgets)], axis=2
+    )
     parts = [*PARTS, *map(str, budgets)]
     others = [number for number, strategy in enumerate(curves.strategies) if strategy != against]
     difference_KSP = value_KSP[others] - value_KSP[curves.strategies.index(against)]

@@ -18,7 +18,7 @@ from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import Floats
 from al_bench.analysis.statistics.gains import PARTS
 from al_bench.analysis.statistics.intervals import MARGIN, Sample, holm, verdicts
-from al_bench.analysis.statistics.measures import MEASURES, Measure
+from al_bench.analysis.statistics.measures import ACCURACY, MEASURES, Measure
 
 ALL = "all"  # batch sizes
 GROUP = ["model", "batch_size", "variant", "against", "measure", "part"]
@@ -40,14 +40,22 @@ OVERALL_COLUMNS = [
 ]
 BEATS_COLUMNS = [*REGIME, "first", "second", "num_datasets", "num_settings", "share", "low", "high", "is_partial"]
 
-OVERALL_CAPTION = (
-    "over data sets, in percentage points: ± half the width of the 95 % interval by Student's t, what it is judged as "
-    "after Holm's method, and the 95 % prediction interval of one data set more"
-)
-BEATS_CAPTION = (
-    "share of seeds with the larger area under the curve, a tie counting half, averaged over the settings of a data "
-    "set, then over data sets; 95 % interval by Student's t over data sets, of three or more"
-)
+
+def overall_caption(measure: Measure = ACCURACY) -> str:
+    """What to read beside a table of gains over data sets."""
+    return (
+        f"over data sets, in {measure.gain_unit}: ± half the width of the 95 % interval by Student's t, what it is "
+        "judged as after Holm's method, and the 95 % prediction interval of one data set more"
+    )
+
+
+def beats_caption(measure: Measure = ACCURACY) -> str:
+    """What to read beside a table of how often strategies beat each other."""
+    return (
+        f"share of seeds with the {'larger' if measure.better == 'higher' else 'smaller'} area under the curve"
+        f"{measure.of_it}, a tie counting half, averaged over the settings of a data set, then over data sets; 95 % "
+        "interval by Student's t over data sets, of three or more"
+    )
 
 
 def overall(
@@ -76,7 +84,7 @@ def overall(
     areas = gains[gains["part"].isin(PARTS) & gains["gain"].notna()]
     areas = with_conditions(areas.assign(family=family_column(areas, known)))
     both = pd.concat([areas.astype({"batch_size": str}), areas.assign(batch_size=ALL)], ignore_index=True)
-    margins = {measure.column: margin if measure.unit == "" else measure.margin for measure in measures}
+    margins = {measure.column: margin if measure.is_share else measure.margin for measure in measures}
     expected = Counter(
         (str(setting["model"]), size, conditions_of(str(setting["dataset"]), str(setting["variant"])))
         for setting in settings
@@ -130,7 +138,7 @@ def beats(areas: pd.DataFrame, known: Mapping[str, str]) -> pd.DataFrame:
     """How often a strategy beats another in a regime: P(A > B) over settings and seeds, a tie counting half.
 
     Args:
-        areas: as `al_bench.analysis.statistics.areas.areas` gives them.
+        areas: as `al_bench.analysis.statistics.areas.areas` gives them; larger ones are better.
         known: the family of each data set.
 
     Returns:

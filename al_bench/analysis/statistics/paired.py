@@ -14,6 +14,7 @@ from al_bench.analysis.budgets import Definition, compared_settings
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import Floats
 from al_bench.analysis.statistics.intervals import holm
+from al_bench.analysis.statistics.measures import ACCURACY, Measure
 
 LEVEL = 0.05
 PAIRWISE_COLUMNS = (
@@ -84,21 +85,21 @@ def _range(values_KKS: Floats) -> Floats:
 
 
 def pairwise_differences(
-    rounds: pd.DataFrame, definition: Definition = "paper", *, is_partial: bool = False
+    rounds: pd.DataFrame, definition: Definition = "paper", *, measure: Measure = ACCURACY, is_partial: bool = False
 ) -> pd.DataFrame:
     """All pairs of strategies at every compared number of labels.
 
     Returns:
         The columns of a setting, num_labelled, first, second, num_seeds, difference (mean accuracy of `first` minus
-        that of `second`), smallest_significant (a difference that so many seeds could have shown, and half the width of
-        the 95 % interval), p, p_holm, adjusted for all pairs there, and is_partial (whether runs of the setting are
-        missing or too short).
+        that of `second`; the other way round where lower values are better), smallest_significant (a difference that so
+        many seeds could have shown, and half the width of the 95 % interval), p, p_holm, adjusted for all pairs there,
+        and is_partial (whether runs of the setting are missing or too short).
 
     Raises:
         ResultsError: as `al_bench.analysis.statistics.penalty.penalty_matrices`.
     """
     rows = []
-    for setting in compared_settings(rounds, definition, is_partial=is_partial):
+    for setting in compared_settings(rounds, definition, measure=measure, is_partial=is_partial):
         curves = setting.curves
         first, second = np.triu_indices(len(curves.strategies), k=1)
         for budget in setting.budgets:

@@ -3,8 +3,6 @@
 Ash et al. (2020), section 4: at a few label counts of a setting (data set, model, batch size), a paired two-sided
 t-test over the seeds decides whether strategy i beats j; each win adds 1 / (number of counts) to entry (i, j). So a
 setting adds 1 at most, rows beat columns, and a column's mean is the penalty of its strategy: lower is better.
-
-More seeds make more wins, so a matrix takes as many seeds of each of its settings as the one with the fewest has.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 from al_bench.analysis.budgets import Compared, Definition, Missing, compared_settings
 from al_bench.analysis.names import file_name
 from al_bench.analysis.settings import Floats, compared_rounds, grouped
+from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.analysis.statistics.paired import LEVEL, paired_tests
 from al_bench.records.layout import setting_title
 
@@ -28,9 +27,8 @@ NOISE = "strategies with noisy runs lose less"
 class Tally:
     """How often a strategy beat another: at one budget of one setting, one of a pair at most.
 
-    Attributes:
-        num_tests: pairs compared, summed over budgets and settings: that many wins are possible.
-        num_budgets: at which any pair was compared, summed over settings.
+    `num_tests` pairs were compared, summed over budgets and settings: that many wins are possible. `num_budgets`: at
+    which any pair was compared, summed over settings.
     """
 
     num_wins: int = 0
@@ -62,9 +60,8 @@ class Tally:
 
 @dataclass(frozen=True)
 class SettingWins:
-    """Of one setting: entry (i, j) of `share_KK` is the share of its budgets at which i beats j.
-
-    Of those at which both have two seeds or more in common: all, unless runs are missing. NaN if there is none.
+    """Of one setting: entry (i, j) of `share_KK` is the share of its budgets at which i beats j, of those at which both
+    have two seeds or more in common: all, unless runs are missing. NaN if there is none.
 
     Attributes:
         num_seeds: those that were taken, of `num_known` that the setting has.
@@ -91,11 +88,9 @@ class PenaltyMatrix:
     Attributes:
         matrix: NaN for a pair that could not be compared in any setting, which `missing` explains.
         group: which settings: values of the columns it is grouped by.
-        settings: those with budgets.
-        without_budgets: those that add nothing, as a rule because Random is soon as good as with all labels.
+        settings: those with budgets; `without_budgets` add nothing, as Random is soon as good as with all labels.
         missing: the runs that are missing or too short, as `Compared`; pairs are compared on the seeds that both have.
-        definition: of the budgets, with what p-values are adjusted by.
-        is_holm: whether they are.
+        definition: of the budgets, with what p-values are adjusted by, if `is_holm`.
         wins: what is summed, a setting with budgets each, on the same number of seeds; none if that is not known.
     """
 
@@ -107,6 +102,7 @@ class PenaltyMatrix:
     definition: str = "paper"
     is_holm: bool = False
     wins: tuple[SettingWins, ...] = ()
+    measure: Measure = ACCURACY
 
     @property
     def penalties(self) -> pd.Series:
@@ -115,8 +111,8 @@ class PenaltyMatrix:
 
     @property
     def file_name(self) -> str:
-        """Without its ending: `penalty_overall`, `penalty_batch_size_100_model_mlp`."""
-        return file_name("penalty", self.group)
+        """Without its ending: `penalty_overall`, `loss_penalty_batch_size_100_model_mlp`."""
+        return file_name(f"{self.measure.prefix}penalty", self.group)
 
     @property
     def tally(self) -> Tally:
@@ -153,30 +149,32 @@ class PenaltyMatrix:
 
 
 def penalty_matrices(
-    rounds: pd.DataFrame, definition: Definition = "paper", *, is_holm: bool = False, is_partial: bool = False
+    rounds: pd.DataFrame,
+    definition: Definition = "paper",
+    *,
+    measure: Measure = ACCURACY,
+    is_holm: bool = False,
+    is_partial: bool = False,
 ) -> list[PenaltyMatrix]:
     """The matrix of all settings first, then by batch size, model, data set, and any two of them.
 
-    Each by itself takes the same number of seeds of all its settings: the fewest that one of them has (those without
-    budgets do not count). They are the first that all strategies of the setting have. The budgets stay those that
-    Random says over all seeds.
+    More seeds make more wins, so each takes as many seeds of all its settings as the one with the fewest has (those
+    without budgets do not count): the first that all strategies have. The budgets stay those of all seeds.
 
     Args:
         rounds: as `al_bench.analysis.results.load_results` gives them.
-        definition: of the budgets compared, see `paper_budgets` and `reference_budgets`.
+        definition: of the budgets compared, which are those of accuracy.
+        measure: by which one strategy is better than another.
         is_holm: adjust p-values by Holm's method for all pairs at one budget of one setting.
         is_partial: leave out what is missing instead of refusing.
 
     Raises:
         ResultsError: if Random is missing, a setting has fewer than two seeds, or runs are missing or too short.
     """
-    settings = compared_settings(rounds, definition, is_partial=is_partial)
+    settings = compared_settings(rounds, definition, measure=measure, is_partial=is_partial)
     strategies = compared_rounds(rounds)["strategy"].unique().tolist()
-
-    @cache
-    def wins_of(position: int, num_seeds: int) -> SettingWins:
-        return _wins(settings[position], num_seeds, is_holm=is_holm)
-
+    names = [setting.curves.name for setting in settings]
+    wins_of = cache(lambda position, num_seeds: _wins(settings[position], num_seeds, is_holm=is_holm))
     matrices = []
     for group, members in grouped([setting.curves.setting for setting in settings]):
         compared = [position for position in members if settings[position].budgets]
@@ -185,14 +183,13 @@ def penalty_matrices(
             PenaltyMatrix(
                 matrix=_summed([wins_of(position, fewest).share_KK for position in compared], strategies),
                 group=group,
-                settings=tuple(settings[position].curves.name for position in compared),
-                without_budgets=tuple(
-                    settings[position].curves.name for position in members if not settings[position].budgets
-                ),
+                settings=tuple(names[position] for position in compared),
+                without_budgets=tuple(names[position] for position in members if position not in compared),
                 missing=tuple(run for position in members for run in settings[position].missing),
                 definition=f"{definition}{', Holm' if is_holm else ''}",
                 is_holm=is_holm,
                 wins=tuple(wins_of(position, fewest) for position in compared),
+                measure=measure,
             )
         )
     return matrices

@@ -12,16 +12,15 @@ import pandas as pd
 
 from al_bench.analysis.families import MIN_DATASETS, by_dataset
 from al_bench.analysis.results import listed
+from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.core.errors import ResultsError
 
-POINTS = 100  # percentage points
 MOST_POINTS = 10.0  # that are drawn
-WITHIN = "points of accuracy below the best strategy of a data set"
 SHARE = "share of data sets"
 PROFILE_CAPTION = (
-    "on what share of the data sets a strategy's mean area under the budget curve is at most so many points below that "
-    "of the best strategy there: the higher and further left, the better. A picture, nothing is to be inferred from "
-    "it: it does not say how sure a difference is, and other strategies beside them change the curves"
+    "on what share of the data sets a strategy's mean area under the budget curve is at most so many {points} {below} "
+    "that of the best strategy there: the higher and further left, the better. A picture, nothing is to be inferred "
+    "from it: it does not say how sure a difference is, and other strategies beside them change the curves"
 )
 
 
@@ -30,17 +29,34 @@ class Profiles:
     """Of K strategies on D data sets.
 
     Attributes:
-        gaps: points of accuracy (D, K) by which a strategy is below the best of the data set; data sets as index.
+        gaps: points (D, K) by which a strategy is worse than the best of the data set; data sets as index. Points are
+            the measure's `gain_unit`.
         left_out: settings that are not counted, see `al_bench.analysis.families.ByDataset`.
     """
 
     gaps: pd.DataFrame
     left_out: tuple[str, ...] = ()
+    measure: Measure = ACCURACY
 
     @property
     def caption(self) -> str:
         """What is to be read below the figure."""
-        return f"{len(self.gaps)} data sets; {PROFILE_CAPTION}"
+        return f"{len(self.gaps)} data sets; {PROFILE_CAPTION.format(points=self.points, below=self._below)}"
+
+    @property
+    def within(self) -> str:
+        """What a figure has on its axis."""
+        of_measure = "accuracy" if self.measure == ACCURACY else self.measure.label
+        return f"{self.points} of {of_measure} {self._below} the best strategy of a data set"
+
+    @property
+    def points(self) -> str:
+        """What gaps are in."""
+        return "points" if self.measure.is_share else self.measure.unit or "units"
+
+    @property
+    def _below(self) -> str:
+        return "below" if self.measure.better == "higher" else "above"
 
     def as_table(self) -> pd.DataFrame:
         """Step functions: columns strategy, points (ascending), share (of the data sets at most so far from the best).
@@ -65,12 +81,13 @@ class Profiles:
         return most, steps
 
 
-def profiles(mean_areas: pd.DataFrame, known: Mapping[str, str]) -> Profiles:
+def profiles(mean_areas: pd.DataFrame, known: Mapping[str, str], measure: Measure = ACCURACY) -> Profiles:
     """By the column `area` of `al_bench.analysis.statistics.areas.mean_areas`, averaged over a data set's settings.
 
     Args:
-        mean_areas: as that function gives them.
+        mean_areas: as that function gives them; larger areas are better.
         known: the family of each data set, see `al_bench.analysis.families.families`.
+        measure: of the areas.
 
     Raises:
         ResultsError: with fewer than two strategies, or fewer than three data sets with a setting that has all of them.
@@ -83,5 +100,5 @@ def profiles(mean_areas: pd.DataFrame, known: Mapping[str, str]) -> Profiles:
             f"of them, finished, with the same number of seeds; here are {num_strategies} strategies and "
             f"{num_datasets} such data sets{listed(found.left_out)}"
         )
-    gaps = POINTS * found.areas.rsub(found.areas.max(axis=1), axis=0)
-    return Profiles(gaps.round(9), found.left_out)
+    gaps = measure.factor * found.areas.rsub(found.areas.max(axis=1), axis=0)
+    return Profiles(gaps.round(9), found.left_out, measure)

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from al_bench.analysis.budgets import ENOUGH, TIE, budgets_of
+from al_bench.analysis.budgets import ENOUGH, TIE, budgets_of, enough_labels
 from al_bench.analysis.results import SETTING
-from al_bench.analysis.settings import setting_curves
+from al_bench.analysis.settings import Curves, setting_curves
+from al_bench.analysis.statistics.measures import ACCURACY, Measure
 
 COLUMNS = [
     *SETTING,
@@ -20,44 +21,59 @@ COLUMNS = [
     "saved_share",
     "is_partial",
 ]
-SAVED_CAPTION = (
-    "how many fewer labels than Random a strategy needs to be as accurate as Random at 99 % of its final accuracy; by "
-    "the curves of the mean over the seeds"
-)
 
 
-def labels_saved(rounds: pd.DataFrame) -> pd.DataFrame:
-    """At the accuracies that Random has at the compared numbers of labels, and at 99 % of its final one.
+def saved_caption(measure: Measure = ACCURACY) -> str:
+    """What to read beside a table of labels saved."""
+    what = (
+        "to be as accurate as Random at 99 % of its final accuracy"
+        if measure == ACCURACY
+        else f"to have the {measure.label} that Random has where it first has 99 % of its final accuracy"
+    )
+    return f"how many fewer labels than Random a strategy needs {what}; by the curves of the mean over the seeds"
 
-    Accuracies are means over the seeds, linear between rounds. Settings without Random, and strategies without runs,
+
+def labels_saved(rounds: pd.DataFrame, measure: Measure = ACCURACY) -> pd.DataFrame:
+    """At the values that Random has at the compared numbers of labels, and at 99 % of its final accuracy.
+
+    Of another measure, the latter is its value at the first round where Random has that accuracy. Values are means over
+    the seeds, linear between rounds. Settings without Random, and strategies without runs,
     are left out.
 
     Returns:
-        The columns of a setting, target (`budget`, or `99 %`), random_labels and accuracy (Random's), strategy,
-        num_seeds, labels (the fewest with which it is as accurate; NaN if it is not with any up to to_labels), saved
-        (random_labels - labels), saved_share (of random_labels), is_partial (whether it may change, as runs of Random,
-        which sets the target, or of the strategy are missing or not finished).
+        The columns of a setting, target (`budget`, or `99 %`), random_labels and accuracy (Random's; `value` of another
+        measure), strategy, num_seeds, labels (the fewest with which it is as good; NaN if it is not with any up to
+        to_labels), saved (random_labels - labels), saved_share (of random_labels), is_partial (whether it may change,
+        as runs of Random, which sets the target, or of the strategy are missing or not finished).
     """
     rows: list[list[object]] = []
-    for curves in setting_curves(rounds):
-        has_random = curves.baseline in curves.strategies
-        random = curves.mean_accuracy(curves.baseline) if has_random else pd.Series(dtype=float)
-        if random.empty:
-            continue
-        budgets = budgets_of(curves, "paper") if len(curves.seeds) > 1 else []
-        enough = ENOUGH * float(random.iloc[-1])
-        targets = [("budget", float(n), float(np.interp(n, random.index, random))) for n in budgets]
-        for target, random_labels, accuracy in [*targets, ("99 %", labels_needed(random, enough), enough)]:
+    for curves, accuracy in zip(setting_curves(rounds, measure), setting_curves(rounds), strict=True):
+        for target, random_labels, value in _targets(curves, accuracy):
             for strategy, error_SL in zip(curves.strategies, curves.error_KSL, strict=True):
-                curve = curves.mean_accuracy(strategy)
+                curve = curves.mean_value(strategy)
                 if curve.empty:
                     continue
-                labels = labels_needed(curve, accuracy)
+                labels = labels_needed(measure.sign * curve, measure.sign * value)
                 saved, num_seeds = random_labels - labels, int((~np.isnan(error_SL).all(axis=1)).sum())
-                row = [target, random_labels, accuracy, strategy, num_seeds, labels, int(curve.index[-1])]
+                row = [target, random_labels, value, strategy, num_seeds, labels, int(curve.index[-1])]
                 is_partial = curves.is_baseline_partial or strategy in curves.partial
                 rows.append([*curves.setting.values(), *row, saved, saved / random_labels, is_partial])
-    return pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table if measure == ACCURACY else table.rename(columns={"accuracy": "value"})
+
+
+def _targets(curves: Curves, accuracy: Curves) -> list[tuple[str, float, float]]:
+    """Random's: which it is, its number of labels, and its value there; none without Random."""
+    random = curves.mean_value(curves.baseline) if curves.baseline in curves.strategies else pd.Series(dtype=float)
+    if random.empty:
+        return []
+    budgets = budgets_of(accuracy, "paper") if len(curves.seeds) > 1 else []
+    targets = [("budget", float(n), float(np.interp(n, random.index, random))) for n in budgets]
+    if curves.measure == ACCURACY:
+        enough = ENOUGH * float(random.iloc[-1])
+        return [*targets, ("99 %", labels_needed(random, enough), enough)]
+    num_labels = float(enough_labels(accuracy.mean_value(accuracy.baseline)))
+    return [*targets, ("99 %", num_labels, float(np.interp(num_labels, random.index, random)))]
 
 
 def labels_needed(curve: pd.Series, accuracy: float) -> float:
