@@ -94,7 +94,7 @@ def show(penalty: "PenaltyMatrix") -> None:
             labels = [*heads, "mean"]
     group = f" ({', '.join(map(str, filter(None, penalty.group.values()))) or 'no variant'})" if penalty.group else ""
     settings = f"settings{group}: {len(penalty.settings)}"
-    console.print(Text(f"{settings}; rows beat columns; lower means are better"), soft_wrap=True)
+    console.print(Text(f"{settings}; rows beat columns{penalty.measure.by_it}; lower means are better"), soft_wrap=True)
     for columns in in_tables(heads, labels, console.width):
         table = Table(box=box.SIMPLE_HEAD, padding=0)
         table.add_column("", no_wrap=True)

@@ -10,7 +10,9 @@ import pytest
 
 from al_bench.analysis.everything import Comparison, Everything, everything
 from al_bench.analysis.page.export import _drawings
+from al_bench.analysis.page.latex import leaderboard
 from al_bench.analysis.page.report import report
+from al_bench.analysis.statistics.gains import whole_gains
 from al_bench.analysis.statistics.measures import ACCURACY, NAMED, SHORT, named
 from al_bench.analysis.statistics.profiles import Profiles
 from al_bench.analysis.statistics.ranks import Ranks
@@ -116,6 +118,41 @@ def test_a_report_says_by_what_it_compares(folder, by_accuracy):
     assert "within 0.5 points" in page
 
 
+@pytest.fixture(scope="module")
+def turned(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two regimes; in one of them, the loss says the opposite of the accuracy, by more than in the other it agrees."""
+    copy = Path(shutil.copytree(folder, tmp_path_factory.mktemp("turned") / "copy"))
+    for dataset, batch_size in SETTINGS:
+        for strategy in STRATEGIES:
+            for seed in range(3):
+                accuracies = {count: noisy(strategy, seed, count / LABELS[-1]) for count in LABELS}
+                path = write_run(copy, Identity(dataset, "mlp", strategy, batch_size, "features=pca", seed), accuracies)
+                change(path, {"test_loss": [9 * accuracy for accuracy in accuracies.values()]})
+    return copy
+
+
+@pytest.mark.slow
+def test_each_regime_is_by_the_measure_and_the_one_order_too(turned):
+    found, by_accuracy = everything(turned, measure="loss"), everything(turned)
+    assert found.strategies == tuple(reversed(by_accuracy.strategies))
+    firsts = {regime: str(ranks.mean_ranks.index[0]) for regime, ranks in found.ranks.items()}
+    assert firsts == {"mlp": by_accuracy.strategies[0], "mlp · features=pca": by_accuracy.strategies[-1]}
+    best, worst = by_accuracy.strategies[0], by_accuracy.strategies[-1]
+    beats = found.beats[(found.beats["first"] == best) & (found.beats["second"] == worst)]
+    assert dict(zip(beats["variant"], beats["share"], strict=True)) == {"": 1.0, "features=pca": 0.0}
+    assert [*found.comparison.matrices[0].matrix] == [*found.strategies]
+    assert {*found.tables()["loss_mean_ranks"]["regime"]} == {"mlp", "mlp · features=pca"}
+
+
+@pytest.mark.slow
+def test_a_page_of_two_regimes_says_the_measure_of_each(turned):
+    page = report(everything(turned, measure="loss"))
+    for regime in ("mlp", "mlp · features=pca"):
+        assert f"Gain over random in area under the curve of test loss, by setting (Holm), {regime}: " in page
+        assert f"Over 3 data sets ({regime}), in nats: " in page
+    assert page.count("share of seeds with the smaller area under the curve of test loss, a tie counting half") == 2
+
+
 def test_files_of_another_measure_have_names_of_their_own(folder, by_accuracy, tmp_path):
     found = everything(folder, measure="loss")
     ours, theirs = set(found.tables()), set(by_accuracy.tables())
@@ -125,8 +162,9 @@ def test_files_of_another_measure_have_names_of_their_own(folder, by_accuracy, t
     arguments = [argument for drawing in _drawings(found, tmp_path) for argument in drawing.args]
     paths = [str(each) for each in arguments if isinstance(each, Path)]
     assert len(set(paths)) == len(paths)
-    assert f"{tmp_path}/loss_gains" in paths
-    assert f"{tmp_path}/loss_penalty_overall" in paths
+    assert {f"{tmp_path}/loss_{name}" for name in ("gains", "ranks", "profiles", "penalty_overall")} <= {*paths}
+    head = leaderboard(whole_gains(found.gains, found.measure), found.strategies, found.measure).splitlines()[0]
+    assert head.startswith("% gains over random of test loss in nats; ")
 
 
 @pytest.mark.slow
@@ -184,6 +222,7 @@ def test_a_measure_that_cannot_be_is_one_message(folder, typed, message):
 def test_the_commands(cli, folder, tmp_path):
     told = cli("penalty-matrix", str(folder), "--measure", "brier", "--out", "out")
     assert (told.code, told.err) == (0, "")
+    assert "rows beat columns by Brier score; lower means are better" in told.out
     assert (tmp_path / "out" / "brier_penalty_overall.csv").exists()
     told = cli("report", str(folder), "--measure", "mine:lower", "--out", "out")
     assert (told.code, told.out, told.err) == (0, "out/mine_report.html\n", "")

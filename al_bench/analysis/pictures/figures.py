@@ -179,7 +179,7 @@ def _draw_curve(axes: Axes, curve: pd.DataFrame, strategy: str, look: Look) -> N
 
 
 def _title(penalty: PenaltyMatrix) -> str:
-    by = "" if penalty.measure == ACCURACY else f" by {penalty.measure.label}"
+    by = penalty.measure.by_it
     return f"Pairwise penalties{by}, {group_name(penalty.group)}: largest possible entry {len(penalty.settings)}"
 
 

@@ -71,6 +71,11 @@ class Measure:
         return "" if self == ACCURACY else f" of {self.label}"
 
     @property
+    def by_it(self) -> str:
+        """After what is compared by accuracy where nothing else is said."""
+        return "" if self == ACCURACY else f" by {self.label}"
+
+    @property
     def sentence(self) -> str:
         """By what strategies are compared, where that is another than accuracy; empty for that."""
         if self == ACCURACY:
