@@ -19,6 +19,7 @@ from al_bench.strategies.maths.clustering import clustered
 from al_bench.strategies.maths.distances import CHUNK, common_offset, first_equals, squared_distances
 from al_bench.strategies.maths.spaces import NEEDS, Space, vectors
 
+MOST_BY_ALL_ROWS, MINIBATCH_SIZE = 50, 5000  # clusters, and rows, as in the authors' code
 MAX_DIFFERENCES = 2**24  # in memory at a time
 ROUNDING = 1e-5  # of the longest row: more than what inner products leave of a mean of distances
 
@@ -55,7 +56,8 @@ class TypiClust(Strategy):
             vectors(each, self.space, normalise=self.normalise) for each in (context.unlabelled, context.labelled)
         )
         num_clusters = min(len(labelled_LD) + batch_size, self.max_clusters)
-        _, cluster_M = clustered(torch.cat([vectors_ND, labelled_LD]), num_clusters, rng)
+        minibatch_size = MINIBATCH_SIZE if num_clusters > MOST_BY_ALL_ROWS else None
+        _, cluster_M = clustered(torch.cat([vectors_ND, labelled_LD]), num_clusters, rng, minibatch_size=minibatch_size)
         cluster_N = cluster_M[: len(vectors_ND)]
         left: dict[int, Tensor] = {}
         rows: list[int] = []

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from sklearn.cluster import KMeans, MiniBatchKMeans
 
 from al_bench.core.strategy import Needs, Outputs, QueryContext
 from al_bench.strategies import typiclust
-from al_bench.strategies.maths.clustering import clustered
 from al_bench.strategies.maths.spaces import unit_length
 from al_bench.strategies.typiclust import TypiClust, most_typical, turns
 from tests.contracts.test_strategies import query
@@ -28,7 +28,10 @@ def obvious(shown: QueryContext, batch_size: int, seed: int, min_size: int = 5, 
     """Hacohen et al. (2022), section 3.2, cluster by cluster; rows are as they are."""
     unlabelled, labelled = shown.unlabelled.embedding_ND, shown.labelled.embedding_ND
     num_clusters = min(len(labelled) + batch_size, max_clusters)
-    clusters = clustered(torch.cat([unlabelled, labelled]), num_clusters, np.random.default_rng(seed))[1].tolist()
+    options = {"n_init": 1, "max_iter": 100, "random_state": int(np.random.default_rng(seed).integers(2**31))}
+    by_all = KMeans(num_clusters, **options)
+    clustering = by_all if num_clusters <= 50 else MiniBatchKMeans(num_clusters, batch_size=5000, **options)
+    clusters = clustering.fit(torch.cat([unlabelled, labelled]).numpy()).labels_.tolist()
     members = {each: [row for row, cluster in enumerate(clusters) if cluster == each] for each in set(clusters)}
     left = {each: [row for row in rows if row < len(unlabelled)] for each, rows in members.items()}
     large = [each for each in members if len(members[each]) > min_size] or list(members)
@@ -50,6 +53,7 @@ def test_by_hand():
         assert query(TypiClust(normalise=False), of(values, values[:0]), 2, seed).tolist() == [8, 2]
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # fewer distinct rows than clusters
 @pytest.mark.parametrize("is_on_a_grid", [False, True])
 @pytest.mark.parametrize(
     ("num_unlabelled", "num_labelled", "batch_size"), [(80, 0, 6), (80, 9, 30), (40, 3, 40), (50, 5, 1), (1, 0, 1)]
@@ -133,3 +137,14 @@ def test_rows_are_scaled_to_length_one_unless_told_otherwise_and_each_space_is_r
 
 def test_rows_that_are_all_equal_are_taken_in_pool_order():
     assert query(TypiClust(), of(torch.zeros(3000, 4), torch.zeros(2, 4)), 20).tolist() == list(range(20))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("most_by_all_rows", [50, 100])
+def test_threads_change_no_choice(most_by_all_rows, monkeypatch):
+    """Whether the 90 clusters are found by mini-batches or by all rows, whose sums several threads round otherwise."""
+    monkeypatch.setattr(typiclust, "MOST_BY_ALL_ROWS", most_by_all_rows)
+    shown = of(drawn(12_000, 16), drawn(30, 16, seed=1))
+    chosen = query(TypiClust(), shown, 60)
+    torch.set_num_threads(3)
+    assert torch.equal(query(TypiClust(), shown, 60), chosen)
