@@ -45,8 +45,6 @@ CHEAPER = {  # than by default, where that takes minutes
 }
 MOST = {"oracle/boss": 40, "oracle/greedy_oracle": 40, "refine": 40}  # of a batch, for the same reason
 
-MOST_SPREAD = {"oracle/boss": 1e3, "oracle/greedy_oracle": 1e3}  # beyond it, fits may end at their 1,000th evaluation
-
 
 def strategy(option: str) -> Strategy:
     """A new one each time."""
@@ -135,7 +133,6 @@ class TestEveryStrategy:
     ):
         chosen = strategy(option)
         batch_size = min(batch_size, MOST.get(option, batch_size))
-        spread = min(spread, MOST_SPREAD.get(option, spread))
         of = context(chosen.needs, num_unlabelled, num_classes, num_dimensions, spread=spread)
         if batch_size > largest_batch(option, of):
             with pytest.raises(StrategyError, match=f"a batch of {batch_size} is above the numerical rank"):

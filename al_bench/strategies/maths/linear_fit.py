@@ -19,6 +19,7 @@ from al_bench.core.errors import TrainingError
 RIDGE = 1e-2
 TOLERANCE = 1e-4  # of the largest entry of the gradient
 MAX_EVALUATIONS = 1000
+MEMORY = 20  # steps that L-BFGS goes by; with scipy's 10, embeddings of length 1e4 take more evaluations than that
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +59,7 @@ def linear_fit(
     targets = targets_N.cpu().numpy()
     shares_N = np.ones(len(targets)) if class_weights_C is None else class_weights_C.double().cpu().numpy()[targets]
     objective = _Objective(rows_NE, targets, shares_N / shares_N.sum(), num_classes, num_dimensions, ridge)
-    options = {"gtol": TOLERANCE, "ftol": 0.0, "maxfun": MAX_EVALUATIONS, "maxiter": MAX_EVALUATIONS}
+    options = {"gtol": TOLERANCE, "ftol": 0.0, "maxfun": MAX_EVALUATIONS, "maxiter": MAX_EVALUATIONS, "maxcor": MEMORY}
     start = np.zeros(num_classes * rows_NE.shape[1])
     with threadpool_limits(1):  # so that the order of summation is always the same
         found = minimize(objective, start, method="L-BFGS-B", jac=True, options=options)
