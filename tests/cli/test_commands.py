@@ -1,6 +1,7 @@
 """`al-bench WORD FOLDER`: what is done, what is said, and what is not waited for."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 import al_bench
 from al_bench.analysis.statistics.measures import MEASURES
+from al_bench.analysis.strategies import FAMILIES
 from al_bench.cli.commands import COMMANDS
 from al_bench.records.identity import Identity
 from tests.support.forks import python
@@ -159,6 +161,16 @@ def test_the_help_of_al_bench_lists_the_commands_and_their_scripts(cli):
     scripts = [f"scripts/{command.script}.py" for command in COMMANDS.values() if command.script]
     assert [word.strip(",") for word in listed.split() if word.startswith("scripts/")] == scripts
     assert max(map(len, listed.splitlines())) <= 80
+
+
+def test_the_help_of_al_bench_lists_strategies_by_family(cli):
+    told = cli("--help").out
+    listed = told[told.index("== Strategies") : told.index("== Choices")]
+    assert max(map(len, listed.splitlines())) <= 80
+    for family, choices in FAMILIES.items():
+        if choices:
+            (found,) = re.findall(rf"^{family} +(.*?):", listed, flags=re.DOTALL | re.MULTILINE)
+            assert re.split(r",\s+", found) == [*choices], family
 
 
 @pytest.mark.parametrize("typed", ["--version", "seed=1 --version"])
