@@ -15,6 +15,32 @@ SEARCH = (
 )
 DBN = ("model=dbn", "model.widths=[8,8,8]", "model.pretraining.num_epochs=1")
 
+BOUGHT = "outputs/attacked/digits/mlp,max_epochs=2,width=8/margin/b15/num_initial=20"
+EXTRACTOR = """
+import time
+import torch
+from al_bench import Extractor
+
+
+class Own(Extractor):
+    batch_size = 32
+
+    def check(self, inputs):
+        pass
+
+    def weights(self):
+        return [("weights", torch.arange(64 * 8).reshape(64, 8) / 512)]
+
+    def __call__(self, rows, device):
+        time.sleep(0.005)  # as if it were work
+        return rows @ dict(self.weights())["weights"]
+"""
+
+
+def write_extractor(folder: Path) -> None:
+    """`own.py`, whose features a run computes and keeps."""
+    (folder / "own.py").write_text(EXTRACTOR)
+
 
 def write_images(folder: Path) -> None:
     """`images.npz`: 100 images of 32 x 32 pixels in two classes."""
@@ -65,4 +91,10 @@ CONFIGURATIONS = (
     Configuration("search", ((*TINY, "tracker=none", *SEARCH),)),
     Configuration("pack and restore", (("-m", *QUICK, "seed=0,1", "save=predictions"), ("pack",), ("restore",))),
     Configuration("raised budget", ((*QUICK, SAVING, "budget=35"), (*QUICK, SAVING))),
+    Configuration(
+        "features", ((*QUICK, "features._target_=own.Own", "data_dir=data", "strategy=coreset"),), write_extractor
+    ),
+    Configuration("warm start", ((*QUICK, SAVING, "model.start=shrink_perturb", "initial=centroids"),)),
+    Configuration("wrong labels", ((*QUICK, "dataset.label_noise.rate=0.2", "dataset.long_tail.ratio=0.5"),)),
+    Configuration("replay", ((*QUICK, "strategy=margin"), (*QUICK, "strategy=replay", f"strategy.of='{BOUGHT}'"))),
 )

@@ -36,8 +36,12 @@ PACKAGE = str(Path(al_bench.__file__).parent)
 WRITERS = (  # modules of the package
     *("files/writing.py", "files/locks.py", "files/npz.py", "records/directory.py", "records/tables.py"),
     *("records/state.py", "records/saved.py", "records/archive/moving.py", "job/pretraining.py", "datasets/openml.py"),
+    *("records/resuming.py", "job/weights.py", "job/features/files.py", "job/features/extracting.py"),
 )
-COMPARED = ("queries.csv", "strategy_state.jsonl", "done.json", "optimization_results.yaml")
+COMPARED = (
+    *("queries.csv", "strategy_state.jsonl", "done.json", "optimization_results.yaml", "flips.csv"),
+    *("weights_even.bin", "weights_odd.bin"),
+)
 PATIENCE = 300.0  # seconds of a command
 MOST_TRIES = 4  # folders per kill: a process may end before it is hit
 MOST_IN_A_ROW = 3  # kills in a folder
@@ -211,7 +215,7 @@ def results(folder: Path) -> dict[str, object]:
             found[name] = [[row[position] for position in kept] for row in [header, *rows]]
         elif path.name == "study.db":
             found[name] = _trials(path)
-        elif path.name in COMPARED or path.parent.name in SAVED:
+        elif path.name in COMPARED or path.parent.name in SAVED or path.parent.parent.name == "features":
             found[name] = path.read_bytes()
         elif path.name == "error.json" or path.name.endswith(".partial"):
             found[name] = "litter"
