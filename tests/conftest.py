@@ -88,6 +88,17 @@ def _as_many_threads_as_before() -> Iterator[None]:
     torch.set_num_threads(NUM_THREADS)
 
 
+@pytest.fixture(autouse=True)
+def _no_module_of_a_users_folder_outlives_its_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Another test's file of the same name would not be read."""
+    known = set(sys.modules)
+    yield
+    below = str(tmp_path_factory.getbasetemp())
+    for name in sys.modules.keys() - known:
+        if str(vars(sys.modules[name]).get("__file__")).startswith(below):
+            del sys.modules[name]
+
+
 @pytest.fixture
 def no_connection_is_left_to_another_test() -> Iterator[None]:
     """torchvision leaves the connections of failed downloads to the garbage collector."""

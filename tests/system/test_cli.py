@@ -310,9 +310,10 @@ def test_a_full_disk_ends_in_one_message_and_the_run_goes_on_when_there_is_room(
     """The limit on the size of a file stands for the full disk; it strikes in the middle of a write."""
     command = (*QUICK, "budget=140", "tracker=none")
     assert run_command(*command, "name=whole", cwd=tmp_path).code == 0
+    limit = (run_directory(tmp_path / "outputs/whole") / "config.yaml").stat().st_size + 200
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1100, 1100)); from al_bench.run import main; main()"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); from al_bench.run import main; main()"
     )
     completed = python("-c", limited, *command, "name=limited", cwd=tmp_path)
     assert completed.returncode == 1
