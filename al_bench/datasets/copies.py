@@ -119,7 +119,8 @@ def _letters(text: str) -> str:
 
 
 def _share(number: int, total: int) -> str:
-    return f"{number:,} of {total:,} ({100 * number / total:.2g} %)"
+    percent = 100 * number / total
+    return f"{number:,} of {total:,} ({percent:.{2 if percent < 99.5 else 3}g} %)"
 
 
 def without_copies(dataset: Dataset[Any], copies: Copies, choice: Choice) -> Dataset[Any]:

@@ -113,6 +113,12 @@ def test_more_than_half_a_percent_of_copies_and_any_conflict_are_warned_of(
     assert (warning is not None) is is_warned_of
 
 
+def test_all_of_a_test_set_are_100_percent_of_it():
+    warning = Copies.of(dataset("a0 b1 c0 d1", "a0 b1")).warning()
+    assert "0 of 4 (0 %) examples of the pool" in warning
+    assert "2 of 2 (100 %) of the test set" in warning
+
+
 @pytest.mark.parametrize(
     ("training", "best_accuracy", "is_warned_of"),
     [

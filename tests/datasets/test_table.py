@@ -129,6 +129,11 @@ BASE = ["1,a,0", "2,b,1"] * 10
         (["x,c,y", *BASE, ",a,1"], lacks("x", 22)),
         (["x,c,y", "NaN,a,1", *BASE], lacks("x", 2)),
         (["x,c,y", *BASE, "1,?,1"], lacks("c", 22)),
+        (["x,c,y", *BASE, "1,a,NaN"], lacks("y", 22)),
+        (
+            ["x,c,y", "-inf,a,1", *BASE, "1e400,a,1"],
+            "@: column 'x' has no finite value in 2 of 22 rows (the first: line 2); mend or drop them",
+        ),
         (["y", "a", "b"], "@: there is no column beside 'y', the target"),
         ([",c,y", *BASE], "@: a column has no name, as the index that pandas writes; name it, or take it out"),
         (["x,x,y", *BASE], "@: 'x' is the name of more than one column; rename them"),
@@ -163,7 +168,7 @@ def test_a_test_set_that_does_not_fit_is_named(tmp_path, lines, told):
         table(path, "y", rng(), test_path=stored(tmp_path, *lines, name="t.csv"))
 
 
-def test_infinite_numbers_are_refused_before_training(tmp_path):
-    path, tested = (stored(tmp_path, "x,c,y", *BASE, "inf,a,0", name=name) for name in ("x.csv", "t.csv"))
+def test_numbers_that_float32_cannot_hold_are_refused_before_training(tmp_path):
+    path, tested = (stored(tmp_path, "x,c,y", *BASE, "1e300,a,0", name=name) for name in ("x.csv", "t.csv"))
     with pytest.raises(DataError, match="1 of 21 examples of the training pool have missing or infinite inputs"):
         check_dataset(table(path, "y", rng(), test_path=tested))

@@ -85,6 +85,11 @@ class TestOwn:
         rows = "\n".join(f"{text}\t{kind}" for text, kind in made())
         assert texts(stored(tmp_path, f"text\tlabel\n{rows}\n", "x.tsv"), rng()).train.inputs[0].count("\t") == 0
 
+    def test_a_text_may_be_as_long_as_a_book(self, tmp_path):
+        book = "word " * 60_000
+        dataset = texts(stored(tmp_path, as_csv([*made(), (book, "class 0")])), rng())
+        assert book in dataset.train.inputs + dataset.test.inputs
+
     def test_a_class_of_one_row_is_in_the_pool(self, tmp_path):
         dataset = texts(stored(tmp_path, as_csv([*made(40), ("alone", "rare")])), rng(3))
         assert "alone" in dataset.train.inputs
@@ -139,9 +144,9 @@ class TestOwn:
             texts(path, rng())
         assert str(caught.value).replace(f"dataset.path={path}", "@") == told
 
-    @pytest.mark.parametrize("content", ['text,label\na,x\n"b,y\n', f'text,label\na,x\n"{"b" * 200_000}",y\n'])
-    def test_an_open_quotation_mark_and_a_huge_cell_are_told_with_their_line(self, tmp_path, content):
-        with pytest.raises(DataError, match=r"x.csv: line 3 cannot be read \((unexpected end|field larger)"):
+    @pytest.mark.parametrize("content", ['text,label\na,x\n"b,y\n', f'text,label\na,x\n"{"b" * 200_000},y\n'])
+    def test_an_open_quotation_mark_is_told_with_its_line(self, tmp_path, content):
+        with pytest.raises(DataError, match=r"x.csv: line 3 cannot be read \(unexpected end"):
             texts(stored(tmp_path, content), rng())
 
     def test_what_is_no_file_is_said_at_once(self, tmp_path):

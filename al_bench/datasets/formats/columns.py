@@ -25,12 +25,16 @@ def ordered(texts: Collection[str]) -> list[str]:
 def classes_of(key: str, tables: Sequence[Table], name: str) -> list[NDArray[np.int64]]:
     """The classes (N,) of each table, 0 .. C-1 in the order of their names; blanks around a name are no part of it.
 
+    Where classes are numbers, NaN and its like are none, as in a column of numbers.
+
     Raises:
         DataError: if a cell is empty, all rows are of one class, or the first table, the pool, lacks a class.
     """
     labels = [[cell.strip() for cell in table.column(key, name)] for table in tables]
+    distinct = set().union(*labels)
+    are_numbers = all(map(NUMBER.fullmatch, (each for each in distinct if each.lower() not in NO_NUMBER)))
     for table, cells in zip(tables, labels, strict=True):
-        _check_missing(table, name, [cell in MISSING for cell in cells])
+        _check_missing(table, name, [(cell.lower() in NO_NUMBER) if are_numbers else cell in MISSING for cell in cells])
     classes = ordered(set(labels[0]))
     if unknown := ordered(set().union(*labels[1:]) - set(classes)):
         raise DataError(
@@ -48,7 +52,7 @@ def numbers_of(tables: Sequence[Table], names: Sequence[str]) -> list[NDArray[np
     """The named columns (N, D) of each table: numbers as they are, of other columns the rank of each text among all.
 
     Raises:
-        DataError: if a value is missing.
+        DataError: if a value is missing, or infinite.
     """
     inputs = [np.empty((len(table), len(names))) for table in tables]
     for column, name in enumerate(names):
@@ -56,6 +60,7 @@ def numbers_of(tables: Sequence[Table], names: Sequence[str]) -> list[NDArray[np
         for table, inputs_ND in zip(tables, inputs, strict=True):
             inputs_ND[:, column] = [value_of[cell] for cell in table.columns[name]]
             _check_missing(table, name, np.isnan(inputs_ND[:, column]))
+            _check_none(table, name, "finite value", "mend", np.isinf(inputs_ND[:, column]))
     return inputs
 
 
@@ -86,9 +91,15 @@ def _warn_of_texts(tables: Sequence[Table], name: str, others: set[str]) -> None
 
 
 def _check_missing(table: Table, name: str, is_missing: Sequence[bool] | NDArray[np.bool_]) -> None:
-    rows = np.flatnonzero(is_missing)
+    _check_none(table, name, "value", "fill in", is_missing)
+
+
+def _check_none(
+    table: Table, name: str, what: str, remedy: str, is_without: Sequence[bool] | NDArray[np.bool_]
+) -> None:
+    rows = np.flatnonzero(is_without)
     if len(rows):
         raise DataError(
-            f"{table.place}: column {shown(name)} has no value in {len(rows)} of {len(table)} rows (the first: line "
-            f"{table.lines[rows[0]]}); fill in or drop them"
+            f"{table.place}: column {shown(name)} has no {what} in {len(rows)} of {len(table)} rows (the first: line "
+            f"{table.lines[rows[0]]}); {remedy} or drop them"
         )

@@ -53,6 +53,7 @@ def read_table(key: str, path: str) -> Table:
 def _separated(place: str, path: str, content: bytes) -> tuple[list[str], list[Sequence[str]], list[int]]:
     """Names, rows and their lines; cells may be in quotation marks, and hold commas, line ends and doubled marks."""
     text = io.StringIO(_decoded(place, content), newline="")
+    csv.field_size_limit(max(csv.field_size_limit(), len(content)))  # of the process; a text may be a book
     reader = csv.reader(text, delimiter="\t" if path.endswith(".tsv") else ",", strict=True)
     names: list[str] = []
     rows: list[Sequence[str]] = []
