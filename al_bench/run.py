@@ -4,7 +4,7 @@ import faulthandler
 import logging
 import os
 import sys
-from contextlib import chdir, redirect_stderr, suppress
+from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
 from traceback import walk_tb
@@ -54,11 +54,15 @@ def _complete(words: list[str]) -> None:
         sys.stdout.write(f"{word}\n")
     if completion.is_of_a_command(words):
         return
+    offered, code = StringIO(), 0
     try:
-        with redirect_stderr(StringIO()):
+        with redirect_stderr(StringIO()), redirect_stdout(offered):
             _run()
     except SystemExit as end:
-        sys.exit(1 if end.code else 0)
+        code = 1 if end.code else 0
+    for word in completion.leading_on(offered.getvalue().split(), words[:-1]):
+        sys.stdout.write(f"{word}\n")
+    sys.exit(code)
 
 
 def _run() -> None:

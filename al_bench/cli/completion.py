@@ -7,6 +7,7 @@ from pathlib import Path
 
 from al_bench.cli.commands import COMMANDS
 from al_bench.cli.parsing import CommandParser
+from al_bench.records.saved import SAVED
 
 QUERY = re.compile(r"(-sc|--shell-completion) query=\w+")
 
@@ -39,8 +40,16 @@ def completed(words: Sequence[str], conf: Path) -> list[str]:
     if before and before[0] in COMMANDS:
         found = _following(COMMANDS[before[0]].parser(), before[1:], last, conf)
     else:
-        found = [*(() if before else COMMANDS), *(_of_folders(last, conf) if last or not before else ())]
+        of_folders = _of_folders(last, conf) if last or not before else ()
+        found = [*(() if before else COMMANDS), *of_folders, *(f"save={each}" for each in SAVED if "=" in last)]
     return [word for word in found if word.startswith(last)]
+
+
+def leading_on(offered: Sequence[str], before: Sequence[str]) -> list[str]:
+    """What Hydra offers after some words, without dead ends: it takes lists, and what is null, for mappings."""
+    has_schedule = any(word.startswith("schedule=") for word in before)
+    words = ("save=" if word == "save." else word for word in offered)
+    return [word for word in words if word != "schedule." or has_schedule]
 
 
 def _of_folders(last: str, conf: Path) -> Iterator[str]:

@@ -90,6 +90,6 @@ def _computed(config: "RunConfig", choice: str) -> str:
         )
     device = device_of(config.device)
     set_up_torch(config.num_threads, device)
-    where = Where(config.features, config.data_dir, device)
+    where = Where(config.features, config.data_dir, device, must_keep=True)
     dataset = on_features(loaded(node, config.data_dir, config.seed), features, where).dataset
     return f"pool {len(dataset.train):,}, test set {len(dataset.test):,}: {dataset.input_shape[0]:,} features of each"

@@ -63,7 +63,9 @@ class SentenceTransformers(Extractor):
         torchvision_module("transforms")  # which transformers imports
         from sentence_transformers import SentenceTransformer
         from sentence_transformers.sentence_transformer.modules import Pooling
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # of reading weights, which takes less time than to read it
         try:
             network = SentenceTransformer(self.name, device="cpu")
         except (OSError, RuntimeError, ValueError) as error:

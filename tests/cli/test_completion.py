@@ -64,9 +64,24 @@ def test_the_first_word_may_be_a_command_or_a_key(completed):
     words = completed("al-bench ")
     assert words[: len(COMMANDS)] == [*COMMANDS]
     assert {"seed=", "strategy=", "model."} <= {*words}
-    of_hydra = ["schedule.", "schedule=", "seed=", "setting", "storage_device=", "strategy", "strategy."]
-    assert completed("al-bench s") == ["status", "setting=", "strategy=", "save.", *of_hydra]
+    of_hydra = ["save=", "schedule=", "seed=", "setting", "storage_device=", "strategy", "strategy."]
+    assert completed("al-bench s") == ["status", "setting=", "strategy=", *of_hydra]
     assert completed("al-bench strategy=bad") == ["strategy=badge"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("save", "save="),
+        ("save=", "save=predictions save=weights save=last_weights"),
+        ("seed=1 save=p", "save=predictions"),
+        ("sche", "schedule="),
+        ("schedule=low sche", "schedule. schedule="),
+        ("schedule=low schedule.num", "schedule.num_rounds="),
+    ],
+)
+def test_what_is_offered_leads_on(completed, line, words):
+    assert completed(f"al-bench {line}") == words.split()
 
 
 def test_options_in_a_folder_of_their_group(completed):

@@ -210,9 +210,24 @@ def test_the_digest_of_weights_is_of_their_values(tmp_path):
 
 
 def test_they_are_used_though_they_cannot_be_kept(tmp_path, caplog):
+    caplog.set_level("INFO")
     (tmp_path / "features").write_text("a file where the folder belongs")
     assert kept(tmp_path, ROWS, Tiny()).shape == (50, 3)
     assert "is not kept" in caplog.text
+    assert "kept in" not in caplog.text
+
+
+@pytest.mark.parametrize("is_known_before", [True, False])
+def test_who_wants_them_kept_is_told_that_they_cannot_be(tmp_path, monkeypatch, calls, is_known_before):
+    """A folder that cannot be made is known before any time is spent, a disk that fills up is not."""
+    if is_known_before:
+        (tmp_path / "features").write_text("a file where the folder belongs")
+    else:
+        monkeypatch.setattr(feature_files, "write_kept", lambda path, arrays: None)
+    depends_on = {"weights": "none"}
+    with pytest.raises(DataError, match=r"features/tiny-\w+ cannot hold them.*data_dir="):
+        kept_features("tiny", Tiny(called=calls.append), ROWS, depends_on, tmp_path, "cpu", must_keep=True)
+    assert bool(calls) is not is_known_before
 
 
 def _in_a_process(folder: Path, counted: Path, ready) -> None:

@@ -258,6 +258,9 @@ class TestRunsWithOnesOwn:
         assert "features by kept: found in data/features/kept-" in told.out
         assert cli(*own, "features.scale=2", "seed=7").code == 0
         assert self.calls(tmp_path) == 300
+        told = cli(*command, "data_dir=drawn.npz")
+        assert (told.code, told.out) == (1, "")
+        assert told.err.startswith("al-bench features: features=kept: drawn.npz/features/kept-")
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ from al_bench.job.features.extracting import extracted, watched
 
 FOLDER = "features"
 ROWS_OF_A_FILE = 5_000
+NOT_KEPT = "{} cannot hold them ({}); say data_dir=..., a folder that can be written"
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +65,14 @@ class Distinct:
 
 
 def kept_features(
-    name: str, extractor: Extractor, rows: Rows, depends_on: Mapping[str, Any], data_dir: Path, device: str
+    name: str,
+    extractor: Extractor,
+    rows: Rows,
+    depends_on: Mapping[str, Any],
+    data_dir: Path,
+    device: str,
+    *,
+    must_keep: bool = False,
 ) -> Tensor:
     """Features (N, D), float32, of the rows; those that no file holds are computed by one process, and kept.
 
@@ -73,27 +83,26 @@ def kept_features(
         depends_on: plain values; what features depend on besides the rows.
         data_dir: where the folder of the files is.
         device: on which they are computed.
+        must_keep: whether they are of no use unless files hold them.
 
     Raises:
-        DataError: if a file is damaged, or of other features; if they cannot be kept in the type that is asked for.
+        DataError: if a file is damaged, or of other features; if they cannot be kept, in this type or though they must.
         ConfigError: if they cannot be computed.
     """
     distinct = Distinct.of(rows)
     meta = {**depends_on, "rows": distinct.digest}
     folder = data_dir / FOLDER / f"{name}-{_hashed([json.dumps(meta, sort_keys=True).encode()])[:24]}"
-    files = {
-        folder / f"{start:08}.npz": distinct.firsts[start : start + ROWS_OF_A_FILE]
-        for start in range(0, len(distinct.firsts), ROWS_OF_A_FILE)
-    }
+    starts = range(0, len(distinct.firsts), ROWS_OF_A_FILE)
+    files = {folder / f"{start:08}.npz": distinct.firsts[start : start + ROWS_OF_A_FILE] for start in starts}
     found = {path: _read(path, meta) for path in files}
     if any(each is None for each in found.values()):
         with exclusive(folder.parent, folder.name) as is_alone:
             found = {path: _read(path, meta) for path in files}  # by another process in the meantime
             lacking = {path: files[path] for path, each in found.items() if each is None}
-            if is_alone:
-                for path in lacking:
-                    remove_partial(path)
-            found |= _made(name, extractor, rows, lacking, meta, device)
+            for path in lacking if is_alone else ():
+                remove_partial(path)
+            with _written(folder, lacking) if must_keep else nullcontext():
+                found |= _made(name, extractor, rows, lacking, meta, device)
     else:
         log.info("features by %s: found in %s", name, folder)
     kept = np.concatenate([each for each in found.values() if each is not None])
@@ -116,8 +125,23 @@ def _made(
             made[path] = features = extracted(extractor, rows, positions, device, advance)
             write_kept(path, {"meta": np.array(json.dumps(_meta_of(path, meta))), "features": features})
     if made:
-        log.info("features by %s: made in %s, kept in %s", name, duration(time.perf_counter() - start), path.parent)
+        where = f", kept in {path.parent}" if all(each.exists() for each in made) else ""
+        log.info("features by %s: made in %s%s", name, duration(time.perf_counter() - start), where)
     return made
+
+
+@contextmanager
+def _written(folder: Path, files: Iterable[Path]) -> Iterator[None]:
+    """DataError if the folder cannot hold files, before they are made, and unless all are there afterwards."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DataError(NOT_KEPT.format(folder, error.strerror)) from error
+    yield
+    if any(not path.exists() for path in files):
+        raise DataError(NOT_KEPT.format(folder, "not all were written"))
 
 
 def digest_of(weights: Iterable[tuple[str, Tensor | Path]]) -> str:

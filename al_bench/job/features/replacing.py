@@ -35,12 +35,14 @@ class Where:
         data_dir: where files of features are.
         device: on which they are computed.
         check_weights: is told of the digest of the weights before that, and may refuse it.
+        must_keep: whether features of a frozen network are of no use unless files hold them.
     """
 
     options: Mapping[str, Any]
     data_dir: Path
     device: str = "cpu"
     check_weights: Callable[[str], None] = lambda digest: None  # noqa: ARG005
+    must_keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class _Asked:
     data: Loaded = field(compare=False)
     extractor: Extractor = field(compare=False)
     device: str = field(compare=False)
+    must_keep: bool = field(compare=False)
 
 
 def on_features(data: Loaded, features: Features, where: Where) -> Loaded:
@@ -73,7 +76,7 @@ def on_features(data: Loaded, features: Features, where: Where) -> Loaded:
         where.check_weights(weights)
         depends_on = {"weights": weights, "options": where.options, "code": _code_of(features), "format": FORMAT}
         asked = (data.digest, json.dumps(depends_on, sort_keys=True), where.data_dir)
-        return _on_kept(_Asked(*asked, data, features, where.device))
+        return _on_kept(_Asked(*asked, data, features, where.device, where.must_keep))
     train, test = (features(each.inputs) for each in (data.dataset.train, data.dataset.test))
     if isinstance(train, tuple):
         raise DataError(NO_NUMBERS)
@@ -133,6 +136,7 @@ def _on_kept(asked: _Asked) -> Loaded:
         features = kept_features(
             *(name_of(asked.extractor), asked.extractor, rows, json.loads(asked.depends_on)),
             *(asked.data_dir, asked.device),
+            must_keep=asked.must_keep,
         )
     return _replaced(asked.data, features[: len(train)], features[len(train) :])
 

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from al_bench.config.schema import CONF
 from al_bench.core.data import Examples
+from al_bench.core.errors import ConfigError
 from al_bench.core.network import cross_entropy
 from al_bench.core.seeding import Stream, generator, torch_seeded
 from al_bench.job.built import checked_model
@@ -161,3 +162,12 @@ def test_a_loss_that_is_hardly_lower_does_not_count_but_its_weights_are_taken():
 def test_what_is_said_of_a_patience_that_there_is_not_is_refused(given):
     with pytest.raises(ValueError, match=f"{next(iter(given))}=.*: goes with patience"):
         TrainingOptions(partial(torch.optim.Adam, lr=1e-3), **given)
+
+
+@pytest.mark.parametrize("probe", ["probe_sgd", "probe_adamw"])
+@pytest.mark.parametrize("model", ["mlp", "resnet"])
+def test_a_probe_by_steps_of_what_is_no_linear_model_is_refused_by_its_name(probe, model):
+    with pytest.raises(
+        ConfigError, match=r"^training@model=probe_sgd and probe_adamw are for model=linear.*(MLP|ResNet)"
+    ):
+        options_of(probe, model=model)
