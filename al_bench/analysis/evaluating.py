@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from al_bench.analysis.statistics.measures import SHORT
 from al_bench.core.errors import ResultsError, described, nearest
 from al_bench.files.locks import alone_in
 from al_bench.records.reading import RoundsFile, run_directories
@@ -36,7 +37,7 @@ class OwnMeasure:
         except (Exception, SystemExit) as error:  # whatever a function of the user's raises
             raise ResultsError(f"it raises {described(error)}") from error
         try:
-            number = math.nan if isinstance(value, str | bytes | bool) else float(value)
+            number = math.nan if isinstance(value, str | bytes | bool | np.bool_) else float(value)
         except Exception:  # whatever a foreign type makes of it
             number = math.nan
         if not math.isfinite(number):
@@ -62,7 +63,7 @@ def own_measure(typed: str) -> OwnMeasure:
     module_name, _, name = typed.partition(":")
     if not all(part.isidentifier() for part in module_name.split(".")) or not name.isidentifier():
         raise ResultsError(f"measure={typed}: must be module:function, such as mine:top_5 of the file mine.py")
-    if not is_own_name(name):
+    if not is_own_name(name) or name in SHORT:
         raise ResultsError(f"measure={typed}: {name} is a name of al_bench's own; call the function otherwise")
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
@@ -101,7 +102,7 @@ def evaluate(
             lacking.append(f"{path}: left out: {file.problem}")
             continue
         found, problems = _values(path, len(file.columns["round"]), measure)
-        lacking += [f"{path}: {problem}" for problem in problems]
+        lacking += problems
         if found:
             _put(path, len(file.columns["round"]), measure.name, found)
             num_runs, num_rounds = num_runs + 1, num_rounds + len(found)
@@ -114,15 +115,15 @@ def evaluate(
 
 
 def _values(path: Path, num_rounds: int, measure: OwnMeasure) -> tuple[dict[int, float], list[str]]:
-    """The values by round, and what is wrong with the predictions of others."""
-    found, problems = {}, list(_without(path, num_rounds))
+    """The values by round, and a line for each file of others that is damaged, or for all that are missing."""
+    found, problems = {}, [f"{path}: {problem}" for problem in _without(path, num_rounds)]
     for round in range(num_rounds):
         try:
             predictions = read_predictions(path, round)
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:
-            problems.append(str(error))
+            problems.append(str(error))  # which names the file
             continue
         try:
             found[round] = measure(predictions.logits_NC, predictions.targets_N)

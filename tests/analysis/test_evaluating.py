@@ -2,15 +2,19 @@
 
 import csv
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from al_bench.analysis.results import load_results
+from al_bench.analysis.results import load_results, measured
+from al_bench.analysis.statistics.measures import ACCURACY
+from al_bench.core.errors import ResultsError
 from al_bench.files.writing import replace_bytes
 from al_bench.records.identity import Identity
+from al_bench.records.reading import RoundsFile, run_directories
 from al_bench.records.saved import PREDICTIONS, Predictions, save, saved_path
 from tests.support.made_results import write_run
 
@@ -42,6 +46,15 @@ def nothing(logits_NC, targets_N):
 
 def test_accuracy(logits_NC, targets_N):
     return 1.0
+
+def macro_f1(logits_NC, targets_N):
+    return 1.0
+
+def validation_ece(logits_NC, targets_N):
+    return 1.0
+
+def whether(logits_NC, targets_N):
+    return targets_N.max() > 0
 
 number = 3
 """
@@ -114,7 +127,9 @@ def test_a_damaged_file_costs_that_round(cli, runs):
     replace_bytes(saved_path(runs[0], PREDICTIONS, 1), b"damaged")
     told = cli("evaluate", "outputs", "--measure", "mine:weighted")
     assert told.code == 0
-    assert "predictions/round_001.npz: " in told.err
+    path = saved_path(runs[0], PREDICTIONS, 1).relative_to(Path.cwd())
+    assert f"al-bench evaluate: {path}: " in told.err
+    assert told.err.count(path.name) == 1
     assert table(runs[0])[2] == ["1", ""]
     assert table(runs[1])[2] == ["1", "40.0"]
 
@@ -127,9 +142,12 @@ def test_a_damaged_file_costs_that_round(cli, runs):
         ("mine:nan", "measure=mine:nan: of round 0 of {path} it returns nan, which is no finite number"),
         ("mine:text", "measure=mine:text: of round 0 of {path} it returns '0.5', which is no finite number"),
         ("mine:nothing", "measure=mine:nothing: of round 0 of {path} it returns None, which is no finite number"),
+        ("mine:whether", "measure=mine:whether: of round 0 of {path} it returns np.True_, which is no finite number"),
         ("mine:hit", "measure=mine:hit: mine has no function hit; did you mean 'hits'?"),
-        ("mine:number", "measure=mine:number: mine has no function number; known: hits, leaves, nan, "),
+        ("mine:number", "measure=mine:number: mine has no function number; known: hits, leaves, macro_f1, nan, "),
         ("mine:test_accuracy", "test_accuracy is a name of al_bench's own; call the function otherwise"),
+        ("mine:macro_f1", "macro_f1 is a name of al_bench's own; call the function otherwise"),
+        ("mine:validation_ece", "validation_ece is a name of al_bench's own"),
         ("mine:is_finished", "is_finished is a name of al_bench's own"),
         ("mine", "measure=mine: must be module:function, such as mine:top_5 of the file mine.py"),
         ("mine.py:hits", "measure=mine.py:hits: mine.py cannot be imported: ModuleNotFoundError"),
@@ -165,6 +183,19 @@ def test_a_damaged_table_costs_its_measures_alone(runs, text):
     assert len(found.rounds) == 12
     (problem,) = found.problems
     assert problem.startswith(f"{runs[0].relative_to(Path.cwd())}/rounds.csv: measures.csv beside it is left out: ")
+
+
+def test_a_column_by_a_name_of_al_bench_s_own_is_not_taken_for_it(cli, runs):
+    for path in runs:
+        (path / "measures.csv").write_text("round,accuracy,hits\n0,.1,.1\n1,.1,.1\n2,.1,.1\n")
+    assert measured(list(_files()), "outputs", "accuracy")[0] == ACCURACY
+    assert measured(list(_files()), "outputs", "hits")[0].column == "hits"
+    with pytest.raises(ResultsError, match=r"known: accuracy, auroc, "):
+        measured(list(_files()), "outputs", "of_nobody")
+
+
+def _files() -> Iterator[RoundsFile]:
+    return (file for _, _, file in run_directories(Path("outputs")) if file is not None)
 
 
 def test_rounds_beyond_those_committed_are_not_read(runs):

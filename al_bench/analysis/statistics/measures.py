@@ -126,6 +126,7 @@ def named(typed: str, there: Iterable[str], own: Sequence[str] = ()) -> Measure:
         ResultsError: if there is no such measure, or no run has it.
     """
     name, colon, better = typed.partition(":")
+    own = [each for each in own if each not in SHORT]
     if name in own and typed not in (name, f"{name}:lower"):
         raise ResultsError(f"measure={typed}: must be {name}, or {name}:lower if lower values of it are better")
     if name in own:
