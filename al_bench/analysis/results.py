@@ -126,15 +126,16 @@ def own_measures(files: Iterable[RoundsFile]) -> list[str]:
 
 
 def _lacking(files: Sequence[RoundsFile], shown: Sequence[str]) -> Iterator[str]:
-    """A line for each column that some of the runs lack: usual ones, and those of measures."""
-    lacking = {file.path: [*file.lacking] for file in files}
+    """A line for each column that some of the runs lack, or have no value in: usual ones, and those of measures."""
+    lacking = {file.path: [f"column {column}" for column in file.lacking] for file in files}
     for file in files:
         if file.columns is not None:
-            absent = [column for column in shown if column not in file.columns]
-            lacking[file.path] += [column for column in absent if column not in file.lacking]
-    for column, count in Counter(column for columns in lacking.values() for column in columns).items():
-        example = next(path for path, columns in lacking.items() if column in columns)
-        yield f"{count} of {len(files)} runs have no column {column}, such as {example}"
+            absent = [column for column in shown if column not in file.columns and column not in file.lacking]
+            empty = [column for column in shown if column in file.columns and _is_empty(file.columns[column])]
+            lacking[file.path] += [*(f"column {column}" for column in absent), *(f"value of {each}" for each in empty)]
+    for what, count in Counter(what for lines in lacking.values() for what in lines).items():
+        example = next(path for path, lines in lacking.items() if what in lines)
+        yield f"{count} of {len(files)} runs have no {what}, such as {example}"
 
 
 def listed(lines: Iterable[str], most: int | None = MAX_LISTED) -> str:

@@ -175,6 +175,7 @@ def test_runs_without_a_value_are_missing_and_named(folder, tmp_path):
     found = everything(copy, measure="brier")
     assert isinstance(found.comparison, str)
     assert "mnist · mlp · b10 · badge · seed 1: has no value of test_brier with 20 labels" in found.comparison
+    assert f"1 of 27 runs have no value of test_brier, such as {path / 'rounds.csv'}" in found.problems
     assert isinstance(everything(copy).comparison, Comparison)
     for run in copy.rglob("rounds.csv"):
         if "mnist" in run.parts:

@@ -549,6 +549,17 @@ class TestInABrowser:
         page.wait_for_function("document.documentElement.scrollWidth <= 420")  # figures follow in a while
 
     @pytest.mark.slow
+    def test_refusals_that_name_a_model_of_many_options_are_no_wider_either(self, browser, tmp_path):
+        model = "mlp,lr_schedule.T_max=20,max_epochs=20,training=regularised,width=32"
+        for strategy, seed in (("random", 0), ("random", 1), ("badge", 0)):  # a run is missing; one data set
+            write_run(tmp_path, Identity("digits", model, strategy, 10, "", seed), dict.fromkeys((20, 30, 40), 0.5))
+        (tmp_path / "report.html").write_text(report(everything(tmp_path), COMMAND), encoding="utf-8")
+        opened = Opened(browser.new_page(viewport={"width": 500, "height": 900}, offline=True))
+        opened.go(tmp_path / "report.html")
+        assert model in opened.page.locator("#errors .warning").inner_text()
+        opened.page.wait_for_function("document.documentElement.scrollWidth <= 500", timeout=5000)
+
+    @pytest.mark.slow
     def test_twenty_strategies_of_any_name_are_readable_500_pixels_wide_and_on_paper(self, browser, tmp_path):
         names = (*NAMES, *(f"joint,entropy_weight={number},ramp_epochs=25" for number in range(4)))
         written(tmp_path, names)
