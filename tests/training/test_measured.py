@@ -1,17 +1,29 @@
-"""What is measured of logits: equal to scikit-learn's values, and to plain loops."""
+"""What is measured of logits: equal to the values of scikit-learn and torchmetrics, and to plain loops."""
 
 import math
 
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    f1_score,
+    log_loss,
+    roc_auc_score,
+)
 from torch import Tensor
 
 from al_bench.core.rounds import ABOUT
 from al_bench.training.trained import auroc, ece, metrics_of
 
 SHAPES = ((4500, 150), (60, 2), (333, 7))
+TORCHMETRICS_ECE = {  # 1.9.0: multiclass_calibration_error(probability_NC, targets_N, num_classes, n_bins=15)
+    (4500, 150): 0.4010981619358063,
+    (60, 2): 0.13567501306533813,
+    (333, 7): 0.14453567564487457,
+}
 
 
 def drawn(num_examples: int, num_classes: int, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -34,17 +46,21 @@ def slow_ece(probability_NC: np.ndarray, targets_N: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize(("num_examples", "num_classes"), SHAPES)
-def test_measures_equal_those_of_scikit_learn(num_examples, num_classes):
+def test_measures_equal_those_of_scikit_learn_and_torchmetrics(num_examples, num_classes):
     logits_NC, targets_N = drawn(num_examples, num_classes)
     found = metrics_of(logits_NC, targets_N)
     probability_NC, predicted_N = logits_NC.double().softmax(dim=1).numpy(), logits_NC.argmax(dim=1).numpy()
     scores = probability_NC if num_classes > 2 else probability_NC[:, 1]
     assert 0.2 < found.accuracy < 0.95
+    assert found.accuracy == pytest.approx(accuracy_score(targets_N, predicted_N), rel=1e-12)
+    assert found.balanced_accuracy == pytest.approx(balanced_accuracy_score(targets_N, predicted_N), rel=1e-12)
+    assert found.loss == pytest.approx(log_loss(targets_N, probability_NC, labels=range(num_classes)), rel=1e-12)
     assert found.macro_f1 == pytest.approx(f1_score(targets_N, predicted_N, average="macro"), rel=1e-12)
     expected = brier_score_loss(targets_N, probability_NC, labels=range(num_classes), scale_by_half=False)
     assert found.brier == pytest.approx(expected, rel=1e-12)
     assert found.auroc == pytest.approx(roc_auc_score(targets_N, scores, multi_class="ovr"), rel=1e-12)
     assert found.ece == pytest.approx(slow_ece(probability_NC, targets_N.numpy()), rel=1e-12)
+    assert found.ece == pytest.approx(TORCHMETRICS_ECE[num_examples, num_classes], abs=1e-7)  # of sums in float32
 
 
 def test_a_class_that_the_test_set_lacks():
