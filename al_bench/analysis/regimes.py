@@ -12,6 +12,7 @@ import pandas as pd
 from al_bench.records.run_config import WRAPPERS
 
 REGIME = ["model", "variant"]
+TRAINING = ("patience", "start", "stop_at_train_accuracy", "training")  # of a label, which say how a model is trained
 
 
 @cache
@@ -19,6 +20,12 @@ def conditions_of(dataset: str, variant: str) -> str:
     """The variant of a setting, after what the label of its data set says of the pool."""
     done = [part for part in _parts(dataset)[1:] if part.partition("=")[0].partition(".")[0] in WRAPPERS]
     return ",".join([*done, *([variant] if variant else [])])
+
+
+@cache
+def trained_as(model: str) -> str:
+    """What the label of a model says of the way it is trained: `start=warm`; empty for its own."""
+    return ",".join(part for part in _parts(model)[1:] if part.partition("=")[0] in TRAINING)
 
 
 def with_conditions(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from al_bench.analysis.names import isolated
-from al_bench.analysis.regimes import conditions_of
+from al_bench.analysis.regimes import conditions_of, trained_as
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.records.layout import setting_title
@@ -178,9 +178,13 @@ def rows_of(table: pd.DataFrame, setting: Mapping[str, object]) -> pd.DataFrame:
 def grouped(settings: Sequence[Mapping[str, object]]) -> Iterator[tuple[dict[str, object], list[int]]]:
     """All settings, then those of each batch size, model, data set, and any two of them, by their positions.
 
-    Settings of different conditions (`al_bench.analysis.regimes.conditions_of`) are in no group together.
+    Settings of different conditions (`al_bench.analysis.regimes.conditions_of`), or with models that are trained in
+    different ways (`trained_as`), are in no group together.
     """
-    conditions = [conditions_of(str(setting["dataset"]), str(setting["variant"])) for setting in settings]
+    conditions = []
+    for setting in settings:
+        parts = conditions_of(str(setting["dataset"]), str(setting["variant"])), trained_as(str(setting["model"]))
+        conditions.append(",".join(filter(None, parts)))
     apart = ("variant",) if len(set(conditions)) > 1 else ()
     described = [{**setting, "variant": each} for setting, each in zip(settings, conditions, strict=True)]
     for columns in ((*apart, *others) for others in GROUPINGS):
@@ -192,7 +196,7 @@ def grouped(settings: Sequence[Mapping[str, object]]) -> Iterator[tuple[dict[str
 
 
 def is_of_all(group: Mapping[str, object]) -> bool:
-    """Whether a group of `grouped` is of all settings, or of all of the same conditions."""
+    """Whether a group of `grouped` is of all settings, or of all of the same conditions and training."""
     return group.keys() <= {"variant"}
 
 

@@ -10,6 +10,7 @@ from al_bench.analysis.everything import Comparison, Everything, everything
 from al_bench.analysis.page.export import _drawings
 from al_bench.analysis.page.report import report
 from al_bench.analysis.regimes import conditions_of
+from al_bench.analysis.settings import group_name, grouped
 from al_bench.analysis.statistics.ranks import Ranks
 from al_bench.records.identity import Identity
 from tests.analysis.test_report import plain
@@ -116,6 +117,24 @@ class TestEachIsAsIfItWereAlone:
                 pd.testing.assert_frame_equal(
                     ours[(("variant", conditions), *group)].loc[matrix.index, matrix.columns], matrix
                 )
+
+
+def test_models_that_are_trained_in_different_ways_are_in_no_group_together():
+    models = (
+        *("mlp", "mlp,width=32", "resnet", "mlp,start=warm,width=32", "resnet,start=warm"),
+        *("mlp,max_epochs=20,training=regularised", "mlp,max_epochs=50,stop_at_train_accuracy=null"),
+        "mlp,patience=5,widths=[1,start=2]",
+    )
+    settings = [{"dataset": "digits", "model": model, "batch_size": 10, "variant": ""} for model in models]
+    whole = {group_name(group): members for group, members in grouped(settings) if group.keys() == {"variant"}}
+    assert whole == {
+        "no variant": [0, 1, 2],
+        "variant start=warm": [3, 4],
+        "variant training=regularised": [5],
+        "variant stop_at_train_accuracy=null": [6],
+        "variant patience=5": [7],
+    }
+    assert next(group for group, _ in grouped(settings[:3])) == {}
 
 
 def test_each_has_a_table_a_matrix_and_a_sentence_of_its_own(together):
