@@ -81,7 +81,7 @@ class LCMD(Strategy):
     def _points(self, outputs: Outputs, offset_D: Tensor | float) -> GradientEmbedding:
         if self.space == "gradient":
             return GradientEmbedding.of(outputs.logits_NC, outputs.embedding_ND)
-        return GradientEmbedding.of_vectors(self._vectors(outputs).double() - offset_D)
+        return GradientEmbedding.of_vectors(self._vectors(outputs) - offset_D)
 
     def _vectors(self, outputs: Outputs) -> Tensor:
         assert self.space != "gradient"

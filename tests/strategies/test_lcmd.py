@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from al_bench.core.strategy import Needs, Outputs, QueryContext
-from al_bench.strategies.lcmd import LCMD
+from al_bench.strategies.lcmd import LCMD, Clusters
 from al_bench.strategies.maths import gradients
+from al_bench.strategies.maths.gradients import GradientEmbedding
 from al_bench.strategies.maths.spaces import unit_length
 from tests.contracts.test_strategies import context, query
 from tests.strategies.test_badge import autograd_gradients
@@ -77,6 +78,16 @@ def test_pruning_and_blocks_change_nothing(monkeypatch, labels):
     monkeypatch.setattr(gradients, "OTHERS", 7)
     monkeypatch.setattr(gradients, "CHUNK", 100)
     assert chosen(unlabelled, labelled, 20) == expected
+
+
+def test_few_distances_to_new_centres_are_evaluated():
+    """Of vectors that lie in few directions: all rows for the first centre, a tenth of them for the others."""
+    unlabelled, labelled = (drawn(n, 24, seed=n) * 2.0 ** -torch.arange(24) for n in (900, 90))
+    clusters = Clusters(GradientEmbedding.of_vectors(unlabelled), torch.ones(900, dtype=torch.int64))
+    clusters.start_from(GradientEmbedding.of_vectors(labelled))
+    for _ in range(20):
+        clusters.add(clusters.farthest_of_the_heaviest())
+    assert clusters._nearest.num_evaluated < 900 + 19 * 90
 
 
 @pytest.mark.parametrize("use_labelled", [True, False])

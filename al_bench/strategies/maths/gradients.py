@@ -47,7 +47,8 @@ class GradientEmbedding:
     def nearest_of(self, others: "GradientEmbedding") -> tuple[Tensor, Tensor]:
         """Squared distances (N,) to the nearest of the others (M,), and which it is (N,): of equals the first.
 
-        By matrix products in blocks: |g_j|^2 - 2 (a_i . a_j)(z_i . z_j) has its least where the distance has.
+        By matrix products in blocks: |g_j|^2 - 2 (a_i . a_j)(z_i . z_j) has its least where the distance has. Of
+        vectors, a = 1, the first product is left out.
         """
         least_N, nearest_N = (
             torch.full_like(self.square_N, torch.inf),
@@ -56,12 +57,15 @@ class GradientEmbedding:
         errors, embeddings, squares = (
             each.double().split(OTHERS) for each in (others.error_NC, others.embedding_ND, others.square_N)
         )
+        embeddings = [-2 * embedding_MD for embedding_MD in embeddings]
         for start in range(0, len(least_N), CHUNK):
             rows = slice(start, start + CHUNK)
             error_RC, embedding_RD = self.error_NC[rows].double(), self.embedding_ND[rows].double()
             for number, (error_MC, embedding_MD, square_M) in enumerate(zip(errors, embeddings, squares, strict=True)):
-                products_RM = (error_RC @ error_MC.T).mul_(embedding_RD @ embedding_MD.T)
-                least_R, position_R = torch.sub(square_M, products_RM, alpha=2).min(dim=1)
+                products_RM = embedding_RD @ embedding_MD.T
+                if error_RC.shape[1] > 1:
+                    products_RM.mul_(error_RC @ error_MC.T)
+                least_R, position_R = products_RM.add_(square_M).min(dim=1)
                 nearest_N[rows] = torch.where(least_R < least_N[rows], position_R + number * OTHERS, nearest_N[rows])
                 least_N[rows] = torch.minimum(least_R, least_N[rows])
         square_N = others.square_N[nearest_N]

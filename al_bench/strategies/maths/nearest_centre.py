@@ -108,7 +108,8 @@ class NearestCentre:
 
     def _directions(self) -> Tensor | None:
         """What the second bound takes; None before it is worth its time."""
-        if self._direction_NP is None and self.num_evaluated > PATIENCE * self.num_rows:
+        patience = PATIENCE if len(self._scaled_CN) > 1 else 0  # of vectors the first bound is that of their lengths
+        if self._direction_NP is None and self.num_evaluated > patience * self.num_rows:
             self._direction_NP = _directions(self._gradients)
         return self._direction_NP
 
