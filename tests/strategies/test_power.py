@@ -13,7 +13,7 @@ from al_bench.config.schema import CONF
 from al_bench.core.strategy import Needs, Outputs, QueryContext
 from al_bench.job.built import checked_strategy
 from al_bench.strategies import uncertainty
-from al_bench.strategies.maths.ranking import largest
+from al_bench.strategies.maths.ranking import decreasing, largest
 from al_bench.strategies.maths.sampling import drawn, log_weights
 from al_bench.strategies.power import Power
 from tests.contracts.test_strategies import query
@@ -142,3 +142,11 @@ def test_the_largest_are_the_beginning_of_a_stable_sort(num_wanted):
         assert largest(scores, num_wanted).tolist() == expected
         infinite = torch.where(scores > 0, scores, -torch.inf)
         assert largest(infinite, num_wanted).tolist() == sorted(range(200), key=lambda row: -infinite[row])[:num_wanted]
+
+
+@pytest.mark.parametrize("num_rows", [1, 2, 200, 5000])
+def test_the_order_of_decreasing_scores_is_that_of_a_stable_sort(num_rows):
+    for seed, scale in enumerate((0, 2, 40, 1e9)):
+        scores = torch.randn(num_rows, generator=torch.Generator().manual_seed(seed)).mul(scale).round().double()
+        for each in (scores, torch.where(scores > 0, scores, -torch.inf), scores.abs() / 3):
+            assert decreasing(each).tolist() == sorted(range(num_rows), key=lambda row: -each[row])

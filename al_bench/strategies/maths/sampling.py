@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from al_bench.core.errors import StrategyError
-from al_bench.strategies.maths.ranking import largest
+from al_bench.strategies.maths.ranking import decreasing, largest
 
 BLOCK = 256  # rows per partial sum
 
@@ -70,10 +70,10 @@ def log_weights(uncertainty_N: Tensor, kind: Kind) -> Tensor:
         return uncertainty_N.log()
     if kind == "softmax":
         return uncertainty_N
-    order_N = torch.sort(uncertainty_N, descending=True, stable=True).indices
+    order_N = decreasing(uncertainty_N)
     rank_N = torch.empty_like(uncertainty_N)
     rank_N[order_N] = torch.arange(1, len(order_N) + 1, dtype=rank_N.dtype, device=rank_N.device)
-    return -rank_N.log()
+    return rank_N.log_().neg_()
 
 
 def drawn(log_weight_N: Tensor, gumbel_N: Tensor, num_wanted: int) -> Tensor:
