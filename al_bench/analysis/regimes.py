@@ -4,6 +4,7 @@ A regime is what a setting is but its data set and its batch size: the model, th
 initial labels, ...), and what was done to the pool, which stands in the label of the data set.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 
@@ -41,9 +42,14 @@ def with_conditions(table: pd.DataFrame) -> pd.DataFrame:
 
 def by_regime(table: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
     """The values of `REGIME`, and the rows, of each regime in a table; those rows are as they were."""
-    named = with_conditions(table)
-    for values, rows in named.groupby(REGIME, sort=True):
-        yield dict(zip(REGIME, map(str, values), strict=True)), table.loc[rows.index]
+    regimes = [(tuple(map(str, values)), rows) for values, rows in with_conditions(table).groupby(REGIME)]
+    for values, rows in sorted(regimes, key=lambda regime: [natural(value) for value in regime[0]]):
+        yield dict(zip(REGIME, values, strict=True)), table.loc[rows.index]
+
+
+def natural(text: str) -> list[tuple[str, int]]:
+    """What texts are sorted by, to have `b77` before `b385`."""
+    return [(letters, int(digits or 0)) for letters, digits in re.findall(r"(\D*)(\d*)", text)]
 
 
 def regime_name(regime: Mapping[str, object]) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from al_bench.analysis.names import isolated
-from al_bench.analysis.regimes import conditions_of, trained_as
+from al_bench.analysis.regimes import conditions_of, natural, trained_as
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.records.layout import setting_title
@@ -210,4 +210,4 @@ def _named(key: str, value: object) -> str:
 
 
 def _sort_key(value: object) -> tuple[bool, object]:
-    return isinstance(value, str), value
+    return isinstance(value, str), natural(value) if isinstance(value, str) else value

@@ -65,7 +65,7 @@ class SentenceTransformers(Extractor):
         from sentence_transformers.sentence_transformer.modules import Pooling
         from transformers.utils import logging
 
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # of reading weights, which takes less time than to read it
+        logging.disable_progress_bar()  # of reading weights, which takes a moment
         try:
             network = SentenceTransformer(self.name, device="cpu")
         except (OSError, RuntimeError, ValueError) as error:

@@ -9,7 +9,7 @@ import pytest
 from al_bench.analysis.everything import Comparison, Everything, everything
 from al_bench.analysis.page.export import _drawings
 from al_bench.analysis.page.report import report
-from al_bench.analysis.regimes import conditions_of
+from al_bench.analysis.regimes import by_regime, conditions_of
 from al_bench.analysis.settings import group_name, grouped
 from al_bench.analysis.statistics.ranks import Ranks
 from al_bench.records.identity import Identity
@@ -117,6 +117,14 @@ class TestEachIsAsIfItWereAlone:
                 pd.testing.assert_frame_equal(
                     ours[(("variant", conditions), *group)].loc[matrix.index, matrix.columns], matrix
                 )
+
+
+def test_numbers_in_names_are_in_their_order():
+    names = [f"features=minilm,num_initial={number}" for number in (385, 77, 1155)]
+    settings = [{"dataset": "banking77", "model": "linear", "batch_size": 77, "variant": name} for name in names]
+    in_order = [names[1], names[0], names[2]]
+    assert [regime["variant"] for regime, _ in by_regime(pd.DataFrame(settings))] == in_order
+    assert [group["variant"] for group, _ in grouped(settings) if group.keys() == {"variant"}] == in_order
 
 
 def test_models_that_are_trained_in_different_ways_are_in_no_group_together():

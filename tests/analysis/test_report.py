@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -558,6 +559,30 @@ class TestInABrowser:
         opened.go(tmp_path / "report.html")
         assert model in opened.page.locator("#errors .warning").inner_text()
         opened.page.wait_for_function("document.documentElement.scrollWidth <= 500", timeout=5000)
+
+    @pytest.mark.slow
+    def test_names_of_settings_and_strategies_lie_upon_nothing(self, browser, tmp_path):
+        """Names of many options, broken after commas; in a figure of gains the legend begins at the top."""
+        variant = "features=sentence_transformers,num_initial=77,label_noise.rate=0.1"
+        datasets, strategies = ("banking77", "clinc150", "letters"), ("random", "badge", "margin")
+        for dataset, strategy, seed in product(datasets, strategies, (0, 1)):
+            curve = {count: noisy(strategy, seed, count / 99) for count in (20, 30, 40)}
+            write_run(tmp_path, Identity(dataset, "linear", strategy, 77, variant, seed), curve)
+        (tmp_path / "report.html").write_text(report(everything(tmp_path), COMMAND), encoding="utf-8")
+        for width in (500, 1400):
+            opened = Opened(browser.new_page(viewport={"width": width, "height": 900}, offline=True))
+            opened.go(tmp_path / "report.html")
+            place = opened.page.locator("#areas .plot").first
+            place.scroll_into_view_if_needed()
+            place.locator(".ytick").first.wait_for()
+            texts = place.locator(".ytick text")
+            boxes = [texts.nth(number).bounding_box() for number in range(texts.count())]
+            tops, bottoms = sorted(box["y"] for box in boxes), sorted(box["y"] + box["height"] for box in boxes)
+            assert len(boxes) == 3
+            assert all(top > bottom for top, bottom in zip(tops[1:], bottoms[:-1], strict=True))
+            assert width == 1400 or "num_initial=77," in texts.first.locator("tspan").all_text_contents()
+            bar, legend = (place.locator(each).bounding_box() for each in (".modebar", ".legend"))
+            assert bar["y"] + bar["height"] <= legend["y"] + 3
 
     @pytest.mark.slow
     def test_twenty_strategies_of_any_name_are_readable_500_pixels_wide_and_on_paper(self, browser, tmp_path):

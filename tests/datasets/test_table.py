@@ -121,6 +121,11 @@ def lacks(column: str, line: int) -> str:
 BASE = ["1,a,0", "2,b,1"] * 10
 
 
+def test_classes_may_be_called_as_if_they_were_missing(tmp_path):
+    dataset = table(stored(tmp_path, "x,y", *["1,none", "2,na"] * 10), "y", rng())
+    assert dataset.num_classes == 2
+
+
 @pytest.mark.parametrize(
     ("lines", "told"),
     [

@@ -163,8 +163,8 @@ def gains_figure(
     if is_many:  # names are broken after 20 letters where a window is narrow
         of_row = max(22, 3 * num_settings, 17 * math.ceil(max(map(len, names)) / 20))
     figure.update_layout(
-        **LAYOUT | {"margin": {"l": 10, "r": 10, "t": 10, "b": 45}},
-        height=90 + of_row * len(names),
+        **LAYOUT | {"margin": {"l": 10, "r": 10, "t": 30, "b": 45}},
+        height=110 + of_row * len(names),
         showlegend=not is_many,
         xaxis=AXIS | {"title": {"text": gain_axis(gains["against"].iloc[0], measure)}, "zeroline": True},
         yaxis={

@@ -31,8 +31,8 @@ def classes_of(key: str, tables: Sequence[Table], name: str) -> list[NDArray[np.
         DataError: if a cell is empty, all rows are of one class, or the first table, the pool, lacks a class.
     """
     labels = [[cell.strip() for cell in table.column(key, name)] for table in tables]
-    distinct = set().union(*labels)
-    are_numbers = all(map(NUMBER.fullmatch, (each for each in distinct if each.lower() not in NO_NUMBER)))
+    named = {cell for cells in labels for cell in cells if cell.lower() not in NO_NUMBER}
+    are_numbers = bool(named) and all(map(NUMBER.fullmatch, named))
     for table, cells in zip(tables, labels, strict=True):
         _check_missing(table, name, [(cell.lower() in NO_NUMBER) if are_numbers else cell in MISSING for cell in cells])
     classes = ordered(set(labels[0]))
