@@ -107,6 +107,7 @@ def test_tables_fold_after_a_dozen_rows_unfold_by_a_click_and_are_whole_on_paper
     Path(tmp_path / "report.html").write_text(page, encoding="utf-8")
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"]).new_page()
+        opened.set_default_timeout(120_000)  # figures of 30 strategies are drawn until a click finds its place still
         opened.goto((tmp_path / "report.html").as_uri())
         rows = "() => [...document.querySelectorAll('#areas .fold + .scroll')[0].querySelectorAll('tbody tr')]"
         shown = f"{rows.removeprefix('() => ')}.filter((row) => row.checkVisibility()).length"
