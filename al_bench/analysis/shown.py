@@ -1,6 +1,7 @@
 """What is shown of results: of which folders, which strategies, in which order, and called what."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations
@@ -121,6 +122,9 @@ def _parsed(text: str, names: Sequence[str]) -> dict[str, str]:
         return {}
     any_name = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
     starts = [*re.finditer(rf"(?:^|,)({any_name})=", text)]
+    for name, count in Counter(start[1] for start in starts).items():
+        if count > 1:
+            raise ResultsError(f"labels={name}: it has {count} labels; say one")
     places = [*(start.start() for start in starts), len(text)]
     found = {start[1]: text[start.end() : end] for start, end in zip(starts, places[1:], strict=True)}
     for part in (text[: places[0]], *(label.partition(",")[2] for label in found.values() if "=" in label)):

@@ -74,6 +74,7 @@ def test_labels_are_of_some_of_the_strategies(labels):
         (Shown(labels={"nobody": "x"}), "labels=nobody: there is no run of that strategy"),
         (Shown(labels="badge="), "labels=badge: it has no label; say badge=..."),
         (Shown(labels="badge=margin"), "labels: badge and margin would both be called margin"),
+        (Shown(labels="badge=A,margin=M,badge=B"), "labels=badge: it has 2 labels; say one"),
         (Shown(labels="badge=x,random=x"), "labels: badge and random would both be called x"),
     ],
 )
