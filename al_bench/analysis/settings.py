@@ -12,7 +12,7 @@ from al_bench.analysis.names import isolated
 from al_bench.analysis.regimes import conditions_of, natural, trained_as
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
-from al_bench.records.layout import setting_title
+from al_bench.records.layout import seeds_title, setting_title
 
 Floats = NDArray[np.float64]
 BASELINE = "random"
@@ -100,13 +100,13 @@ class Curves:
 
 
 def with_seeds(problems: Iterable[tuple[str, object, str]]) -> list[str]:
-    """A line for each name and message, with its seeds: `digits · mlp · b100 · badge · seeds 0, 2: no such run`."""
-    seeds: dict[tuple[str, str], list[str]] = {}
+    """A line for each name and message, with its seeds: `digits · mlp · b100 · badge · seeds 0-3, 5: no such run`."""
+    seeds: dict[tuple[str, str], list[int]] = {}
     for name, seed, message in problems:
-        seeds.setdefault((name, message), []).extend([str(seed)] if seed != "" else [])
+        seeds.setdefault((name, message), []).extend([] if seed == "" else [int(str(seed))])
     return [
         name
-        + (f" · seed{'s' * (len(known) > 1)} {', '.join(known)}" if known else "")
+        + (f" · seed{'s' * (len(known) > 1)} {seeds_title(known)}" if known else "")
         + (f": {message}" if message else "")
         for (name, message), known in seeds.items()
     ]

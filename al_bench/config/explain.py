@@ -177,6 +177,9 @@ def _unknown_key(key: str, arguments: Sequence[str]) -> str:
     problem = f"{given[0] if given else key}: there is no such key"
     if isinstance(siblings, dict) and name in siblings:
         return f"{problem} in what {parent or 'the command'} is chosen to be; in a sweep every option must have it"
+    deeper = [leaf for leaf, _ in flattened(composed) if not parent and leaf.endswith(f".{name}")]
+    if own := [leaf for leaf in deeper if not leaf.startswith("hydra.")]:
+        return f"{problem}; did you mean {' or '.join(sorted(own))}?"
     if isinstance(siblings, dict) and siblings:
         return f"{problem}; {nearest(name, siblings.keys() - {'hydra'})}"
     is_hydra = key.startswith("hydra.")

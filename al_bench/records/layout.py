@@ -3,9 +3,10 @@
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
+from itertools import groupby
 from pathlib import Path
 
 from al_bench.files.writing import open_own, open_regular, read_text
@@ -117,3 +118,10 @@ def offline_folders(folder: Path, run_id: str) -> list[Path]:
     name = re.compile(rf"offline-run-\d{{8}}_\d{{6}}-{re.escape(run_id)}")
     found = [path for path in (folder / "wandb").glob("offline-run-*") if name.fullmatch(path.name)]
     return [path for path in found if path.is_dir() and not path.is_symlink()]
+
+
+def seeds_title(seeds: Iterable[int]) -> str:
+    """For people: `0-4, 7`."""
+    known = sorted(set(seeds))
+    runs = [[seed for _, seed in run] for _, run in groupby(enumerate(known), key=lambda pair: pair[1] - pair[0])]
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 
 from rich import box
@@ -14,7 +13,7 @@ from al_bench.config.planning import Planned
 from al_bench.core.clock import duration
 from al_bench.job.built import checked_strategy
 from al_bench.job.purchases import Purchases
-from al_bench.records.layout import setting_title
+from al_bench.records.layout import seeds_title, setting_title
 
 MEGABYTE = 1e6
 
@@ -80,17 +79,10 @@ def _table(to_do: Sequence[Planned], finished: Sequence[Planned], known: Sequenc
             done.append(run.identity.seed)
     shown = ""
     for (setting, strategy), (done, others, costs_of_others) in sorted(rows.items()):
-        cells = (_seeds(done), _seeds(others), *_cost(costs_of_others))
+        cells = (seeds_title(done), seeds_title(others), *_cost(costs_of_others))
         table.add_row("" if setting == shown else setting, strategy, *cells)
         shown = setting
     return table
-
-
-def _seeds(known: Sequence[int]) -> str:
-    """`0-4, 7`."""
-    seeds = sorted(set(known))
-    runs = [[seed for _, seed in run] for _, run in groupby(enumerate(seeds), key=lambda pair: pair[1] - pair[0])]
-    return ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _cost(estimates: Sequence[Estimate | None]) -> tuple[str, str]:

@@ -365,7 +365,7 @@ def test_what_is_missing_is_left_out_if_asked_for_and_named(tmp_path):
     rounds = load_results(tmp_path).rounds
     with pytest.raises(ResultsError, match="badge · seed 1: there is no such run") as refused:
         penalty_matrices(rounds)
-    assert "digits · mlp · b100 · margin · seeds 1, 2, 3: there is no such run" in str(refused.value)
+    assert "digits · mlp · b100 · margin · seeds 1-3: there is no such run" in str(refused.value)
     whole = penalty_matrices(rounds, is_partial=True)[0]
     assert whole.matrix.loc["badge", "random"] == 1, "on the three seeds that both have"
     assert whole.matrix.loc["random", "badge"] == 0
@@ -374,10 +374,10 @@ def test_what_is_missing_is_left_out_if_asked_for_and_named(tmp_path):
     assert len(whole.missing) == 4
     finished = run_script(tmp_path, "--partial")
     assert finished.returncode == 0
-    assert "left out: digits · mlp · b100 · margin · seeds 1, 2, 3: there is no such run" in finished.stderr
+    assert "left out: digits · mlp · b100 · margin · seeds 1-3: there is no such run" in finished.stderr
 
 
-@pytest.mark.parametrize(("short", "named"), [((2,), "seed 2"), ((0, 1, 2), "seeds 0, 1, 2")])
+@pytest.mark.parametrize(("short", "named"), [((2,), "seed 2"), ((0, 1, 2), "seeds 0-2")])
 def test_random_has_to_go_as_far_as_the_others(tmp_path, short, named):
     """Where it ends says at how many labels strategies are compared."""
     cut = {100: 0.5, 200: 0.55, 300: 0.6}

@@ -106,6 +106,7 @@ def test_an_option_that_there_is_not_is_one_message():
         (["~model.lr_schedule"], "~model.lr_schedule: it is null, so there is nothing to leave out"),
         (["~budget"], "~budget: it is null, so there is nothing to leave out"),
         (["~model.lr_shedule"], "~model.lr_shedule: there is no such key; did you mean 'lr_schedule'?"),
+        (["width=3"], "width=3: there is no such key; did you mean dataset.hyperparameters.width or model.width?"),
         (["model.width=${nothing}"], "model.width=${nothing}: cannot be resolved: Interpolation key 'nothing'"),
         (["model.optimizer.lr=${oc.env:NO_SUCH}"], "model.optimizer.lr=${oc.env:NO_SUCH}: cannot be resolved"),
         (["name=${name}"], "name=${name}: cannot be resolved"),

@@ -278,6 +278,7 @@ class TestRunsWithOnesOwn:
         ("digist torchvision", 1, "dataset=digist: there is no such option; did you mean 'digits'?"),
         ("digits torchvison", 1, "features=torchvison: there is no such option; did you mean 'torchvision'?"),
         ("digits torchvision features.nam=x", 1, "features.nam=x: there is no such key; did you mean 'name'?"),
+        ("digits torchvision weights=x", 1, "weights=x: there is no such key; did you mean features.weights?"),
         ("digits torchvision sede=1", 1, "sede=1: there is no such key; did you mean 'seed'?"),
         ("digits torchvision features.name=resnet8", 1, "features.name=resnet8: torchvision has no such network; did"),
         ("digits torchvision", 1, "features=torchvision: they are made of images (N, 1 or 3, height, width), and the"),
