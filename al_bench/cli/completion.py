@@ -9,6 +9,7 @@ from al_bench.cli.commands import COMMANDS
 from al_bench.cli.parsing import CommandParser
 from al_bench.records.saved import SAVED
 
+TRAINING = "training@model="  # the one group whose options are chosen for a part of another
 QUERY = re.compile(r"(-sc|--shell-completion) query=\w+")
 
 
@@ -41,14 +42,18 @@ def completed(words: Sequence[str], conf: Path) -> list[str]:
         found = _following(COMMANDS[before[0]].parser(), before[1:], last, conf)
     else:
         of_folders = _of_folders(last, conf) if last or not before else ()
-        found = [*(() if before else COMMANDS), *of_folders, *(f"save={each}" for each in SAVED if "=" in last)]
+        trainings = ["", *(path.stem for path in sorted((conf / "training").glob("*.yaml")))]
+        of_training = (f"{TRAINING}{each}" for each in (trainings[1:] if "=" in last else trainings[:1]) if "@" in last)
+        of_save = (f"save={each}" for each in SAVED if "=" in last)
+        found = [*(() if before else COMMANDS), *of_folders, *of_save, *of_training]
     return [word for word in found if word.startswith(last)]
 
 
 def leading_on(offered: Sequence[str], before: Sequence[str]) -> list[str]:
     """What Hydra offers after some words, without dead ends: it takes lists, and what is null, for mappings."""
     has_schedule = any(word.startswith("schedule=") for word in before)
-    words = ("save=" if word == "save." else word for word in offered)
+    instead = {"save.": "save=", "training=": TRAINING}
+    words = (instead.get(word, word) for word in offered)
     return [word for word in words if word != "schedule." or has_schedule]
 
 

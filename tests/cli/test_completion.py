@@ -76,6 +76,8 @@ def test_the_first_word_may_be_a_command_or_a_key(completed):
         ("save=", "save=predictions save=weights save=last_weights"),
         ("seed=1 save=p", "save=predictions"),
         ("sche", "schedule="),
+        ("trai", "training@model="),
+        ("seed=1 training@model=pa", "training@model=paper"),
         ("schedule=low sche", "schedule. schedule="),
         ("schedule=low schedule.num", "schedule.num_rounds="),
     ],
