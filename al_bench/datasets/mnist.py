@@ -22,6 +22,12 @@ UNPACKED_MNIST = {
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
+UNPACKED_FASHION_MNIST = {  # as Debian's package dataset-fashion-mnist has them
+    "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+    "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+    "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+    "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+}
 
 
 def mnist(data_dir: Path) -> Dataset:
@@ -31,7 +37,7 @@ def mnist(data_dir: Path) -> Dataset:
 
 def fashion_mnist(data_dir: Path) -> Dataset:
     """Inputs (N, 1, 28, 28) uint8; the official split, downloaded to `<data_dir>/FashionMNIST/raw` unless there."""
-    return _dataset("FashionMNIST", data_dir, Normalisation(mean=(0.2860,), std=(0.3530,)), {})
+    return _dataset("FashionMNIST", data_dir, Normalisation(mean=(0.2860,), std=(0.3530,)), UNPACKED_FASHION_MNIST)
 
 
 def _dataset(name: str, data_dir: Path, normalisation: Normalisation, unpacked: Mapping[str, str]) -> Dataset:

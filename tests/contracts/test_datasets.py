@@ -45,9 +45,7 @@ def poker(num_rows: int = 600) -> str:
 REAL_FILES = {
     "mnist": "MNIST",
     "cifar10": "cifar-10-batches-py",
-    "openml_6": "openml/6.arff",
-    "openml_156": "openml/156.arff",
-    "openml_184": "openml/184.arff",
+    **{f"openml_{id}": f"openml/{id}.arff" for id in (6, 26, 28, 30, 32, 36, 60, 156, 181, 182, 184, 1475, 1489, 1497)},
     "banking77": "banking77/train.csv",
     "clinc150": "clinc150/data_full.json",
 }
