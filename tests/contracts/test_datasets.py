@@ -49,7 +49,7 @@ REAL_FILES = {
     "banking77": "banking77/train.csv",
     "clinc150": "clinc150/data_full.json",
 }
-OFFICIAL = ("mnist", "fashion_mnist", "cifar10", "svhn", "banking77", "clinc150")  # whose split is not drawn
+OFFICIAL = ("mnist", "fashion_mnist", "cifar10", "svhn", "usps", "banking77", "clinc150")  # whose split is not drawn
 OWN = ("arrays", "csv", "images", "modalities", "openml", "texts")  # of many sets of data
 
 
@@ -65,7 +65,7 @@ def configured(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "csv": [f"dataset.path={tmp_path / 'table.csv'}", "dataset.target=kind"],
     }.get(option, [])
     folder = real_data(REAL_FILES[option]) if option in REAL_FILES else tmp_path
-    if option in ("fashion_mnist", "svhn"):
+    if option in ("fashion_mnist", "svhn", "usps"):
         of = made(option)  # once: SVHN's files say when they were made
         expect(option, of, monkeypatch)
         write(of.files, tmp_path)

@@ -15,8 +15,9 @@ from al_bench.datasets.checks import check_dataset
 from al_bench.datasets.cifar10 import cifar10
 from al_bench.datasets.mnist import mnist
 from al_bench.datasets.svhn import NORMALISATION, svhn
+from al_bench.datasets.usps import usps
 from tests.conftest import real_data
-from tests.support.image_files import LOADERS, Made, Site, expect, made, mat_file, served, write
+from tests.support.image_files import LOADERS, Made, Site, expect, libsvm_file, made, mat_file, served, write
 
 OPTIONS = sorted(LOADERS)
 # torchvision leaves the connections of failed downloads to the garbage collector.
@@ -158,7 +159,7 @@ def test_a_folder_that_cannot_be_written_is_named(option, of, site, tmp_path):
 
 
 def test_what_a_killed_process_left_is_removed(option, of, site, tmp_path):
-    name = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR-10", "svhn": "SVHN"}[option]
+    name = {"fashion_mnist": "FashionMNIST", "cifar10": "CIFAR-10"}.get(option, option.upper())
     write({f".{name}.al_bench-fetching-killed/{next(iter(of.archives))}": b"half"}, tmp_path)
     (tmp_path / f".{name}-mine").mkdir()
     assert_is(LOADERS[option](tmp_path), of)
@@ -238,6 +239,24 @@ class TestRealFiles:
         assert_is(dataset, of)
         assert_normalises(dataset, dataset.train.inputs, tolerance=0.02)
         assert NORMALISATION.mean == (0.4377, 0.4438, 0.4728)
+
+    @pytest.mark.slow
+    def test_usps(self, tmp_path, monkeypatch):
+        """As LIBSVM has it, in thousandths."""
+        stored = np.load(real_data("usps.npz") / "usps.npz")
+        images, targets, files = {}, {}, {}
+        for part, prefix, name in (("train", "", "usps.bz2"), ("test", "test_", "usps.t.bz2")):
+            values_ND = np.round(2 * stored[f"{prefix}inputs"].astype(float) - 1, 3)
+            targets[part] = stored[f"{prefix}targets"]
+            files[name] = libsvm_file(values_ND, targets[part])
+            images[part] = ((values_ND.astype(np.float32) + 1) / 2 * 255).astype(np.uint8).reshape(-1, 1, 16, 16)
+        of = Made(images, targets, files, files)
+        expect("usps", of, monkeypatch)
+        write(files, tmp_path)
+        dataset = usps(tmp_path)
+        assert_is(dataset, of)
+        assert (len(dataset.train), len(dataset.test)) == (7_291, 2_007)
+        assert_normalises(dataset, dataset.train.inputs, tolerance=1e-4)
 
 
 def assert_normalises(dataset: Dataset, images: torch.Tensor, tolerance: float) -> None:

@@ -1,5 +1,6 @@
 """Small image data sets in the formats of the real ones, and a site to download them from."""
 
+import bz2
 import gzip
 import hashlib
 import io
@@ -22,8 +23,9 @@ from al_bench.core.torchvision import torchvision_module
 from al_bench.datasets.cifar10 import cifar10
 from al_bench.datasets.mnist import fashion_mnist, mnist
 from al_bench.datasets.svhn import svhn
+from al_bench.datasets.usps import usps
 
-LOADERS = {"mnist": mnist, "fashion_mnist": fashion_mnist, "cifar10": cifar10, "svhn": svhn}
+LOADERS = {"mnist": mnist, "fashion_mnist": fashion_mnist, "cifar10": cifar10, "svhn": svhn, "usps": usps}
 SIZES = {"train": 60, "test": 20}
 
 
@@ -42,10 +44,12 @@ class Made:
 def made(option: str, seed: int = 0) -> Made:
     """A data set in the format of `option`; every class is in both parts."""
     rng = np.random.default_rng(seed)
-    shape = (1, 28, 28) if "mnist" in option else (3, 32, 32)
+    shape = {"cifar10": (3, 32, 32), "svhn": (3, 32, 32), "usps": (1, 16, 16)}.get(option, (1, 28, 28))
     images = {part: rng.integers(256, size=(size, *shape), dtype=np.uint8) for part, size in SIZES.items()}
     targets = {part: rng.permutation(np.arange(size) % 10) for part, size in SIZES.items()}
-    write = {"cifar10": _cifar10_files, "svhn": _svhn_files}.get(option, partial(_mnist_files, option))
+    write = {"cifar10": _cifar10_files, "svhn": _svhn_files, "usps": _usps_files}.get(
+        option, partial(_mnist_files, option)
+    )
     return Made(images, targets, *write(images, targets))
 
 
@@ -83,6 +87,20 @@ def _svhn_files(images: dict[str, Any], targets: dict[str, Any]) -> tuple[dict[s
     return files, files
 
 
+def _usps_files(images: dict[str, Any], targets: dict[str, Any]) -> tuple[dict[str, bytes], ...]:
+    """torchvision rounds what it reads down to whole numbers."""
+    names = {"train": "usps.bz2", "test": "usps.t.bz2"}
+    values = {part: (images[part].reshape(len(images[part]), -1) + 0.5) / 255 * 2 - 1 for part in names}
+    files = {names[part]: libsvm_file(values[part], targets[part]) for part in names}
+    return files, files
+
+
+def libsvm_file(values_ND: np.ndarray, targets: np.ndarray) -> bytes:
+    """LIBSVM's format, compressed: `7 1:-1 2:-0.631 ...`, classes from 1, pixels in [-1, 1]."""
+    rows = [" ".join(f"{column + 1}:{value:.6g}" for column, value in enumerate(values)) for values in values_ND]
+    return bz2.compress("".join(f"{target + 1} {row} \n" for target, row in zip(targets, rows, strict=True)).encode())
+
+
 def mat_file(images_NCHW: np.ndarray, targets: np.ndarray) -> bytes:
     """SVHN's format: X (32, 32, 3, N) and y (N, 1), in which the digit 0 is 10."""
     written = io.BytesIO()
@@ -106,6 +124,10 @@ def expect(option: str, of: Made, monkeypatch: pytest.MonkeyPatch, site: str = "
         files = {part: f"{part}_32x32.mat" for part in SIZES}
         split_list = {part: [f"{site}{file}", file, digests[file]] for part, file in files.items()}
         monkeypatch.setattr(datasets.SVHN, "split_list", split_list)
+    elif option == "usps":
+        files = {"train": "usps.bz2", "test": "usps.t.bz2"}
+        split_list = {part: [f"{site}{file}", file, digests[file]] for part, file in files.items()}
+        monkeypatch.setattr(datasets.USPS, "split_list", split_list)
     else:
         source = {"mnist": datasets.MNIST, "fashion_mnist": datasets.FashionMNIST}[option]
         names = [Path(name).name for name in of.archives]
