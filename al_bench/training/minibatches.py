@@ -55,12 +55,15 @@ class Minibatches:
             yield from zip(self.prepare(inputs).split(sizes), targets.split(sizes), strict=True)
 
 
-def minibatch_sizes(num_examples: int, size: int, *, is_one_too_few: bool) -> list[int]:
-    """Full mini-batches and a last one of what is left; if one is too few, it joins the one before it."""
-    sizes = [size] * (num_examples // size)
+def minibatch_sizes(num_examples: int, size: int, *, is_one_too_few: bool, are_equal: bool = False) -> list[int]:
+    """Full mini-batches and a last one of what is left; if one is too few, it joins the one before it.
+
+    Equal ones are as many, larger ones first, and their sizes differ by at most one.
+    """
     rest = num_examples % size
-    if rest == 1 and is_one_too_few and sizes:
-        sizes[-1] += 1
-    elif rest:
-        sizes.append(rest)
-    return sizes
+    num_full = num_examples // size
+    num_minibatches = num_full if rest == 1 and is_one_too_few and num_full else num_full + bool(rest)
+    if are_equal:
+        least, num_larger = divmod(num_examples, num_minibatches)
+        return [least + 1] * num_larger + [least] * (num_minibatches - num_larger)
+    return [size] * (num_minibatches - 1) + [num_examples - size * (num_minibatches - 1)]

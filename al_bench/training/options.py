@@ -31,6 +31,8 @@ class TrainingOptions:
         perturb: of the random ones.
         class_weights: in the cross-entropy that is minimised; see `al_bench.training.fitting.class_weights`.
         minibatch_size: examples per step; under batch norm a last mini-batch of one joins the one before it.
+        minibatches: of an epoch: `rest`, as in data loaders of PyTorch, full ones and a last one of what is left, whose
+            step is as large as the others'; or `equal`, as many whose sizes differ by at most one.
         lr_schedule: optimizer -> schedule of its learning rate, which takes a step after every epoch.
         gradient_clamp: every element of the gradient is clamped to +- this.
         stop_at_train_accuracy: stop after the first epoch whose running accuracy (each mini-batch is scored
@@ -52,6 +54,7 @@ class TrainingOptions:
 
     optimizer: Callable[[Iterable[Tensor]], Optimizer] | None = None
     minibatch_size: PositiveInt = 64
+    minibatches: Literal["rest", "equal"] = "rest"
     lr_schedule: Callable[[Optimizer], LRScheduler] | None = None
     gradient_clamp: PositiveFloat | None = None
     stop_at_train_accuracy: Annotated[float, Gt(0), Le(1)] | None = 0.99

@@ -242,6 +242,22 @@ class TestMinibatchesOfOne:
         assert minibatch_sizes(num_examples, size, is_one_too_few=False) == without
         assert minibatch_sizes(num_examples, size, is_one_too_few=True) == with_batch_norm
 
+    @pytest.mark.parametrize("is_one_too_few", [False, True])
+    @pytest.mark.parametrize("size", [1, 2, 7, 32])
+    def test_equal_ones_are_as_many_and_differ_by_at_most_one(self, size, is_one_too_few):
+        for num_examples in range(1, 100):
+            sizes = minibatch_sizes(num_examples, size, is_one_too_few=is_one_too_few, are_equal=True)
+            assert sum(sizes) == num_examples
+            assert len(sizes) == len(minibatch_sizes(num_examples, size, is_one_too_few=is_one_too_few))
+            assert sizes[0] == max(sizes) <= min(sizes) + 1
+            assert not is_one_too_few or min(sizes) > 1 or num_examples == 1 or size == 1
+
+    def test_the_fit_of_equal_ones_equals_a_loop_over_these_sizes(self):
+        examples = DATASET.train.take(torch.arange(65))
+        trained = small_learner(DATASET, minibatches="equal", **FIXED).fit(examples, cross_entropy, seed=0, round=0)
+        assert_same_weights(trained.network, bare_loop(examples, 0, 0, 3, sizes=[22, 22, 21])[0])
+        assert trained.num_steps == 3 * 3
+
     def test_under_batch_norm_the_fit_equals_a_loop_over_these_sizes(self):
         examples = DATASET.train.take(torch.arange(65))
         learner = Learner(Normed, TrainingOptions(ADAM, 32, **FIXED, recompute_batch_norm=False))

@@ -94,7 +94,10 @@ class MinibatchFit:
         return Minibatches(
             examples=self.labelled,
             sizes=minibatch_sizes(
-                len(self.labelled), self.training.minibatch_size, is_one_too_few=bool(batch_norm_layers(network))
+                len(self.labelled),
+                self.training.minibatch_size,
+                is_one_too_few=bool(batch_norm_layers(network)),
+                are_equal=self.training.minibatches == "equal",
             ),
             prepare=self.prepare.inputs,
             order_rng=generator(seed, Stream.MINIBATCH, *of_fit),
