@@ -102,7 +102,7 @@ def classes_and_inputs(
     if not (np.isfinite(labels).all() and (labels == labels.round()).all()):
         raise DataError(
             f"dataset.target={name}: column {name!r} of OpenML {id} holds missing or fractional values, not classes in "
-            f"every row; mend the table, or choose another ({nearest('', columns)})"
+            f"every row, and regression is not supported; mend the table, or choose another ({nearest('', columns)})"
         )
     return np.unique(labels, return_inverse=True)[1].astype(np.int64), values_NK[:, ~is_target]
 

@@ -7,6 +7,7 @@ from al_bench.core.errors import DataError
 from al_bench.moved import old_names
 
 MAX_TRIES = 1000
+MANY_CLASSES = 20
 __getattr__ = old_names(__name__)
 
 
@@ -36,7 +37,10 @@ def drawn_split(
         is_possible = len(np.unique(targets[rest])) == num_classes
         order = np.concatenate([rng.permutation(rest), test]) if is_possible else rng.permutation(len(targets))
     counts = np.bincount(targets)
+    are_numbers = num_classes > max(MANY_CLASSES, len(targets) / 2)
     raise TooRareError(
         f"no training pool with all {num_classes} classes in {MAX_TRIES} draws: the rarest class is too rare, with "
-        f"{counts[counts > 0].min()} of {len(targets):,} examples; drop such classes"
+        f"{counts[counts > 0].min()} of {len(targets):,} examples"
+        + " (to predict numbers would be regression, which al_bench does not do)" * are_numbers
+        + "; drop such classes"
     )

@@ -146,7 +146,8 @@ def test_classes_may_be_called_as_if_they_were_missing(tmp_path):
         (
             ["x,y", *(f"1,{row}.5" for row in range(30))],
             "dataset.target=y: no training pool with all 30 classes in 1000 draws: the rarest class is too rare, with "
-            "1 of 30 examples; drop such classes, or choose another column as the target",
+            "1 of 30 examples (to predict numbers would be regression, which al_bench does not do); drop such classes, "
+            "or choose another column as the target",
         ),
     ],
 )  # fmt: skip

@@ -105,7 +105,8 @@ def _check(path: str, stored: Arrays) -> None:
         right_shape = array.ndim == 1 if is_target else array.ndim >= 2
         if not right_kind or not right_shape or array.size == 0:
             needed = (
-                "integers, booleans or strings, shape (N,)"
+                "integers, booleans or strings, shape (N,), one class of each example: neither regression nor several "
+                "classes at once are supported"
                 if is_target
                 else "numbers, shape (N, ...), (N, 1) for one column"
             )
