@@ -1,13 +1,17 @@
-"""Devices: moving tensors to them, and how long they work.
+"""Devices: moving tensors to them, how exactly they compute, and how long they work.
 
 Seconds are of the clock, and of the processor, to which other work on the machine adds little.
 """
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
+
+Precision = Literal["float32", "bfloat16"]
 
 
 def num_gpus() -> int:
@@ -23,6 +27,13 @@ def to_device(tensor: Tensor, device: str | torch.device) -> Tensor:
     if tensor.device.type == "cpu" and torch.device(device).type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
+
+
+def autocast(precision: Precision, device: str) -> AbstractContextManager[object]:
+    """Within, forward passes are of this precision: as they are written, or PyTorch's autocast."""
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
 
 
 @dataclass(frozen=True)

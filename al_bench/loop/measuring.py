@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from torch import Tensor
@@ -80,17 +80,18 @@ class Measuring:
         """The network that chooses, with the samples of its weights that the strategy needs; of a few networks of an
         ensemble it is the first, and the others are trained now.
         """
-        wanted = self.strategy.samples
+        wanted, prepare = self.strategy.samples, chooses.prepare
         if wanted is None or Needs.SAMPLES not in self.strategy.needs:
             return chooses
         if wanted.kind == "network":
-            return replace(chooses, samples=dropout_samples(chooses.network, wanted.num, self.seed, round))
+            through = partial(prepare.logits, chooses.network)
+            return replace(chooses, samples=dropout_samples(chooses.network, wanted.num, self.seed, round, through))
         networks = [chooses.network]
         for member in range(1, wanted.num):
             what = f"round {round}: training network {member + 1} of {wanted.num} that choose"
             with self.heartbeat.during("training", what):
                 networks.append(self._fit(round, CHOOSES, member=member).network)
-        return replace(chooses, samples=tuple(networks))
+        return replace(chooses, samples=tuple(partial(prepare.logits, each) for each in networks))
 
     def _fit(self, round: int, purpose: str, *, member: int = 0) -> Trained:
         trained = self.learner.fit(

@@ -23,9 +23,15 @@ Sample = Callable[[Tensor], Tensor]
 OF_ENTRIES, OF_CHANNELS = (nn.Dropout,), (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)  # what a mask switches off
 
 
-def dropout_samples(network: Network, num: int, seed: int, round: int) -> tuple[Sample, ...]:
-    """Of a trained network in evaluation mode, by its dropout modules alone; the same on every device."""
-    return tuple(DropoutSample(network, generator(seed, Stream.SAMPLES, round, member)) for member in range(num))
+def dropout_samples(
+    network: Network, num: int, seed: int, round: int, logits: Sample | None = None
+) -> tuple[Sample, ...]:
+    """Of a trained network in evaluation mode, by its dropout modules alone; the same on every device.
+
+    `logits` are how inputs pass through it, if that is not its own way.
+    """
+    rngs = (generator(seed, Stream.SAMPLES, round, member) for member in range(num))
+    return tuple(DropoutSample(network, rng, logits or network) for rng in rngs)
 
 
 def check_dropout(network: Network) -> None:
@@ -44,8 +50,9 @@ class DropoutSample:
     Masks are drawn where they are first needed, as their shapes are not known before.
     """
 
-    def __init__(self, network: Network, rng: np.random.Generator) -> None:
+    def __init__(self, network: Network, rng: np.random.Generator, logits: Sample) -> None:
         self._network = network
+        self._logits = logits
         self._generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
         self._factors: dict[tuple[int, int], Tensor] = {}
 
@@ -57,7 +64,7 @@ class DropoutSample:
             for place, module in enumerate(_dropout_modules(self._network))
         ]
         try:
-            logits: Tensor = self._network(inputs)
+            logits = self._logits(inputs)
         finally:
             for hook in hooks:
                 hook.remove()

@@ -15,7 +15,7 @@ from al_bench.core.network import Network, Objective
 from al_bench.core.seeding import Stream, torch_seeded
 from al_bench.core.strategy import Needs, Strategy
 from al_bench.models.dropout import check_dropout
-from al_bench.training.fitting.checks import check_linear, check_wanted
+from al_bench.training.fitting.checks import check_linear, check_passes, check_wanted
 from al_bench.training.fitting.class_weights import BalancedCrossEntropy
 from al_bench.training.fitting.minibatch_fit import MinibatchFit
 from al_bench.training.fitting.probe import fit_probe
@@ -137,7 +137,7 @@ class Learner:
         """A network that has taken some inputs (N, ...), to know before training that it can, and its dimensions D.
 
         Raises:
-            ConfigError: if the training cannot take them, or not such a network.
+            ConfigError: if the training cannot take them, or not such a network, or it not the precision of passes.
             InputsError: if the network cannot.
         """
         shape = tuple(inputs.shape[1:])
@@ -158,8 +158,16 @@ class Learner:
             if isinstance(cause, MemoryError) or MEMORY in str(cause):
                 raise
             problem = " ".join(str(cause).split()) or type(cause).__name__
+            if self.training.pass_precision != "float32":
+                plain, _ = replace(self, training=replace(self.training, pass_precision="float32")).tried(inputs)
+                raise ConfigError(
+                    f"model.pass_precision={self.training.pass_precision}: {type(plain).__name__} cannot: {problem}; "
+                    "say model.pass_precision=float32"
+                ) from error
             raise InputsError(f"inputs of shape {shape}: {problem}") from error
-        check_linear(self.training, type(network).__name__, is_linear=network.is_linear)
+        name = type(network).__name__
+        check_linear(self.training, name, is_linear=network.is_linear)
+        check_passes(self.training, name, is_linear=network.is_linear)
         return network, num_dimensions
 
     def check(self, strategy: Strategy) -> None:
@@ -181,4 +189,9 @@ class Learner:
 
     @cached_property
     def _prepare(self) -> Preparation:
-        return Preparation.to_device(self.device, self.normalisation, channels_last=self.training.channels_last)
+        return Preparation.to_device(
+            self.device,
+            self.normalisation,
+            channels_last=self.training.channels_last,
+            precision=self.training.pass_precision,
+        )

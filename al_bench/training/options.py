@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from al_bench.core.devices import Precision, autocast
 from al_bench.core.ranges import NonNegativeFloat, PositiveFloat, PositiveInt
 
 OF_PROBES = ("ridge", "class_weights")  # options that a probe has
@@ -45,8 +46,9 @@ class TrainingOptions:
         recompute_batch_norm: in evaluation mode batch norm uses the statistics of the labelled set under the weights
             that training ended with; false for PyTorch's running averages, which after few steps are still near those
             of the initial network.
-        precision: of training; bfloat16 is PyTorch's autocast. Weights, losses and all that is computed in
-            evaluation mode are float32.
+        precision: of training; bfloat16 is PyTorch's autocast. Weights and losses are float32.
+        pass_precision: of what the network says of the pool, the test set and validation examples; the last layer, the
+            statistics of batch norm and all that is made of its outputs are float32.
         channels_last: how images and the weights of convolutions lie in memory; the same network, often faster.
         augmentation: of images in training; see `al_bench.training.augmentation`. `auto` is `crop_flip` for images, and
             `none` for other inputs.
@@ -63,7 +65,8 @@ class TrainingOptions:
     min_delta: NonNegativeFloat = 0.0
     max_epochs: PositiveInt = 3000
     recompute_batch_norm: bool = True
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
+    pass_precision: Precision = "float32"
     channels_last: bool = False
     augmentation: Literal["none", "crop_flip", "auto"] = "none"
     ridge: PositiveFloat | None = None
@@ -100,7 +103,12 @@ class TrainingOptions:
             raise ValueError(f"lr_schedule: {error} (it takes a step after every epoch, without arguments)") from error
 
     def _check_probe(self) -> None:
-        """ValueError for options of steps and epochs."""
+        """ValueError for options of steps and epochs, and of layers before the last."""
+        if self.pass_precision != "float32":
+            raise ValueError(
+                f"pass_precision={self.pass_precision}: a probe (ridge={self.ridge}) is a last layer alone, which "
+                "stays float32; leave it out"
+            )
         for each in fields(self):
             value = getattr(self, each.name)
             if each.name not in OF_PROBES and value != each.default:
@@ -130,7 +138,5 @@ class TrainingOptions:
         return self.optimizer(network.parameters())
 
     def autocast(self, device: str) -> AbstractContextManager[object]:
-        """Within, forward passes are of this precision."""
-        if self.precision == "float32":
-            return nullcontext()
-        return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
+        """Within, forward passes are of the precision of training."""
+        return autocast(self.precision, device)

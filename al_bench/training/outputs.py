@@ -1,6 +1,7 @@
 """What a network says of examples, in one pass: each output that a strategy can declare has its producer here."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from al_bench.core.data import Normalisation
-from al_bench.core.devices import to_device
+from al_bench.core.devices import Precision, autocast, to_device
 from al_bench.core.network import Network
 from al_bench.core.strategy import Needs, Outputs
 from al_bench.models.dropout import Sample
@@ -21,13 +22,14 @@ class ForwardPass:
     """A network and some inputs (N, ...) for it, prepared; they go through it, and its samples, once if at all."""
 
     network: Network
+    prepare: "Preparation"
     inputs: Tensor
     samples: Sequence[Sample] = ()
 
     @cached_property
     def embedding_ND(self) -> Tensor:
         """The input of the last layer."""
-        return self.network.embed(self.inputs)
+        return self.prepare.embedding(self.network, self.inputs)
 
 
 Producer = Callable[[ForwardPass], Tensor]
@@ -35,7 +37,7 @@ Producer = Callable[[ForwardPass], Tensor]
 
 PRODUCERS: Mapping[str, Producer] = {  # by the field of `Outputs`, which is called as the flag of `Needs`
     "embedding": lambda forward: forward.embedding_ND,
-    "logits": lambda forward: forward.network.head(forward.embedding_ND),
+    "logits": lambda forward: forward.prepare.head(forward.network, forward.embedding_ND),
     "features": lambda forward: forward.inputs.flatten(start_dim=1),
     "samples": lambda forward: torch.stack([sample(forward.inputs) for sample in forward.samples], dim=1),
 }
@@ -43,26 +45,33 @@ PRODUCERS: Mapping[str, Producer] = {  # by the field of `Outputs`, which is cal
 
 @dataclass(frozen=True)
 class Preparation:
-    """Stored inputs to what the network takes: float32, normalised, on its device.
+    """How inputs pass: what is stored becomes what the network takes, float32, normalised, on its device.
 
     uint8 inputs x become x * scale + shift; float32 inputs are taken as they are. `channels_last` is the order in
-    memory of images (N, C, H, W).
+    memory of images (N, C, H, W). `precision` is that of the layers before the last one, whose input and output are
+    float32 whatever it is.
     """
 
     device: str
     scale: Tensor
     shift: Tensor
     channels_last: bool = False
+    precision: Precision = "float32"
 
     @classmethod
     def to_device(
-        cls, device: str, normalisation: Normalisation | None, *, channels_last: bool = False
+        cls,
+        device: str,
+        normalisation: Normalisation | None,
+        *,
+        channels_last: bool = False,
+        precision: Precision = "float32",
     ) -> "Preparation":
         """Scaling to 0 .. 1, then (x - mean) / std, as one multiplication and one addition."""
         mean, std = torch.zeros(()), torch.ones(())
         if normalisation is not None:
             mean, std = (torch.tensor(c).reshape(-1, 1, 1) for c in (normalisation.mean, normalisation.std))
-        return cls(device, (1 / (255 * std)).to(device), (-mean / std).to(device), channels_last)
+        return cls(device, (1 / (255 * std)).to(device), (-mean / std).to(device), channels_last, precision)
 
     def inputs(self, inputs: Tensor) -> Tensor:
         """Inputs (N, ...) as stored -> (N, ...), float32."""
@@ -72,6 +81,30 @@ class Preparation:
         if inputs.dtype == torch.uint8:
             return inputs.to(torch.float32).mul_(self.scale).add_(self.shift)
         return inputs
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Within, weights are rounded to the precision once, and not by each pass."""
+        return autocast(self.precision, self.device)
+
+    def embedding(self, network: Network, inputs: Tensor) -> Tensor:
+        """Prepared inputs (N, ...) -> the input of the last layer (N, D)."""
+        if self.precision == "float32":
+            return network.embed(inputs)
+        with self.autocast():
+            return network.embed(inputs).float()
+
+    def head(self, network: Network, embedding_ND: Tensor) -> Tensor:
+        """The last layer: (N, D) -> logits (N, C)."""
+        with nullcontext() if self.precision == "float32" else torch.autocast(embedding_ND.device.type, enabled=False):
+            logits_NC: Tensor = network.head(embedding_ND)
+        return logits_NC
+
+    def logits(self, network: Network, inputs: Tensor) -> Tensor:
+        """Prepared inputs (N, ...) -> logits (N, C); in float32 by whatever the network's own `forward` is."""
+        if self.precision == "float32":
+            logits_NC: Tensor = network(inputs)
+            return logits_NC
+        return self.head(network, self.embedding(network, inputs))
 
 
 @torch.no_grad()
@@ -83,13 +116,19 @@ def outputs_of(
     needs: Needs,
     samples: Sequence[Sample] = (),
 ) -> Outputs:
-    """See `Trained.outputs`; the network is in evaluation mode. Computed in float32, however it was trained."""
+    """See `Trained.outputs`; the network is in evaluation mode, and passes are of the precision of `prepare`."""
     wanted = {name: producer for name, producer in PRODUCERS.items() if Needs[name.upper()] in needs}
+    outputs: dict[str, Tensor] = {}
     if not wanted:
         return Outputs()
-    chunks: dict[str, list[Tensor]] = {name: [] for name in wanted}
-    for chunk in rows.split(FORWARD_SIZE[torch.device(prepare.device).type]):
-        forward = ForwardPass(network, prepare.inputs(inputs.index_select(0, chunk)), samples)
-        for name, producer in wanted.items():
-            chunks[name].append(producer(forward))
-    return Outputs(**{name: torch.cat(parts) for name, parts in chunks.items() if parts})
+    start = 0
+    with prepare.autocast():
+        for chunk in rows.split(FORWARD_SIZE[torch.device(prepare.device).type]):
+            forward = ForwardPass(network, prepare, prepare.inputs(inputs.index_select(0, chunk)), samples)
+            for name, producer in wanted.items():
+                output = producer(forward)
+                if name not in outputs:
+                    outputs[name] = output.new_empty(len(rows), *output.shape[1:])
+                outputs[name][start : start + len(chunk)] = output
+            start += len(chunk)
+    return Outputs(**outputs)

@@ -57,6 +57,8 @@ class Trained:
     def head(self, inputs: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Weight (C, D) and bias (C,) of the last layer, float32 copies; zeros for a bias that there is not.
 
+        They are compared in float32, whatever the precision of passes.
+
         Raises:
             StrategyError: if they do not give the logits of the first of these rows of `inputs`.
         """

@@ -6,6 +6,7 @@ from omegaconf import OmegaConf
 
 from al_bench.config.planning import planned
 from al_bench.config.schema import CONF
+from al_bench.core.errors import ConfigError
 from al_bench.job.built import Parts
 from al_bench.records.identity import Identity
 
@@ -25,6 +26,8 @@ def identity(*overrides: str) -> Identity:
     ("overrides", "label"),
     [
         (["model=linear"], "linear"),
+        (["model=mlp", "model.pass_precision=bfloat16"], "mlp,pass_precision=bfloat16"),
+        (["model=mlp", "model.pass_precision=float32"], "mlp"),
         (["model=linear", "training@model=probe"], "linear"),
         (["model=linear", "model.ridge=0.1", "model.bias=true"], "linear,bias=true,ridge=0.1"),
         (["model=linear", "training@model=paper"], "linear,training=paper"),
@@ -48,3 +51,8 @@ def identity(*overrides: str) -> Identity:
 )
 def test_the_label_of_the_model_says_how_it_is_trained(overrides, label):
     assert identity(*overrides).model == label
+
+
+def test_passes_of_a_last_layer_alone_are_float32():
+    with pytest.raises(ConfigError, match=r"model.pass_precision=bfloat16: Linear has no layers before its last one"):
+        identity("model=linear", "training@model=probe_adamw", "model.pass_precision=bfloat16")

@@ -64,6 +64,7 @@ BEFORE_ANY_DATA = [
         "model.lr_schedule: it is called later, with more arguments; add _partial_: true",
     ),
     ("model.precision=float16", "model.precision=float16: input should be 'float32' or 'bfloat16'"),
+    ("model.pass_precision=half", "model.pass_precision=half: input should be 'float32' or 'bfloat16'"),
     ("model.augmentation=flip", "model.augmentation=flip: input should be 'none', 'crop_flip' or 'auto'"),
     ("model.gradient_clamp=0", "model.gradient_clamp=0: input should be greater than 0"),
     ("model.patience=3", "model.patience=3: needs validation examples; say num_validation=..."),

@@ -36,6 +36,16 @@ def check_wanted(training: TrainingOptions, strategy: Strategy) -> None:
         )
 
 
+def check_passes(training: TrainingOptions, name: str, *, is_linear: bool) -> None:
+    """ConfigError if passes of lower precision are asked for of a network, of a name, that is a last layer alone."""
+    if training.pass_precision == "float32" or not is_linear:
+        return
+    raise ConfigError(
+        f"model.pass_precision={training.pass_precision}: {name} has no layers before its last one, which stays "
+        "float32; leave it out"
+    )
+
+
 def check_linear(training: TrainingOptions, name: str, *, is_linear: bool, able: str = "") -> None:
     """ConfigError if a probe is to be fitted to a network, of a name, that is not linear in its parameters."""
     if training.ridge is None or is_linear:
