@@ -1,6 +1,6 @@
 """What a network says of examples, in one pass: each output that a strategy can declare has its producer here."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,8 +13,12 @@ from al_bench.core.devices import Precision, autocast, to_device
 from al_bench.core.network import Network
 from al_bench.core.strategy import Needs, Outputs
 from al_bench.models.dropout import Sample
+from al_bench.models.mlp import MLP
 
 FORWARD_SIZE = {"cpu": 64, "cuda": 1024}  # examples per forward pass; on the CPU as many as fit its caches
+MLP_SIZE = 256  # of an MLP on a CPU, where that gives the same bits
+
+_is_same: dict[Hashable, bool] = {}  # what this process has found, by the MLP's shape and how it passes
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def outputs_of(
         return Outputs()
     start = 0
     with prepare.autocast():
-        for chunk in rows.split(FORWARD_SIZE[torch.device(prepare.device).type]):
+        for chunk in _chunks(network, prepare, inputs, rows):
             forward = ForwardPass(network, prepare, prepare.inputs(inputs.index_select(0, chunk)), samples)
             for name, producer in wanted.items():
                 output = producer(forward)
@@ -132,3 +136,24 @@ def outputs_of(
                 outputs[name][start : start + len(chunk)] = output
             start += len(chunk)
     return Outputs(**outputs)
+
+
+def _chunks(network: Network, prepare: Preparation, inputs: Tensor, rows: Tensor) -> Sequence[Tensor]:
+    """Rows that pass together. Those of an MLP on a CPU are more, unless that changes the rounding of its products."""
+    device = torch.device(prepare.device).type
+    size, num_large = FORWARD_SIZE[device], len(rows) // MLP_SIZE
+    if device != "cpu" or type(network) is not MLP or num_large < 2:
+        chunks: Sequence[Tensor] = rows.split(size)
+        return chunks
+    shapes = (network.hidden.weight.shape, network.head.weight.shape)
+    key: Hashable = (*shapes, prepare.precision, size, torch.get_num_threads())
+    if key not in _is_same:
+        some = prepare.inputs(inputs.index_select(0, rows[:MLP_SIZE]))
+        whole, *parts = (ForwardPass(network, prepare, each) for each in (some, *some.split(size)))
+        _is_same[key] = all(
+            torch.equal(output(whole), torch.cat([output(part) for part in parts]))
+            for output in (PRODUCERS["embedding"], PRODUCERS["logits"])
+        )
+    num_whole = num_large * MLP_SIZE if _is_same[key] else 0
+    chunks = *rows[:num_whole].split(MLP_SIZE), *rows[num_whole:].split(size)
+    return [chunk for chunk in chunks if len(chunk)]

@@ -20,13 +20,25 @@ from rich.table import Table
 
 from al_bench.job.one_run import set_up_torch
 from benchmarks.analysis import analysis
+from benchmarks.passes import passes
 from benchmarks.profile import late_rounds, proofs
 from benchmarks.runs import DATA_DIR, rounds, startup
 from benchmarks.strategies import strategies
 from benchmarks.sweeps import sweeps
 from benchmarks.training import steps, training
 
-TABLES = ("steps", "late_rounds", "proofs", "training", "strategies", "rounds", "startup", "sweeps", "analysis")
+TABLES = (
+    "steps",
+    "late_rounds",
+    "proofs",
+    "training",
+    "passes",
+    "strategies",
+    "rounds",
+    "startup",
+    "sweeps",
+    "analysis",
+)
 
 console = Console(width=100)
 
@@ -35,13 +47,16 @@ def main() -> None:
     """Print the tables that are asked for, all by default."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="*", choices=[*TABLES, []], help="which tables (all by default)")
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="of `training` and `strategies` (cpu)")
+    parser.add_argument(
+        "--device", default="cpu", choices=["cpu", "cuda"], help="of `training`, `passes`, `strategies` (cpu)"
+    )
     arguments = parser.parse_args()
     tables: dict[str, Callable[[], Table]] = {
         "steps": steps,
         "late_rounds": late_rounds,
         "proofs": proofs,
         "training": partial(training, arguments.device),
+        "passes": partial(passes, DATA_DIR, arguments.device),
         "strategies": partial(strategies, DATA_DIR, arguments.device),
         "rounds": rounds,
         "startup": startup,

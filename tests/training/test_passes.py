@@ -15,10 +15,12 @@ from al_bench.core.strategy import Needs, Samples, Strategy
 from al_bench.loop.rounds_of import ActiveLearning
 from al_bench.models.dropout import DropoutSample, dropout_samples
 from al_bench.models.linear import Linear
+from al_bench.models.mlp import MLP
+from al_bench.training import outputs as passing
 from al_bench.training.fitting import minibatch_fit
 from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
-from al_bench.training.outputs import FORWARD_SIZE, PRODUCERS
+from al_bench.training.outputs import FORWARD_SIZE, MLP_SIZE, PRODUCERS
 from al_bench.training.trained import Trained, metrics_of
 from tests.conftest import blobs, small_learner
 
@@ -190,6 +192,39 @@ def test_outputs_are_never_in_memory_twice(need, monkeypatch):
     assert len(alive) == 8
     assert len(getattr(outputs, name)) == 50
     assert len(getattr(trained.outputs(DATASET.train.inputs, torch.arange(0), need), name)) == 0
+
+
+class TestLargerChunksOfAnMLP:
+    NUM_ROWS = 2 * MLP_SIZE + 5
+
+    def passes(self, monkeypatch, embed=MLP.embed) -> tuple[list[int], Tensor]:
+        """How many rows pass at a time, the proof aside, and their embedding."""
+        monkeypatch.setattr(passing, "_is_same", {})
+        trained = small_learner(DATASET, max_epochs=1).fit(DATASET.train, cross_entropy, seed=0, round=0)
+        inputs = torch.randn(self.NUM_ROWS, 5, generator=torch.Generator().manual_seed(0))
+        sizes = []
+
+        def watched(self, inputs):
+            sizes.append(len(inputs))
+            return embed(self, inputs)
+
+        monkeypatch.setattr(MLP, "embed", watched)
+        of = partial(trained.outputs, inputs, torch.arange(self.NUM_ROWS), Needs.EMBEDDING)
+        of()
+        sizes.clear()
+        return sizes, of().embedding_ND
+
+    def test_they_give_the_same_bits(self, monkeypatch):
+        sizes, embedding_ND = self.passes(monkeypatch)
+        assert sizes == [MLP_SIZE, MLP_SIZE, 5]
+        monkeypatch.setattr(passing, "MLP_SIZE", 2 * self.NUM_ROWS)
+        sizes, expected_ND = self.passes(monkeypatch)
+        assert set(sizes) == {FORWARD_SIZE["cpu"], 5}
+        assert torch.equal(embedding_ND, expected_ND)
+
+    def test_where_they_would_not_they_are_not_taken(self, monkeypatch):
+        sizes, _ = self.passes(monkeypatch, lambda _, inputs: inputs * (1 + len(inputs) / 1e6))
+        assert sizes == [FORWARD_SIZE["cpu"]] * (2 * MLP_SIZE // FORWARD_SIZE["cpu"]) + [5]
 
 
 class TestRefused:
