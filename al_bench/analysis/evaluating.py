@@ -94,7 +94,7 @@ def evaluate(
     """
     if not folder.is_dir():
         raise ResultsError(f"{folder}: there is no such folder")
-    files = [file for _, _, file in run_directories(folder) if file is not None]
+    files = [told.file for _, _, told in run_directories(folder) if told.file is not None]
     num_runs, num_rounds, lacking = 0, 0, []
     for file in shown(files):
         path = file.path.parent

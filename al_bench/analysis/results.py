@@ -4,21 +4,24 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from al_bench.analysis.statistics.measures import ACCURACY, MEASURES, Measure, named
 from al_bench.core.errors import ResultsError
 from al_bench.records.columns import BY_NAME, NUMBERS, SETTING_COLUMNS
-from al_bench.records.committed import Columns
+from al_bench.records.index.kept import indexed_runs
 from al_bench.records.layout import run_title, setting_title
-from al_bench.records.reading import RoundsFile, run_directories
+from al_bench.records.reading import RoundsFile, RunColumns
 from al_bench.records.state import starts_of
 
 SETTING = [*SETTING_COLUMNS]
 IDENTITY = [*SETTING, "strategy", "seed"]
+OF_A_RUN = {*IDENTITY, "is_finished"}  # columns with one value in all rounds
 MAX_LISTED = 10
 PAPER_ORDER = ("badge", "albl", "coreset", "confidence", "margin", "entropy", "random")
 
@@ -45,7 +48,7 @@ def load_results(folder: Path) -> Results:
     """
     if not folder.is_dir():
         raise ResultsError(f"{folder}: there is no such folder")
-    files = [file for _, _, file in run_directories(folder) if file is not None]
+    files = [told.file for _, _, told in indexed_runs(folder) if told.file is not None]
     return combined(files, folder)
 
 
@@ -71,16 +74,22 @@ def combined(files: Sequence[RoundsFile], folder: Path | str, shown: Iterable[Me
                 "of them"
             )
         sources[identity] = path
-    rounds = _concatenated(sorted(runs.values(), key=lambda run: in_paper(str(run["strategy"][0]))))
-    rounds = rounds.assign(is_oracle=rounds["strategy"].isin(_oracles(runs)))
-    is_alone = rounds.groupby(SETTING)["is_oracle"].transform("all")
-    if is_alone.all():
+    ordered = sorted(runs.values(), key=lambda run: in_paper(str(run["strategy"][0])))
+    oracles = _oracles(runs)
+    is_oracle = [run["strategy"][0] in oracles for run in ordered]
+    settings = [tuple(run[column][0] for column in SETTING) for run in ordered]
+    compared = {setting for setting, is_reference in zip(settings, is_oracle, strict=True) if not is_reference}
+    if not compared:
         raise ResultsError(f"{folder}: there are runs of oracles alone in it, and nothing that they could be a line to")
-    alone = rounds[is_alone][SETTING].drop_duplicates().itertuples(index=False)
+    lengths = [len(run["round"]) for run in ordered]
+    rounds = _concatenated(ordered, lengths).assign(is_oracle=np.repeat(is_oracle, lengths))
+    if alone := [setting for setting in dict.fromkeys(settings) if setting not in compared]:
+        is_compared = np.repeat([setting in compared for setting in settings], lengths)
+        rounds = rounds[is_compared].reset_index(drop=True)
     problems += tuple(
         f"{setting_title(dict(zip(SETTING, values, strict=True)))}: left out: oracles alone" for values in alone
     )
-    return Results(rounds[~is_alone].reset_index(drop=True), problems)
+    return Results(rounds, problems)
 
 
 def in_paper(strategy: str) -> tuple[int, str]:
@@ -88,7 +97,7 @@ def in_paper(strategy: str) -> tuple[int, str]:
     return PAPER_ORDER.index(strategy) if strategy in PAPER_ORDER else len(PAPER_ORDER), strategy
 
 
-def _oracles(runs: Mapping[Path, Columns]) -> set[str]:
+def _oracles(runs: Mapping[Path, RunColumns]) -> set[str]:
     """The strategies that are oracles, by the first run of each that says how it was started."""
     told: dict[str, bool] = {}
     for path, run in runs.items():
@@ -108,33 +117,31 @@ def measured(
     Raises:
         ResultsError: as `load_results` and `al_bench.analysis.statistics.measures.named`.
     """
-    there = {name for file in files for name, values in (file.columns or {}).items() if not _is_empty(values)}
+    there = {name for file in files for name in (file.columns or ()) if name not in file.empty}
     by = named(measure, there, own_measures(files)) if there else ACCURACY
     if margin is not None and not by.is_share:
         by = replace(by, margin=margin)
     return by, combined(files, folder, dict.fromkeys((by, *MEASURES)))
 
 
-def _is_empty(values: Sequence[object]) -> bool:
-    return all(value != value for value in values)  # NaN
-
-
 def own_measures(files: Iterable[RoundsFile]) -> list[str]:
     """The columns of the measures.csv files, in order."""
-    names = {name: values[0] for file in files for name, values in (file.columns or {}).items()}
-    return [name for name, value in names.items() if name not in BY_NAME and isinstance(value, float)]
+    names = {name: file for file in files for name in (file.columns or ()) if name not in BY_NAME}
+    return [name for name, file in names.items() if file.columns and isinstance(file.columns[name][0], float)]
 
 
 def _lacking(files: Sequence[RoundsFile], shown: Sequence[str]) -> Iterator[str]:
     """A line for each column that some of the runs lack, or have no value in: usual ones, and those of measures."""
-    lacking = {file.path: [f"column {column}" for column in file.lacking] for file in files}
-    for file in files:
-        if file.columns is not None:
-            absent = [column for column in shown if column not in file.columns and column not in file.lacking]
-            empty = [column for column in shown if column in file.columns and _is_empty(file.columns[column])]
-            lacking[file.path] += [*(f"column {column}" for column in absent), *(f"value of {each}" for each in empty)]
-    for what, count in Counter(what for lines in lacking.values() for what in lines).items():
-        example = next(path for path, lines in lacking.items() if what in lines)
+
+    @cache
+    def told(names: tuple[str, ...], lacking: tuple[str, ...], empty: frozenset[str]) -> list[str]:
+        absent = [column for column in shown if column not in names and column not in lacking]
+        columns = [f"column {column}" for column in (*lacking, *absent)]
+        return columns + [f"value of {column}" for column in shown if column in empty]
+
+    lines = [told((*(file.columns or shown),), file.lacking, file.empty) for file in files]
+    for what, count in Counter(what for of_file in lines for what in of_file).items():
+        example = next(file.path for file, of_file in zip(files, lines, strict=True) if what in of_file)
         yield f"{count} of {len(files)} runs have no {what}, such as {example}"
 
 
@@ -145,12 +152,15 @@ def listed(lines: Iterable[str], most: int | None = MAX_LISTED) -> str:
     return "".join(f"\n  {line}" for line in [*lines[:most], *more])
 
 
-def _concatenated(runs: Sequence[Columns]) -> pd.DataFrame:
+def _concatenated(runs: Sequence[RunColumns], lengths: list[int]) -> pd.DataFrame:
     """One table of all; a frame for each run would take most of the time."""
-    names = dict.fromkeys(name for run in runs for name in run)
-    columns: dict[str, list[Any]] = {}
-    for name in names:
+    columns: dict[str, Any] = {}
+    for name in dict.fromkeys(name for run in runs for name in run):
+        if name in OF_A_RUN:
+            columns[name] = pd.Series([run[name][0] for run in runs]).repeat(lengths).reset_index(drop=True)
+            continue
         is_real = name in NUMBERS or any(isinstance(run[name][0], float) for run in runs if name in run)  # a user's own
         empty = math.nan if is_real else ""
-        columns[name] = [value for run in runs for value in run.get(name, [empty] * len(run["round"]))]
+        parts = [run[name] if name in run else [empty] * length for run, length in zip(runs, lengths, strict=True)]
+        columns[name] = np.concatenate(parts) if is_real else [value for part in parts for value in part]
     return pd.DataFrame(columns)

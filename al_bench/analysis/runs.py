@@ -13,9 +13,9 @@ from al_bench.analysis.results import IDENTITY, SETTING
 from al_bench.analysis.settings import with_seeds
 from al_bench.core.errors import ResultsError
 from al_bench.files.locks import is_locked
+from al_bench.records.index.kept import indexed_runs
 from al_bench.records.layout import identity_of_path, run_title, setting_title
-from al_bench.records.reading import RoundsFile, run_directories
-from al_bench.records.state import error_of, is_finished, starts_of
+from al_bench.records.reading import RoundsFile, Told
 
 
 class State(StrEnum):
@@ -70,15 +70,15 @@ def runs_in(*folders: Path) -> list[Run]:
     Raises:
         ResultsError: if there is no such folder, or no run in it.
     """
-    directories: dict[Path, tuple[Path, Set[str], RoundsFile | None]] = {}
+    directories: dict[Path, tuple[Path, Set[str], Told]] = {}
     for folder in folders:
         if not folder.is_dir():
             raise ResultsError(f"{folder}: there is no such folder")
-        found = list(run_directories(folder))
+        found = indexed_runs(folder)
         if not found:
             raise ResultsError(f"{folder}: there are no runs in it")
         for each in found:
-            directories.setdefault(each[0].resolve(), each)
+            directories.setdefault(each[0].resolve() if len(folders) > 1 else each[0], each)
     runs = _without_duplicates([_run(*each) for each in directories.values()])
     return sorted([*runs, *_missing(runs)], key=lambda run: (bool(run.identity), *run.identity.values()))
 
@@ -132,22 +132,23 @@ def described(runs: Sequence[Run]) -> list[str]:
     return with_seeds((name, seed, run.message) for (name, _, seed), run in zip(named, runs, strict=True))
 
 
-def _run(path: Path, names: Set[str], file: RoundsFile | None) -> Run:
+def _run(path: Path, names: Set[str], told: Told) -> Run:
+    file = told.file
     columns = file.columns if file is not None else None
     identity = {key: columns[key][0] for key in IDENTITY} if columns else identity_of_path(path)
-    num_labelled = columns["num_labelled"][-1] if columns else 0
+    num_labelled = int(columns["num_labelled"][-1]) if columns else 0
     state = State.INTERRUPTED
     message = f"{num_labelled:,} labels so far"
     if ".lock" in names and is_locked(path / ".lock"):
         state = State.RUNNING
     elif problem := _problem(identity, file, is_done="done.json" in names):
         state, message = State.BROKEN, problem
-    elif error := error_of(path):
-        state, message = State.FAILED, error
-    elif is_finished(path):
+    elif told.error:
+        state, message = State.FAILED, told.error
+    elif told.is_finished:
         state, message = State.FINISHED, ""
     message = " ".join(message.encode(errors="backslashreplace").decode().split())
-    return Run(identity, state, message, path, num_labelled, tuple(starts_of(path)), file)
+    return Run(identity, state, message, path, num_labelled, told.starts, file)
 
 
 def _without_duplicates(runs: Sequence[Run]) -> list[Run]:

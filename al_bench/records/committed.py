@@ -20,7 +20,7 @@ Columns = dict[str, list[Any]]
 
 DIGEST_LENGTH = 16  # hexadecimal digits of the sha256 of queries.csv up to a round
 MAX_SHOWN = 60  # letters of a value in a message
-IN_REAL = set("0123456789.eE+-")
+IN_REAL = b"0123456789.eE+-"
 
 
 def parsed_rounds(lines: Iterable[str]) -> Columns:
@@ -147,7 +147,8 @@ def _problem(name: str, texts: Sequence[str]) -> str:
     low, high = column.range
     if any(map(math.isnan, numbers)) or not low <= min(numbers) <= max(numbers) <= high:
         return f"is not between {low:g} and {high:g}"
-    return "" if column.kind is int or set("".join(given)) <= IN_REAL else "is not written as a number"
+    is_plain = column.kind is int or not "".join(given).encode(errors="surrogatepass").translate(None, IN_REAL)
+    return "" if is_plain else "is not written as a number"
 
 
 def _check_rows(columns: Columns) -> None:

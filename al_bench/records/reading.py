@@ -2,18 +2,21 @@
 
 import csv
 import os
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from al_bench.core.errors import RunDirectoryError
-from al_bench.files.writing import read_bytes, read_text, whole_lines
-from al_bench.records.columns import USUAL
+from al_bench.files.writing import whole_lines
+from al_bench.records.columns import IDENTITY_COLUMNS, USUAL
 from al_bench.records.committed import Columns, parsed_rounds
 from al_bench.records.layout import MEASURES, identity_of_path
 from al_bench.records.queries import check_queries, parsed_queries
-from al_bench.records.state import done_of, is_finished
+from al_bench.records.state import RunFiles, error_of
 from al_bench.records.tables import read_measures
 
 MARKS = {".lock", "rounds.csv", "environment.json", "error.json", "done.json"}
@@ -33,69 +36,137 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if value not in ("", None) and value == value} for row in rows]
 
 
+RunColumns = Mapping[str, Any]
+"""The values of a run by column, as many for each: lists, or arrays of numbers; those of its identity are a list."""
+
+
 @dataclass(frozen=True)
 class RoundsFile:
     """What a rounds.csv holds: columns, unless the file cannot be used, and what is wrong with it, if anything.
 
-    `lacking` are usual columns that it has not, as an older version of al_bench wrote it.
+    `lacking` are usual columns that it has not, as an older version of al_bench wrote it; `empty` are those without a
+    number in any row.
     """
 
     path: Path
-    columns: Columns | None
+    columns: RunColumns | None
     problem: str = ""
     lacking: tuple[str, ...] = ()
+    empty: frozenset[str] = frozenset()
 
 
-def run_directories(folder: Path) -> Iterator[tuple[Path, Set[str], RoundsFile | None]]:
-    """Run directories in order of their paths: which of `MARKS` each holds, and its rounds.csv.
+@dataclass(frozen=True)
+class Told:
+    """What the files of a run directory say: its rounds.csv, None without one, and as the functions of these names
+    have it in `al_bench.records.state`: is_finished, error_of, starts_of.
+    """
+
+    file: RoundsFile | None
+    is_finished: bool
+    error: str | None
+    starts: tuple[dict[str, Any], ...]
+
+
+def told_of(path: Path, names: Set[str]) -> Told:
+    """By the files of a run directory, of which these names are there."""
+    files = RunFiles(path)
+    file = _rounds_file(files) if "rounds.csv" in names else None
+    return Told(file, files.is_finished, error_of(path), tuple(files.starts))
+
+
+def run_directories(
+    folder: Path, tell: Callable[[Path, Set[str]], Told] = told_of
+) -> Iterator[tuple[Path, Set[str], Told]]:
+    """Run directories in order of their paths: which of `MARKS` each holds, and what its files say.
 
     A folder is one if it holds a rounds.csv, or is named as one and holds another of the marks. Nothing below a run
     is looked at, nor in hidden folders.
     """
     seen: set[str] = set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        path, names = Path(parent), MARKS.intersection(files)
-        if (real := os.path.realpath(path)) in seen:  # two links to one place, or a link to a folder above
-            folders.clear()
+    waiting = [(str(folder), os.path.realpath(folder))]
+    while waiting:
+        parent, real = waiting.pop()
+        if real in seen:  # two links to one place, or a link to a folder above
             continue
         seen.add(real)
-        file = read_rounds(path / "rounds.csv") if "rounds.csv" in names else None
-        is_named = bool(identity_of_path(path))
-        if file is not None or (names and is_named):
-            yield path, names, file
-        if is_named or (file is not None and file.columns is not None):
-            folders.clear()
+        folders, names = _entries(parent, real)
+        path = Path(parent)
+        marks, is_named, is_run = MARKS & names, bool(identity_of_path(path)), False
+        if "rounds.csv" in marks or (marks and is_named):
+            told = tell(path, names)
+            is_run = told.file is not None and told.file.columns is not None
+            yield path, marks, told
+        if not is_named and not is_run:
+            waiting += reversed(folders)
+
+
+def _entries(parent: str, real: str) -> tuple[list[tuple[str, str]], set[str]]:
+    """The folders in one, by name, with where they really are, and the names of its files; none if nobody may look."""
+    folders: list[tuple[str, str]] = []
+    names = set()
+    with suppress(OSError), os.scandir(parent) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if not _is_folder(entry):
+                names.add(entry.name)
+            elif not entry.name.startswith("."):
+                place = os.path.realpath(entry.path) if entry.is_symlink() else f"{real.rstrip('/')}/{entry.name}"
+                folders.append((entry.path, place))
+    return folders, names
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Or a link to one, unless it goes in circles, or nobody may look."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def read_rounds(path: Path) -> RoundsFile:
     """A rounds.csv; what is wrong with it is told and not raised."""
+    return _rounds_file(RunFiles(path.parent))
+
+
+def _rounds_file(files: RunFiles) -> RoundsFile:
+    path = files.path / "rounds.csv"
     try:
-        return RoundsFile(path, *_read(path))
+        columns, remark, lacking = _read(files)
     except (ValueError, OSError, csv.Error) as error:
         return RoundsFile(path, None, str(error))
+    compact = {name: _compact(name, values) for name, values in columns.items()}
+    empty = frozenset(name for name, values in compact.items() if has_no_number(values))
+    return RoundsFile(path, compact, remark, lacking, empty)
 
 
-def _read(path: Path) -> tuple[Columns, str, tuple[str, ...]]:
+def has_no_number(values: Any) -> bool:
+    """Whether all values of a column are NaN."""
+    return isinstance(values, np.ndarray) and values.dtype == np.float64 and bool(np.isnan(values).all())
+
+
+def _compact(name: str, values: list[Any]) -> Any:
+    """The values of a column in little memory."""
+    if name in IDENTITY_COLUMNS or isinstance(values[0], str | bool):
+        return [values[0]] * len(values) if len(set(values)) == 1 else values
+    return np.array(values, dtype=np.float64 if isinstance(values[0], float) else np.int64)
+
+
+def _read(files: RunFiles) -> tuple[Columns, str, tuple[str, ...]]:
     """The whole rows of a rounds.csv, a remark if there is one, and what it lacks; ValueError if they are no run's."""
-    folder = path.parent
+    folder = files.path
     try:
-        done = done_of(folder)
+        done = files.done
     except RunDirectoryError as error:
         raise ValueError(str(error)) from error
-    text = read_text(path, "utf-8-sig")
-    whole = text[: text.rfind("\n") + 1]
-    run = parsed_rounds([f"{line}\n" for line in whole.split("\n")[:-1]])
+    run = dict(files.rounds)
     lacking = tuple(column for column in USUAL if column not in run)
     if (folder / "queries.csv").exists():
         try:
-            queries = parsed_queries(read_bytes(folder / "queries.csv"))
-            check_queries(queries, run, None if done is None else done.pool_size)
+            check_queries(parsed_queries(files.queries), run, None if done is None else done.pool_size)
         except ValueError as error:
             raise ValueError(f"queries.csv beside it: {error}") from error
     is_known = done is not None or (folder / "environment.json").exists()
-    run["is_finished"] = [not is_known or is_finished(folder)] * len(run["round"])
-    remarks = ["its last, half-written row is left out"] if whole != text else []
+    run["is_finished"] = [not is_known or files.is_finished] * len(run["round"])
+    remarks = [] if files.rounds_bytes.endswith(b"\n") else ["its last, half-written row is left out"]
     try:
         run |= read_measures(folder, len(run["round"]))
     except (OSError, ValueError) as error:

@@ -1,7 +1,9 @@
 """How a run stands, read from its directory without opening it; imports no torch, so that skipping is quick."""
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,87 @@ class Done:
     identity: Mapping[str, object]
 
 
+class RunFiles:
+    """The files of a run directory, each read once; OSError for what cannot be, ValueError for what no run writes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def done(self) -> "Done | None":
+        """See `done_of`."""
+        return done_of(self.path)
+
+    @cached_property
+    def starts(self) -> list[dict[str, Any]]:
+        """See `starts_of`."""
+        return starts_of(self.path)
+
+    @cached_property
+    def rounds_bytes(self) -> bytes:
+        """Of rounds.csv."""
+        return read_bytes(self.path / "rounds.csv")
+
+    @cached_property
+    def rounds(self) -> Columns:
+        """The whole rows of rounds.csv, which may begin with a mark of its encoding."""
+        content = self.rounds_bytes.removeprefix(BOM_UTF8)
+        return parsed_rounds(f"{line}\n" for line in content[: content.rfind(b"\n") + 1].decode().split("\n")[:-1])
+
+    @cached_property
+    def queries(self) -> bytes:
+        """Of queries.csv."""
+        return read_bytes(self.path / "queries.csv")
+
+    @property
+    def says_finished(self) -> bool:
+        """Whether done.json has the labels that the last start asked for, whatever the other files say."""
+        try:
+            done = self.done
+        except RunDirectoryError:
+            return False
+        budget: int | None = self.starts[-1].get("budget") if self.starts else None
+        return done is not None and done.num_labelled >= (budget or done.pool_size)
+
+    @cached_property
+    def is_finished(self) -> bool:
+        """See `is_finished`, without a configuration."""
+        return self.says_finished and self.is_whole
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the tables hold the labels that done.json counts, and nothing beside whole rounds.
+
+        Rows of queries.csv are counted and held against the digest; whoever opens the directory parses them.
+        """
+        try:
+            done, rounds, queries = self.done, self.rounds, self.queries
+            num_states = len(whole_lines(self.path / "strategy_state.jsonl"))
+        except (OSError, ValueError, RunDirectoryError):
+            return False
+        digest = digest_of(queries)
+        return (
+            self.rounds_bytes.endswith(b"\n")
+            and not self.rounds_bytes.startswith(BOM_UTF8)
+            and done is not None
+            and _are_done(rounds, done)
+            and queries.endswith(b"\n")
+            and queries.count(b"\n") == 1 + num_queried(rounds)[-1]
+            and rounds.get("queries_digest", [digest])[-1] == digest
+            and num_states in (0, len(rounds["round"]))
+            and (self.path / "config.yaml").exists()
+            and self._has_flips()
+        )
+
+    def _has_flips(self) -> bool:
+        """Whether flips.csv is as it was written, if it was."""
+        written: str | None = next((start["flips"] for start in reversed(self.starts) if "flips" in start), None)
+        try:
+            return written is None or digest_of(read_bytes(self.path / FLIPS)) == written
+        except OSError:
+            return False
+
+
 def is_finished(path: Path, config: Mapping[str, Any] | None = None, default: Mapping[str, Any] = NO_DEFAULTS) -> bool:
     """Whether the run in this directory has all labels that a configuration asks for, or else its own last start.
 
@@ -39,20 +122,12 @@ def is_finished(path: Path, config: Mapping[str, Any] | None = None, default: Ma
         RunDirectoryError: if the directory belongs to another configuration or another version of al_bench, or
             done.json cannot be read.
     """
+    files = RunFiles(path)
     if config is None:
-        return says_finished(path) and _is_whole(path)
+        return files.is_finished
     check_same_run(path, config, default)
-    done = done_of(path)
-    return done is not None and done.num_labelled >= Wanted.of(config).within(done.pool_size) and _is_whole(path)
-
-
-def says_finished(path: Path) -> bool:
-    """Whether done.json has the labels that the last start asked for, whatever the other files say."""
-    try:
-        done = done_of(path)
-    except RunDirectoryError:
-        return False
-    return done is not None and done.num_labelled >= (_last_budget(path) or done.pool_size)
+    done = files.done
+    return done is not None and done.num_labelled >= Wanted.of(config).within(done.pool_size) and files.is_whole
 
 
 def done_of(path: Path) -> Done | None:
@@ -123,13 +198,6 @@ def error_of(path: Path) -> str | None:
         return "unknown error: error.json cannot be read"
 
 
-def _last_budget(path: Path) -> int | None:
-    """Labels that the last start asked for; None for all."""
-    starts = starts_of(path)
-    budget: int | None = starts[-1].get("budget") if starts else None
-    return budget
-
-
 def _is_written(key: str, value: object) -> bool:
     """Whether a start can have written this value."""
     match key:
@@ -168,43 +236,6 @@ def holds_run(path: Path, config: Mapping[str, Any], default: Mapping[str, Any] 
     except RunDirectoryError:
         return False
     return (path / "config.yaml").exists()
-
-
-def _is_whole(path: Path) -> bool:
-    """Whether the tables hold the labels that done.json counts, and nothing beside whole rounds.
-
-    Rows of queries.csv are counted and held against the digest; whoever opens the directory parses them.
-    """
-    try:
-        done = done_of(path)
-        lines = whole_lines(path / "rounds.csv")
-        rounds = parsed_rounds(lines)
-        is_cut = sum(len(line.encode()) for line in lines) < (path / "rounds.csv").stat().st_size
-        queries = read_bytes(path / "queries.csv")
-        num_states = len(whole_lines(path / "strategy_state.jsonl"))
-    except (OSError, ValueError, RunDirectoryError):
-        return False
-    digest = digest_of(queries)
-    return (
-        not is_cut
-        and done is not None
-        and _are_done(rounds, done)
-        and queries.endswith(b"\n")
-        and queries.count(b"\n") == 1 + num_queried(rounds)[-1]
-        and rounds.get("queries_digest", [digest])[-1] == digest
-        and num_states in (0, len(rounds["round"]))
-        and (path / "config.yaml").exists()
-        and _has_flips(path)
-    )
-
-
-def _has_flips(path: Path) -> bool:
-    """Whether flips.csv is as it was written, if it was."""
-    written: str | None = next((start["flips"] for start in reversed(starts_of(path)) if "flips" in start), None)
-    try:
-        return written is None or digest_of(read_bytes(path / FLIPS)) == written
-    except OSError:
-        return False
 
 
 def _are_done(rounds: Columns, done: Done) -> bool:

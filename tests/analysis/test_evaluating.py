@@ -195,7 +195,7 @@ def test_a_column_by_a_name_of_al_bench_s_own_is_not_taken_for_it(cli, runs):
 
 
 def _files() -> Iterator[RoundsFile]:
-    return (file for _, _, file in run_directories(Path("outputs")) if file is not None)
+    return (told.file for _, _, told in run_directories(Path("outputs")) if told.file is not None)
 
 
 def test_rounds_beyond_those_committed_are_not_read(runs):

@@ -30,7 +30,7 @@ from al_bench.records.archive.runs import (
 from al_bench.records.archive.safety import USUAL, Limits
 from al_bench.records.layout import identity_of_path, setting_parts
 from al_bench.records.reading import RoundsFile, run_directories
-from al_bench.records.state import is_finished, says_finished
+from al_bench.records.state import RunFiles, is_finished
 
 SUFFIX = ".tar.xz"
 UNFINISHED = f"unfinished{SUFFIX}"
@@ -145,11 +145,10 @@ def pack(
 
 def _looked_at(folder: Path, with_unfinished: bool) -> Iterator[tuple[Path, RoundsFile | None, bool, bool]]:
     """The runs that may be packed, their rounds.csv, and whether they are finished, or say so and are damaged."""
-    for path, _, file in run_directories(folder):
-        is_done = is_finished(path)
-        is_damaged = not is_done and says_finished(path)
-        if is_done or is_damaged or with_unfinished:
-            yield path, file, is_done, is_damaged
+    for path, _, told in run_directories(folder):
+        is_damaged = not told.is_finished and RunFiles(path).says_finished
+        if told.is_finished or is_damaged or with_unfinished:
+            yield path, told.file, told.is_finished, is_damaged
 
 
 def _to_pack(path: Path, is_done: bool, is_damaged: bool, with_predictions: bool) -> tuple[Files, str, list[str]]:

@@ -1,0 +1,1 @@
+"""What the run directories of a folder say, kept in one file beside them."""

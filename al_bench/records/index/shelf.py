@@ -1,0 +1,145 @@
+"""The rounds of many runs in few arrays, and each run's part of them as its columns.
+
+Shapes: R runs, N values of a column, of run after run.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_bench.records.columns import IDENTITY_COLUMNS, USUAL
+from al_bench.records.reading import RoundsFile
+
+OF_A_RUN = (*IDENTITY_COLUMNS, "is_finished")  # columns with one value in all rounds
+NOWHERE = -1
+NOTHING: NDArray[Any] = np.zeros(0)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Of runs: the names of their columns in order, of those without a number in any round, and of usual ones that
+    they lack.
+    """
+
+    names: Mapping[str, None]
+    empty: frozenset[str]
+    lacking: tuple[str, ...]
+
+    @classmethod
+    def of(cls, names: Iterable[str], empty: Iterable[str]) -> "Kind":
+        """With what follows from these."""
+        known = dict.fromkeys(names)
+        return cls(known, frozenset(empty), tuple(column for column in USUAL if column not in known))
+
+
+@dataclass(frozen=True)
+class Column:
+    """The values of a column: numbers, or the places of texts in a list of all; and where those of each run begin,
+    NOWHERE if it has none.
+    """
+
+    values_N: NDArray[Any]
+    starts_R: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """R runs.
+
+    Attributes:
+        kinds: of runs.
+        runs: of each its kind, its number of rounds, and its values of `OF_A_RUN`.
+        texts: each once.
+        numbers, words: the other columns that hold anything, by name, but for `round`.
+    """
+
+    kinds: Sequence[Kind]
+    runs: Sequence[tuple[int, int, Sequence[Any]]]
+    texts: Sequence[str]
+    numbers: Mapping[str, Column]
+    words: Mapping[str, Column]
+
+    def check(self) -> None:
+        """ValueError if the columns do not hold what runs have."""
+        lengths_R = np.array([length for _, length, _ in self.runs], dtype=np.int64)
+        for column in (*self.numbers.values(), *self.words.values()):
+            ends_R = np.where(column.starts_R == NOWHERE, 0, column.starts_R + lengths_R)
+            if column.starts_R.min(initial=0) < NOWHERE or ends_R.max(initial=0) > len(column.values_N):
+                raise ValueError("a run's values are beyond the end of a column")
+        for column in self.words.values():
+            if not 0 <= column.values_N.min(initial=0) <= column.values_N.max(initial=0) < len(self.texts):
+                raise ValueError("there is no such text")
+
+
+class ShelvedColumns(Mapping[str, Any]):
+    """The columns of one run."""
+
+    __slots__ = ("_kind", "_length", "_of_run", "_run", "_shelf")
+
+    def __init__(self, shelf: Shelf, run: int) -> None:
+        self._shelf, self._run = shelf, run
+        kind, self._length, self._of_run = shelf.runs[run]
+        self._kind = shelf.kinds[kind]
+
+    def __getitem__(self, name: str) -> Any:
+        if name in OF_A_RUN:
+            return [self._of_run[OF_A_RUN.index(name)]] * self._length
+        if name not in self._kind.names:
+            raise KeyError(name)
+        if name in self._kind.empty:
+            return np.full(self._length, np.nan)
+        if name == "round":
+            return np.arange(self._length)
+        shelf, run = self._shelf, self._run
+        if name in shelf.words and (start := shelf.words[name].starts_R[run]) != NOWHERE:
+            return [shelf.texts[place] for place in shelf.words[name].values_N[start : start + self._length].tolist()]
+        start = shelf.numbers[name].starts_R[run]
+        return shelf.numbers[name].values_N[start : start + self._length]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._kind.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kind.names)
+
+    def __len__(self) -> int:
+        return len(self._kind.names)
+
+
+def shelved(files: Sequence[RoundsFile]) -> Shelf:
+    """The rounds of runs whose files can be used."""
+    runs = [file.columns or {} for file in files]
+    places = {(tuple(run), file.empty): place for place, (run, file) in enumerate(zip(runs, files, strict=True))}
+    kinds = {key: place for place, key in enumerate(places)}
+    texts: dict[str, int] = {}
+    numbers: dict[str, Column] = {}
+    words: dict[str, Column] = {}
+    for name in dict.fromkeys(chain.from_iterable(names for names, _ in kinds)):
+        if name in OF_A_RUN or name == "round":
+            continue
+        of_numbers, of_words = [NOTHING] * len(runs), [NOTHING] * len(runs)
+        for number, (run, file) in enumerate(zip(runs, files, strict=True)):
+            if name in run and name not in file.empty:
+                part = run[name]
+                if isinstance(part, np.ndarray):
+                    of_numbers[number] = part
+                else:
+                    of_words[number] = np.array([texts.setdefault(text, len(texts)) for text in part])
+        for columns, parts in ((numbers, of_numbers), (words, of_words)):
+            if any(map(len, parts)):
+                columns[name] = _column(parts)
+    of_runs = [
+        (kinds[tuple(run), file.empty], len(run["round"]), [run[name][0] for name in OF_A_RUN])
+        for run, file in zip(runs, files, strict=True)
+    ]
+    return Shelf([Kind.of(*kind) for kind in kinds], of_runs, [*texts], numbers, words)
+
+
+def _column(parts: Sequence[NDArray[Any]]) -> Column:
+    lengths_R = np.array([len(part) for part in parts], dtype=np.int64)
+    starts_R = np.where(lengths_R > 0, lengths_R.cumsum() - lengths_R, NOWHERE)
+    return Column(np.concatenate([part for part in parts if len(part)]), starts_R)
