@@ -93,15 +93,16 @@ class Clusters:
 
     A row that is as near to two centres belongs to the earlier one. Sums of squared distances are of integers, which
     have no rounding that depends on their order: a unit is 2^-61 of what all rows at the largest distance would weigh.
+    Like those distances they are on the host.
     """
 
     def __init__(self, points: GradientEmbedding, count_R: Tensor) -> None:
         num_rows = len(count_R)
         self._points = points
-        self._count_R = count_R
+        self._count_R = count_R.cpu()
         self._nearest = NearestCentre(points)
         self._distance_R = self._nearest.distance_KM.view(-1)[:num_rows]
-        self._cluster_R = torch.zeros_like(count_R)
+        self._cluster_R = torch.zeros_like(self._count_R)
         self._num_clusters = 0
         self._mass_exponent = MASS_BITS - math.frexp(float(count_R.sum()))[1]
 
@@ -111,8 +112,9 @@ class Clusters:
 
     def start_from(self, centres: GradientEmbedding) -> None:
         """The first centres, none of which need be a row."""
-        distance_R, self._cluster_R = self._points.nearest_of(centres)
+        distance_R, cluster_R = self._points.nearest_of(centres)
         self._distance_R.copy_(distance_R)
+        self._cluster_R = cluster_R.cpu()
         self._num_clusters = len(centres.square_N)
 
     def add(self, row: int) -> None:

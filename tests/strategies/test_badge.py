@@ -45,6 +45,13 @@ def obvious_kmeans_plus_plus(gradients: torch.Tensor, uniforms: np.ndarray, firs
     return chosen
 
 
+def distances_to(gradients: GradientEmbedding, row: int) -> torch.Tensor:
+    """Squared distances of all rows to one, from the two factors in float64; 0 where they are rounding."""
+    products = gradients.error_NC.double() @ gradients.error_NC[row].double()
+    products *= gradients.embedding_ND.double() @ gradients.embedding_ND[row].double()
+    return distances.squared_distances(gradients.square_N + gradients.square_N[row], products)
+
+
 def outputs_of(needs: Needs = Badge.needs, **arguments: object) -> tuple[torch.Tensor, torch.Tensor]:
     of = context(needs, **arguments)
     return of.unlabelled.logits_NC, of.unlabelled.embedding_ND
@@ -63,9 +70,10 @@ def test_factored_distances_are_those_of_the_gradients(num_classes):
     assert torch.allclose(factored.square_N, gradients.square().sum(1), rtol=1e-4)
     for row in range(5):
         expected = (gradients - gradients[row]).square().sum(1)
-        distances = factored.squared_distances(torch.arange(30), row)
-        assert torch.allclose(distances, expected, rtol=1e-4, atol=1e-5)
-        assert distances[row] == 0
+        nearest = NearestCentre(factored)
+        nearest.add(row)
+        assert torch.allclose(nearest.distance_KM.view(-1)[:30], expected, rtol=1e-4, atol=1e-5)
+        assert nearest.distance_KM.view(-1)[row] == 0
 
 
 @pytest.mark.moderate
@@ -94,7 +102,7 @@ def test_second_centres_are_drawn_in_proportion_to_squared_distances():
     """A uniform number draws by the cumulated distances: of evenly spaced ones each row gets its share, but for one."""
     logits, embedding = outputs_of(num_unlabelled=12)
     gradients = GradientEmbedding.of(logits, embedding)
-    expected = gradients.squared_distances(torch.arange(12), 3)
+    expected = distances_to(gradients, 3)
     uniforms = (np.arange(2000) + 0.5) / 2000
     drawn = [kmeans_plus_plus(NearestCentre(gradients), [0.5, each], first=3)[1] for each in uniforms.tolist()]
     counts = torch.tensor(drawn).bincount(minlength=12)
@@ -198,14 +206,14 @@ def test_a_tiny_weight_among_a_million_keeps_its_share():
 
 def unpruned(gradients: GradientEmbedding, uniforms: list[float]) -> list[int]:
     """The same algorithm with every distance evaluated."""
-    all_rows, left = torch.arange(len(gradients.square_N)), torch.ones(len(gradients.square_N))
-    distances = torch.full((len(left),), torch.inf, dtype=torch.float64)
+    left = torch.ones(len(gradients.square_N))
+    nearest = torch.full((len(left),), torch.inf, dtype=torch.float64)
     rows: list[int] = []
     for uniform in uniforms:
-        row = draw_proportional(padded(distances if rows else left), uniform, padded(left))
+        row = draw_proportional(padded(nearest if rows else left), uniform, padded(left))
         rows.append(row)
-        distances = torch.minimum(distances, gradients.squared_distances(all_rows, row))
-        distances[row] = left[row] = 0
+        nearest = torch.minimum(nearest, distances_to(gradients, row))
+        nearest[row] = left[row] = 0
     return rows
 
 
@@ -222,9 +230,8 @@ def test_pruning_changes_no_centre(sign, spread, num_dimensions, scale):
     uniforms = np.random.default_rng(7).random(150).tolist()
     nearest = NearestCentre(gradients)
     assert kmeans_plus_plus(nearest, uniforms) == unpruned(gradients, uniforms)
-    rows = torch.arange(350)
     chosen = kmeans_plus_plus(NearestCentre(gradients), uniforms)
-    expected = torch.stack([gradients.squared_distances(rows, row) for row in chosen]).amin(0)
+    expected = torch.stack([distances_to(gradients, row) for row in chosen]).amin(0)
     assert torch.allclose(nearest.distance_KM.view(-1)[:350], expected, rtol=1e-12, atol=0)
 
 
@@ -234,7 +241,7 @@ def test_pruning_changes_no_centre(sign, spread, num_dimensions, scale):
 def test_directions_and_chunks_change_no_centre(patience, sign, monkeypatch):
     """On rows of which half are copies; with directions from the second centre on, from some later one, or never."""
     monkeypatch.setattr(nearest_centre, "PATIENCE", patience)
-    monkeypatch.setattr(distances, "CACHED", 97)  # chunks of 8 rows
+    monkeypatch.setattr(nearest_centre, "CACHED", 97)  # chunks of 8 rows
     for seed in range(2):
         logits, embedding = outputs_of(num_unlabelled=150, num_classes=4, num_dimensions=12, spread=3.0, seed=seed)
         copied = torch.arange(300) % 200 % 150
@@ -244,7 +251,7 @@ def test_directions_and_chunks_change_no_centre(patience, sign, monkeypatch):
         nearest = NearestCentre(gradients)
         rows = kmeans_plus_plus(nearest, uniforms)
         assert rows == unpruned(gradients, uniforms)
-        expected = torch.stack([gradients.squared_distances(torch.arange(300), row) for row in rows]).amin(0)
+        expected = torch.stack([distances_to(gradients, row) for row in rows]).amin(0)
         assert torch.allclose(nearest.distance_KM.view(-1)[:300], expected, rtol=1e-12, atol=0)
 
 

@@ -71,18 +71,6 @@ class GradientEmbedding:
         square_N = others.square_N[nearest_N]
         return squared_distances(self.square_N + square_N, (square_N - least_N) / 2), nearest_N
 
-    def squared_distances(self, rows: Tensor, centre: int) -> Tensor:
-        """|g_i|^2 + |g_c|^2 - 2 (a_i . a_c)(z_i . z_c) of `rows` (R,) to one row: (R,), 0 for equal gradients."""
-        products_R = _products(self.error_NC, rows, centre) * _products(self.embedding_ND, rows, centre)
-        return squared_distances(self.square_N.index_select(0, rows) + self.square_N[centre], products_R)
-
 
 def _squares(rows_NM: Tensor) -> Tensor:
     return torch.cat([chunk.double().square().sum(dim=1) for chunk in rows_NM.split(cached_rows(rows_NM))])
-
-
-def _products(rows_NM: Tensor, rows: Tensor, other: int) -> Tensor:
-    """Inner products of `rows` (R,) with another row: (R,), float64."""
-    if len(rows) > (num_cached := cached_rows(rows_NM)):
-        return torch.cat([_products(rows_NM, chunk, other) for chunk in rows.split(num_cached)])
-    return rows_NM.index_select(0, rows).double() @ rows_NM[other].double()

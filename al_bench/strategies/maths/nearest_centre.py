@@ -10,114 +10,159 @@ left passes a second bound: z_i . z_c = P_i . P_c + R_i . R_c, with P the coordi
 of the embeddings, and R the rest, of which only |R_i . R_c| <= |R_i||R_c| is used. Few rows need the whole z_i . z_c.
 The directions are found once so many have needed it that the second bound is worth that time.
 
-Rows are kept sorted by |g_i| + D_i: by the triangle inequality a centre with |g_c| >= |g_i| + D_i is no nearer, so
-only a leading part of them is looked at. Bounds are float32 and give way by more than their rounding: the distances
-are those that evaluating all of them gives.
+By the triangle inequality a centre with |g_c| >= |g_i| + D_i is no nearer. Rows are kept sorted by that sum, as far as
+pays, so only a leading part of them is looked at. Bounds are float32 and give way by more than their rounding: the
+distances are those that evaluating all of them gives.
 """
 
+import sys
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from al_bench.strategies.maths.distances import cached_rows
+from al_bench.strategies.maths.distances import CACHED, RESIDUE, cached_rows
 from al_bench.strategies.maths.gradients import GradientEmbedding
 from al_bench.strategies.maths.sampling import block_weights
+
+Floats = NDArray[np.float64]
+Bounds = NDArray[np.float32]
+Rows = NDArray[np.int64]
 
 SLACK = 2.0**-12  # relative; above the rounding of float32 inner products of 1,000 classes
 UNDERFLOW = 1e-36  # what float32 may lose of squares below 1, whatever their size
 NUM_DIRECTIONS = 16
 NUM_SAMPLED = 4096  # rows that the directions are found from
 PATIENCE = 10  # inner products z_i . z_c per row before the directions are found
-SORTED_AGAIN = 8  # rows are, at as many times the centres of the last time
+SORTED_AT = 8  # centres: rows are sorted, and again at as many times those of the last time
 
 
 class NearestCentre:
     """Squared distances of all rows to the nearest of the centres added so far; infinite without any, unless written
     to `distance_KM` before the first one is added.
 
-    `distance_KM` is laid out as in `maths.sampling`. `num_evaluated` counts the inner products z_i . z_c.
+    `distance_KM` is laid out as in `maths.sampling`. `num_evaluated` counts the inner products z_i . z_c. All of it is
+    NumPy on the host: a centre takes thirty operators on few numbers, of which NumPy's calls cost least.
     """
 
     def __init__(self, gradients: GradientEmbedding) -> None:
         self.num_rows = len(gradients.square_N)
         self.num_evaluated = 0
-        self.distance_KM = block_weights(self.num_rows, torch.inf, gradients.square_N.device)
-        self._distance_N = self.distance_KM.view(-1)[: self.num_rows]
+        self.distance_KM = block_weights(self.num_rows, torch.inf, torch.device("cpu"))
+        self._distance_N = self.distance_KM.view(-1)[: self.num_rows].numpy()
         self._gradients = gradients
-        self._norm_N = gradients.square_N.sqrt()
+        self._error_NC, self._embedding_ND, self._square_N = (
+            each.cpu().numpy() for each in (gradients.error_NC, gradients.embedding_ND, gradients.square_N)
+        )
+        self._norm_N = np.sqrt(self._square_N)
         longest = float(gradients.length_N.amax()) or 1.0
         self._per_square = longest**-2
-        self._negative_square_N = (gradients.square_N * (self._per_square * (SLACK - 1))).float()
-        self._scaled_CN = (gradients.error_NC * (gradients.length_N / longest).float()[:, None]).T.contiguous()
-        self._direction_NP: Tensor | None = None
-        # On the host, as one number of them is read for each centre:
-        self._host_norm_N = self._norm_N.cpu().numpy()
-        self._host_negative_square_N = self._negative_square_N.cpu().numpy()
+        self._negative_square_N = (self._square_N * (self._per_square * (SLACK - 1))).astype(np.float32)
+        scaled_NC = gradients.error_NC * (gradients.length_N / longest).float()[:, None]
+        self._scaled_CN = scaled_NC.T.contiguous().cpu().numpy()
         self._is_nonnegative = bool(gradients.embedding_ND.amin() >= 0) or bool(gradients.error_NC.amin() >= 0)
+        self._bound_N = np.empty(self.num_rows, dtype=np.float32)
+        self._direction_NP: Bounds | None = None
+        self._order_N: Rows | None = None
+        self._sorted_CN = self._scaled_CN
         self._num_centres = 0
-        self._sort_at = 1
+        self._sort_at = SORTED_AT
 
     def add(self, centre: int) -> None:
         """Another row is a centre from now on, at distance 0 from itself."""
         if self._num_centres == 0:
-            rows = torch.arange(self.num_rows, device=self._norm_N.device)
-            distances = self._gradients.squared_distances(rows, centre)
-            torch.minimum(self._distance_N, distances, out=self._distance_N)
+            np.minimum(self._distance_N, self._squared_distances(None, centre), out=self._distance_N)
+            self._excess_N = self._excess(slice(None))
+            self.num_evaluated += self.num_rows
         else:
             if self._num_centres == self._sort_at:
                 self._sort()
-                self._sort_at *= SORTED_AGAIN
+                self._sort_at *= SORTED_AT
             positions = self._candidates(centre)
-            rows = self._order_N.index_select(0, positions)
-            distances = self._gradients.squared_distances(rows, centre)
-            distances = torch.minimum(distances, self._distance_N.index_select(0, rows))
-            self._distance_N.index_copy_(0, rows, distances)
-            self._excess_N.index_copy_(0, positions, self._excess(rows, distances))
+            rows = positions if self._order_N is None else self._order_N[positions]
+            self._distance_N[rows] = np.minimum(self._distance_N[rows], self._squared_distances(rows, centre))
+            self._excess_N[positions] = self._excess(rows)
+            self.num_evaluated += len(rows)
         self._num_centres += 1
-        self.num_evaluated += len(rows)
+
+    def _squared_distances(self, rows: Rows | None, centre: int) -> Floats:
+        """|g_i|^2 + |g_c|^2 - 2 (a_i . a_c)(z_i . z_c) of `rows` (R,), or all, to one row: (R,), 0 for equal ones."""
+        products_R = _products(self._error_NC, rows, centre) * _products(self._embedding_ND, rows, centre)
+        squares_R = (self._square_N if rows is None else self._square_N[rows]) + self._square_N[centre]
+        distances_R: Floats = squares_R - 2 * products_R
+        distances_R[distances_R <= RESIDUE * squares_R] = 0.0
+        return distances_R
 
     def _sort(self) -> None:
-        """Rows by how far a centre may be out to be nearer to them, the farthest first; copies of centres last."""
-        reach_N = torch.where(self._distance_N > 0, self._norm_N + self._distance_N.sqrt(), -torch.inf)
-        negative_reach_N = -reach_N.cpu().numpy()
-        order_N = negative_reach_N.argsort()
-        self._negative_reach_N = negative_reach_N[order_N]
-        self._order_N = torch.from_numpy(order_N).to(reach_N.device)
-        self._excess_N = self._excess(self._order_N, self._distance_N.index_select(0, self._order_N))
-        self._sorted_CN = self._scaled_CN.index_select(1, self._order_N)
+        """Rows by how far out a centre may be to be nearer to them, in halves of octaves, the farthest first; within
+        one in their order, in which memory is read. Copies of centres come last.
+        """
+        halves_N = -_half_octaves(self._norm_N + np.sqrt(self._distance_N))
+        halves_N[self._distance_N == 0] = np.iinfo(np.int16).max
+        self._order_N = halves_N.argsort(kind="stable")
+        self._negative_reach_N = halves_N[self._order_N]
+        self._excess_N = self._excess(self._order_N)
+        self._sorted_CN = self._scaled_CN.take(self._order_N, axis=1)
 
-    def _excess(self, rows: Tensor, distances: Tensor) -> Tensor:
+    def _excess(self, rows: Rows | slice) -> Bounds:
         """D_i^2 - |g_i|^2, or more, in units of the longest embedding squared."""
-        factor = self._per_square * (1 + SLACK)
-        return torch.add(self._negative_square_N.index_select(0, rows), distances, alpha=factor).float()
+        excesses = self._negative_square_N[rows] + self._distance_N[rows] * (self._per_square * (1 + SLACK))
+        return excesses.astype(np.float32)
 
-    def _candidates(self, centre: int) -> Tensor:
+    def _candidates(self, centre: int) -> Rows:
         """Positions in the sorted order that hold all the rows to which this centre is nearer."""
-        least = -float(self._host_negative_square_N[centre]) - UNDERFLOW
-        num_near = int(self._negative_reach_N.searchsorted(-self._host_norm_N[centre] * (1 - SLACK)))
-        excess_N, scaled_CN = self._excess_N[:num_near], self._sorted_CN[:, :num_near]
-        products_N = torch.mv(scaled_CN.T, 2 * self._scaled_CN[:, centre])
-        bounds_N = products_N.clamp_(min=0) if self._is_nonnegative else products_N.abs_()
-        positions = (bounds_N.add_(excess_N) > least).nonzero().squeeze(1)
+        least = np.float32(-float(self._negative_square_N[centre]) - UNDERFLOW)
+        num_near = self.num_rows
+        if self._order_N is not None:
+            least_reach = -_half_octaves(self._norm_N[centre] * (1 - SLACK))
+            num_near = int(self._negative_reach_N.searchsorted(least_reach, side="right"))
+        excess_N, bounds_N = self._excess_N[:num_near], self._bound_N[:num_near]
+        np.matmul(2 * self._scaled_CN[:, centre], self._sorted_CN[:, :num_near], out=bounds_N)
+        if self._is_nonnegative:
+            np.maximum(bounds_N, 0.0, out=bounds_N)
+        else:
+            np.abs(bounds_N, out=bounds_N)
+        bounds_N += excess_N
+        positions = np.flatnonzero(bounds_N > least)
         if (direction_NP := self._directions()) is None:
             return positions
-        excesses = excess_N.index_select(0, positions)
-        products = bounds_N.index_select(0, positions).sub_(excesses)
-        rows_RP = direction_NP.index_select(0, self._order_N.index_select(0, positions))
-        cosines = self._largest_cosines(rows_RP, direction_NP[centre])
-        return positions.index_select(0, (excesses.addcmul_(products, cosines) > least).nonzero().squeeze(1))
+        excesses = excess_N[positions]
+        products = bounds_N[positions] - excesses
+        rows = positions if self._order_N is None else self._order_N[positions]
+        bounds = excesses + products * self._largest_cosines(direction_NP.take(rows, axis=0), direction_NP[centre])
+        return positions[bounds > least]
 
-    def _directions(self) -> Tensor | None:
+    def _directions(self) -> Bounds | None:
         """What the second bound takes; None before it is worth its time."""
         patience = PATIENCE if len(self._scaled_CN) > 1 else 0  # of vectors the first bound is that of their lengths
         if self._direction_NP is None and self.num_evaluated > patience * self.num_rows:
-            self._direction_NP = _directions(self._gradients)
+            self._direction_NP = _directions(self._gradients).cpu().numpy()
         return self._direction_NP
 
-    def _largest_cosines(self, rows_RP: Tensor, centre_P: Tensor) -> Tensor:
+    def _largest_cosines(self, rows_RP: Bounds, centre_P: Bounds) -> Bounds:
         """Upper bounds of |z_i . z_c| / |z_i||z_c|."""
         if self._is_nonnegative:
-            return rows_RP @ centre_P
-        return (rows_RP[:, :-1] @ centre_P[:-1]).abs_() + rows_RP[:, -1] * centre_P[-1]
+            cosines: Bounds = rows_RP @ centre_P
+        else:
+            cosines = np.abs(rows_RP[:, :-1] @ centre_P[:-1]) + rows_RP[:, -1] * centre_P[-1]
+        return cosines
+
+
+def _half_octaves(lengths: Floats) -> NDArray[np.int16]:
+    exponents: NDArray[np.int16] = np.frexp(np.maximum(lengths * lengths, sys.float_info.min))[1].astype(np.int16)
+    return exponents
+
+
+def _products(rows_NM: NDArray[np.floating], rows: Rows | None, other: int) -> Floats:
+    """Inner products of `rows` (R,), or all, with another row: (R,), float64."""
+    num_rows, num_cached = len(rows_NM) if rows is None else len(rows), max(1, CACHED // rows_NM.shape[1])
+    other_M, products_R = rows_NM[other].astype(np.float64), np.empty(num_rows)
+    for start in range(0, num_rows, num_cached):
+        chunk = slice(start, start + num_cached)
+        chunk_RM = rows_NM[chunk] if rows is None else rows_NM.take(rows[chunk], axis=0)
+        np.dot(chunk_RM.astype(np.float64), other_M, out=products_R[chunk])
+    return products_R
 
 
 def _directions(gradients: GradientEmbedding) -> Tensor:

@@ -35,14 +35,15 @@ def draw_proportional(weights_KM: Tensor, uniform: float, otherwise_KM: Tensor) 
     cumulative sum of floats is not deterministic on CUDA. Never a row of weight 0.
     """
     sums_K = weights_KM.sum(dim=1).cpu().numpy()
-    cumulative_K = np.cumsum(sums_K)
-    if cumulative_K[-1] == 0:
+    cumulative_K = sums_K.cumsum()
+    total = float(cumulative_K[-1])
+    if total == 0:
         if otherwise_KM is weights_KM:
             raise StrategyError("all weights are 0: there is nothing to draw")
         return draw_proportional(otherwise_KM, uniform, otherwise_KM)
-    block, mass = _inverse_cdf(sums_K, cumulative_K, uniform * cumulative_K[-1])
+    block, mass = _inverse_cdf(sums_K, cumulative_K, uniform * total)
     weights_M = weights_KM[block].cpu().numpy()
-    row, _ = _inverse_cdf(weights_M, np.cumsum(weights_M), max(mass, 0.0))
+    row, _ = _inverse_cdf(weights_M, weights_M.cumsum(), max(mass, 0.0))
     return block * BLOCK + row
 
 
