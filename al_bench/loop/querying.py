@@ -61,7 +61,7 @@ def query(
     elif Needs.SAMPLES in strategy.needs:
         outputs = replace(outputs, samples=trained.outputs(pool.inputs, unlabelled, Needs.SAMPLES).samples)
     context = replace(_context(pool, trained, strategy.needs, unlabelled, dataset), unlabelled=outputs, round=round)
-    return unlabelled.cpu()[_chosen(strategy, context, batch_size, of_query)].numpy()
+    return unlabelled.cpu()[chosen(strategy, context, batch_size, of_query)].numpy()
 
 
 def _of_query(seed: int, round: int) -> np.random.Generator:
@@ -98,7 +98,7 @@ def _context(pool: Pool, trained: Trained, needs: Needs, unlabelled: Tensor, dat
     )
 
 
-def _chosen(strategy: Strategy, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
+def chosen(strategy: Strategy, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
     """What the strategy returns, if that is distinct rows."""
     rows = strategy.query(context, batch_size, rng)
     name = type(strategy).__name__

@@ -1,8 +1,7 @@
 """The contract of every strategy in conf/strategy, and the definitions of those that score examples."""
 
 import math
-from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,18 +9,26 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from scipy.stats import chi2_contingency, chisquare
+from scipy.stats import chisquare
 
 from al_bench.config.schema import CONF
-from al_bench.core.errors import ConfigError, StrategyError, TrainingError
-from al_bench.core.seeding import Stream, torch_seeded
-from al_bench.core.strategy import OF_ORACLES, Known, Needs, Outputs, QueryContext, Strategy
+from al_bench.core.errors import ConfigError, StrategyError
+from al_bench.core.strategy import Needs, Outputs, QueryContext, Strategy
 from al_bench.job.built import checked_strategy
-from al_bench.models.mlp import MLP
 from al_bench.strategies.maths.gradients import GradientEmbedding
 from al_bench.strategies.replay import Bought
 from al_bench.strategies.uncertainty import Confidence, Entropy, Margin
-from al_bench.training.outputs import PRODUCERS, ForwardPass
+from al_bench.testing import made_context
+from al_bench.testing.asking import CASES, Subject
+from al_bench.testing.checks import (
+    CHECKS,
+    declares_what_is_hidden,
+    follows_a_permutation_of_the_pool,
+    refuses,
+    returns_distinct_rows,
+    without_labels,
+)
+from al_bench.training.outputs import PRODUCERS
 
 TIED = {  # equal ones go by pool order
     "kmeans": "the centre of a cluster of two is as near to either",
@@ -57,164 +64,71 @@ def checked(node: dict[str, Any], batch_size: int) -> Strategy:
     return checked_strategy(node | said, batch_size, lambda folder: Bought(np.arange(10_000)))
 
 
-DRAWN = ("logits", "embedding")  # of each other, unless the head is declared; other outputs are the network's
-
-
-def context(
-    needs: Needs, num_unlabelled: int = 40, num_classes: int = 3, num_dimensions: int = 4, seed: int = 0, spread=1.0
-) -> QueryContext:
-    """Random outputs, restricted to what is declared."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch_seeded(seed, Stream.WEIGHTS, 0):
-        network = MLP((num_dimensions,), num_classes, num_dimensions)
-    draw = partial(torch.randn, generator=generator)
-    weight_CD, bias_C = network.head.weight.detach(), draw(num_classes)
-
-    def outputs(size: int) -> Outputs:
-        logits, embedding = draw(size, num_classes) * spread, draw(size, num_dimensions) * spread
-        if Needs.HEAD in needs:
-            logits = embedding @ weight_CD.T + bias_C
-        forward = ForwardPass(network, embedding, samples=(network, lambda inputs: 2 * network(inputs)))
-        others = {name: producer(forward).detach() for name, producer in PRODUCERS.items() if name not in DRAWN}
-        return Outputs(logits, embedding, **others)
-
-    def known(size: int) -> Known:
-        return Known(outputs(size), torch.arange(size) % num_classes)
-
-    num_labelled = 7
-    return QueryContext(
-        outputs(num_unlabelled),
-        outputs(num_labelled),
-        torch.arange(num_labelled) % num_classes,
-        num_unlabelled,
-        num_classes,
-        round=0,
-        head=(weight_CD, bias_C),
-        validation=known(5),
-        pool_targets=torch.arange(num_unlabelled) % num_classes,
-        evaluation=known(6),
-        indices=torch.arange(num_unlabelled),
-    ).declared(needs)
+context = made_context
 
 
 def query(chosen: Strategy, of: QueryContext, batch_size: int, seed: int = 0) -> torch.Tensor:
     return chosen.query(of, batch_size, np.random.default_rng(seed))
 
 
-def largest_batch(option: str, of: QueryContext) -> int:
-    """What the strategy can choose at once: all of the pool, but for k-DPPs."""
-    if option != "kdpp":
-        return of.num_unlabelled
+def rank_of_kdpp(of: QueryContext) -> int:
+    """How many it can draw at once."""
     gradients = GradientEmbedding.of(of.unlabelled.logits_NC, of.unlabelled.embedding_ND)
     matrix = gradients.error_NC.double()[:, :, None] * gradients.embedding_ND.double()[:, None, :]
     return int(torch.linalg.matrix_rank(matrix.flatten(1)))
 
 
+def subject(option: str) -> Subject:
+    """As `check_strategy` makes it, with what is said of the option above."""
+    return Subject(
+        strategy(option),
+        breaks_ties_by_pool_order=option in TIED,
+        largest_batch=rank_of_kdpp if option == "kdpp" else None,
+        max_batch_size=MOST.get(option, 10_000),
+        num_draws=100 if option in CHEAPER else 400,
+    )
+
+
+def marked(value: object, mark: pytest.MarkDecorator | None) -> object:
+    return pytest.param(value, marks=[mark] if mark else [])
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 class TestEveryStrategy:
+    """Check by check, all that `check_strategy` does."""
+
     @pytest.mark.parametrize(
-        ("num_unlabelled", "batch_size", "num_classes", "num_dimensions", "spread"),
-        [
-            (40, 10, 3, 8, 1.0),
-            (40, 1, 3, 8, 1.0),
-            (40, 40, 3, 20, 1.0),
-            (1, 1, 2, 4, 1.0),
-            (30, 12, 2, 1, 1.0),
-            (30, 1, 3, 1, 1.0),
-            (30, 12, 1000, 8, 1.0),
-            (30, 12, 3, 4, 0.0),
-            (30, 30, 3, 4, 0.0),
-            (30, 12, 3, 8, 1e4),
-            pytest.param(3000, 1100, 3, 4, 1.0, marks=pytest.mark.moderate),
-        ],
+        "case", [marked(each, pytest.mark.moderate if each.num_unlabelled > 1000 else None) for each in CASES]
     )
-    def test_returns_distinct_unlabelled_rows(
-        self, option, num_unlabelled, batch_size, num_classes, num_dimensions, spread
-    ):
-        chosen = strategy(option)
-        batch_size = min(batch_size, MOST.get(option, batch_size))
-        of = context(chosen.needs, num_unlabelled, num_classes, num_dimensions, spread=spread)
-        if batch_size > largest_batch(option, of):
-            with pytest.raises(StrategyError, match=f"a batch of {batch_size} is above the numerical rank"):
-                query(chosen, of, batch_size)
-            return
-        rows = query(chosen, of, batch_size)
-        assert rows.dtype == torch.int64
-        assert rows.shape == (batch_size,)
-        assert len(set(rows.tolist())) == batch_size
-        assert 0 <= rows.min() <= rows.max() < num_unlabelled
+    def test_returns_distinct_unlabelled_rows(self, option, case):
+        returns_distinct_rows(subject(option), case)
+        assert option == "kdpp" or not refuses(subject(option), case)
+
+    @pytest.mark.parametrize(
+        "check",
+        [marked(each, pytest.mark.slow if each is follows_a_permutation_of_the_pool else None) for each in CHECKS],
+        ids=lambda check: check.__name__,
+    )
+    def test_keeps_its_contract(self, option, check):
+        if check is follows_a_permutation_of_the_pool and option in TIED:
+            pytest.skip(TIED[option])
+        check(subject(option))
 
     def test_takes_an_initial_set_without_labels_or_says_that_it_cannot(self, option):
-        chosen = strategy(option)
-        of = context(chosen.needs, num_dimensions=8)
-        none = of.labelled.take(torch.arange(0))
-        unlabelled_only = replace(of, labelled=none, labelled_targets=of.labelled_targets[:0])
+        """Those that read a network, too: who asks them without the command line."""
+        of = subject(option)
         try:
-            rows = query(chosen, unlabelled_only, 10)
-        except ConfigError as error:
-            assert str(error).startswith("num_initial=0: ")  # noqa: PT017
-            return
-        assert len(set(rows.tolist())) == 10
-
-    def test_is_a_pure_function_of_context_batch_size_and_random_numbers(self, option):
-        chosen = strategy(option)
-        of = context(chosen.needs, num_dimensions=8)
-        same = context(chosen.needs, num_dimensions=8)
-        first = query(chosen, of, 10, seed=3)
-        assert torch.equal(first, query(chosen, of, 10, seed=3))
-        assert torch.equal(first, query(strategy(option), of, 10, seed=3))
-        for outputs, untouched in ((of.unlabelled, same.unlabelled), (of.labelled, same.labelled)):
-            for ours, theirs in zip(vars(outputs).values(), vars(untouched).values(), strict=True):
-                assert ours is None or torch.equal(ours, theirs), "the context was written to"
+            of.asked(without_labels(of.context()), 10)
+        except AssertionError as error:
+            assert isinstance(error.__cause__, ConfigError)  # noqa: PT017
+            assert str(error.__cause__).startswith("num_initial=0: ")  # noqa: PT017
 
     def test_what_is_hidden_is_shown_to_oracles_alone(self, option):
-        assert strategy(option).is_oracle == bool(strategy(option).needs & OF_ORACLES)
+        declares_what_is_hidden(subject(option))
 
     def test_it_can_be_shown_a_subset(self, option):
         assert node(option)["subset_size"] is None
         assert checked(node(option) | {"subset_size": 12}, batch_size=12).subset_size == 12
-
-    def test_touches_no_global_generator(self, option):
-        chosen = strategy(option)
-        before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-        query(chosen, context(chosen.needs, num_dimensions=8), 10)
-        assert torch.equal(before, torch.get_rng_state())
-        assert np.array_equal(numpy_before, np.random.get_state()[1])  # noqa: NPY002
-
-    @pytest.mark.slow
-    def test_permuting_the_pool_permutes_the_answer(self, option):
-        """Of those that draw, the distribution of the first choice; chi-squared, false alarms: 1 in 1,000."""
-        if option in TIED:
-            pytest.skip(TIED[option])
-        needs = strategy(option).needs
-        of = context(needs, num_unlabelled=40, num_dimensions=8)
-        order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
-        shuffled = of.restricted(order)
-
-        def choices(each: QueryContext, seeds: range) -> torch.Tensor:
-            return torch.stack([query(strategy(option), each, 3, seed) for seed in seeds])
-
-        ours, theirs = choices(of, range(10)), order[choices(shuffled, range(10))]
-        if not torch.equal(ours, theirs):
-            assert len(ours.unique(dim=0)) > 1, "it draws nothing, and yet it depends on the order"
-            num_draws = 100 if option in CHEAPER else 400
-            firsts = [choices(of, range(100, 100 + num_draws)), order[choices(shuffled, range(500, 500 + num_draws))]]
-            counts = torch.stack([first[:, 0].bincount(minlength=40) for first in firsts]).numpy()
-            is_rare = counts.sum(0) < 10
-            pooled = np.column_stack([counts[:, ~is_rare], counts[:, is_rare].sum(1)])
-            assert chi2_contingency(pooled[:, pooled.sum(0) > 0]).pvalue > 1e-3
-
-    def test_outputs_that_are_not_finite_are_refused(self, option):
-        if option == "joint_random":
-            pytest.skip("its logits are those that the loop records of the pool, which reads them")
-        chosen = strategy(option)
-        of = context(chosen.needs, num_dimensions=8)
-        for name in PRODUCERS:
-            if (output := getattr(of.unlabelled, name)) is not None:
-                output[3] = torch.nan
-        if any(getattr(of.unlabelled, name) is not None for name in PRODUCERS):
-            with pytest.raises(TrainingError, match="of the pool has values that are not finite"):
-                query(chosen, of, 10)
 
 
 @pytest.mark.parametrize(
