@@ -69,7 +69,7 @@ def _run() -> None:
     """The run, or the sweep, that the command line says."""
     import hydra
 
-    from al_bench.config.arguments import in_order, without_value
+    from al_bench.config.arguments import in_order, with_own_folder, without_value
     from al_bench.config.explain import explained, unexplained
     from al_bench.config.overrides import said_once
     from al_bench.config.schema import CONF
@@ -84,7 +84,7 @@ def _run() -> None:
         sys.argv[1:] = in_order(typed)
         for word in without_value(sys.argv[1:]):
             raise ConfigError(no_run(word, typed[0]))
-        sys.argv[1:] = said_once(taken_in(sys.argv[1:]))
+        sys.argv[1:] = with_own_folder(said_once(taken_in(sys.argv[1:])))
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
     except BrokenPipeError:
         raise

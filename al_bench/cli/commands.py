@@ -44,6 +44,7 @@ class Command:
 COMMANDS = {
     command.word: command
     for command in (
+        Command("new", "al_bench.cli.new.strategy", "strategy NAME", "a strategy of your own, and its test"),
         Command("status", "al_bench.cli.status", "FOLDER", "how its runs stand, and why", "status"),
         Command("report", "al_bench.cli.report", "FOLDER", "everything in one HTML file", "report"),
         Command(

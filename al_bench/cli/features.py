@@ -28,7 +28,7 @@ def parser(called: Called) -> CommandParser:
     parser.add_argument("dataset", type=_option, metavar="DATASET", help="cifar10, or any other")
     parser.add_argument("features", type=_option, metavar="EXTRACTOR", help="efficientnet_lite0, or any other")
     parser.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="options of both, and others")
-    parser.add_argument("--config-dir", type=Path, metavar="DIR", help="with yaml files of your own")
+    parser.add_argument("--config-dir", type=Path, metavar="DIR", help="with yaml files of your own (conf)")
     parser.groups = {"dataset": "dataset", "features": "features"}
     return parser
 
@@ -59,11 +59,12 @@ def _composed(choices: Sequence[str], config_dir: Path | None) -> "RunConfig":
     """The configuration of a run with these choices."""
     from omegaconf import OmegaConf
 
-    from al_bench.config.arguments import composed_of
+    from al_bench.config.arguments import composed_of, own_folder
     from al_bench.config.explain import explained, unexplained
     from al_bench.config.schema import checked_root
 
     sys.path.append(str(Path.cwd()))  # a user's own parts; a console script does not look there by itself
+    config_dir = config_dir or own_folder()
     typed = [*choices, *([] if config_dir is None else ["--config-dir", str(config_dir)])]
     try:
         composed = composed_of(choices, typed)

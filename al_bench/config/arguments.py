@@ -51,6 +51,22 @@ def in_order(arguments: Sequence[str]) -> list[str]:
     return [*(token for token in tokens if id(token) not in overrides), *known.overrides]
 
 
+def with_own_folder(ordered: Sequence[str]) -> list[str]:
+    """The arguments, options first, with the folder of the user's that is found by itself, unless they name one."""
+    folder = own_folder()
+    if folder is None or get_args_parser().parse_args(ordered).config_dir is not None:
+        return [*ordered]
+    return ["--config-dir", str(folder), *ordered]
+
+
+def own_folder() -> Path | None:
+    """`conf` of the working directory, if there are options of our groups in it that are not our own."""
+    folder = Path("conf").absolute()
+    groups = [group.name for group in CONF.iterdir() if group.is_dir()]
+    has_options = any((folder / group).is_dir() for group in groups)
+    return folder if has_options and not folder.samefile(CONF) else None
+
+
 def without_value(ordered: Sequence[str]) -> list[str]:
     """Those of the arguments, options first, that are neither an option, nor key=value, nor ~key."""
     overrides: list[str] = get_args_parser().parse_args(ordered).overrides

@@ -49,7 +49,7 @@ def done(folder: Path, block: str) -> None:
 
 def test_each_part_is_one_file_and_one_yaml():
     assert [
-        *("norm.py", "conf/strategy/norm.yaml"),
+        *("norm.py", "conf/strategy/norm.yaml", "test_norm.py"),
         *("rings.py", "conf/dataset/rings.yaml"),
         *("deep.py", "conf/model/deep.yaml"),
         "two_modalities.py",
@@ -61,6 +61,12 @@ def test_the_readme_shows_the_same_strategy_of_ten_lines():
     assert list(of_readme) == ["norm.py", "conf/strategy/norm.yaml"]
     assert of_readme.items() <= BLOCKS.items()
     assert len(BLOCKS["norm.py"].splitlines()) == 10
+
+
+def test_its_test_holds_it_against_the_contract(folder, monkeypatch):
+    monkeypatch.syspath_prepend(str(folder))
+    exec(BLOCKS["test_norm.py"], names := {})
+    names["test_it_keeps_the_contract_of_a_strategy"]()
 
 
 @pytest.mark.slow

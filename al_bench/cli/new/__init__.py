@@ -1,0 +1,1 @@
+"""`al-bench new`: files of a user's own to begin with."""
