@@ -58,6 +58,12 @@ def test_al_bench_works_from_the_wheel_in_an_empty_folder(wheel, tmp_path):
     told(program, "penalty-matrix", "outputs/default")
     assert (work / "outputs" / "default" / "analysis" / "penalty_overall.csv").exists()
     assert "as in docs/results: measured on" in told(program, "experiment=badge/small", "seed=0", "dry_run=true")
+    told(program, "new", "strategy", "mine")
+    told(program, "strategy=mine", "model.width=8", "model.max_epochs=2", "budget=200")
+    code = (
+        "import sys, test_mine as t; t.test_it_keeps_the_contract_of_a_strategy(); assert 'pytest' not in sys.modules"
+    )
+    told(sys.executable, "-c", code)
     where = told(sys.executable, "-c", "import al_bench.config.schema; print(al_bench.config.schema.CONF)")
     assert Path(where.strip()) == target / "al_bench" / "conf"
 
