@@ -3,10 +3,9 @@
 STRATEGY = '''"""A query strategy: the smallest margins. Say here what yours goes by, and the paper that it is from."""
 
 import numpy as np
-from torch import Tensor
-
 from al_bench import Needs, QueryContext, Strategy
 from al_bench.core.ranges import PositiveFloat
+from torch import Tensor
 
 
 class CLASS(Strategy):
@@ -38,16 +37,16 @@ subset_size: null # of the unlabelled examples, drawn anew in each round; null: 
 TEST = '''"""CLASS keeps the contract of a strategy, and chooses what it says."""
 
 import numpy as np
-from NAME import CLASS
-
 from al_bench.testing import check_strategy, made_context
 
+from NAME import CLASS
 
-def test_it_keeps_the_contract_of_a_strategy():
+
+def test_it_keeps_the_contract_of_a_strategy() -> None:
     check_strategy(CLASS())
 
 
-def test_it_takes_the_smallest_margins_first():
+def test_it_takes_the_smallest_margins_first() -> None:
     context = made_context(CLASS.needs)
     ordered = context.unlabelled.logits_NC.double().softmax(dim=1).sort(dim=1).values.tolist()
     margins = [probabilities[-1] - probabilities[-2] for probabilities in ordered]
