@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
+from functools import cache, partial
 from numbers import Complex, Integral, Number, Rational, Real
 from pathlib import Path, PurePath
 from types import NoneType, UnionType
@@ -31,6 +31,7 @@ PLAIN: tuple[Any, ...] = (
 )
 COLLECTIONS = (list, tuple, set, frozenset, dict, Sequence, Collection, Iterable, Mapping, Set)
 BESIDE = {"strategy": {"subset_size"}, "dataset": {"num_classes"}}  # of every part of a group, not of its constructor
+_made = cache(lambda hint, _: TypeAdapter(hint, config=STRICT))
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -113,7 +114,7 @@ def checked_value(path: str, hint: Any, value: Any, facts: Set[str] = frozenset(
     if hint is inspect.Parameter.empty or hint is Any:
         return value
     try:
-        return TypeAdapter(hint, config=STRICT).validate_json(json.dumps(value))
+        return _adapter(hint).validate_json(json.dumps(value))
     except PydanticUserError:
         return value
     except ValidationError as error:
@@ -126,6 +127,14 @@ def checked_value(path: str, hint: Any, value: Any, facts: Set[str] = frozenset(
         texts = [each["msg"].removeprefix("Value error, ") for each in (problem, *error.errors()[1:])]
         messages = [f"{text[0].lower()}{text[1:]}" for text in texts]
         raise ConfigError(f"{path}{inner}={_shown(value)}: {', or '.join(dict.fromkeys(messages))}") from None
+
+
+def _adapter(hint: Any) -> "TypeAdapter[Any]":
+    """Made once; equal hints may be spelled in another order, in which messages say what would be right."""
+    try:
+        return _made(hint, repr(hint))
+    except TypeError:  # it cannot be a key
+        return TypeAdapter(hint, config=STRICT)
 
 
 def _nested(path: str, hint: Any, value: Mapping[str, Any], facts: Set[str]) -> Any:
@@ -178,7 +187,7 @@ def located(path: str, node: Any) -> Callable[..., Any]:
             f"{path}={canonical(node)}: must be one of the options of the group {path!r} (see al-bench --help)"
         )
     try:
-        target: Callable[..., Any] = instantiate({"_target_": node["_target_"], "_partial_": True}).func
+        target = _target(node["_target_"])
     except Exception as error:
         cause = error.__cause__ or error
         raise ConfigError(
@@ -189,6 +198,12 @@ def located(path: str, node: Any) -> Callable[..., Any]:
         inspect.signature(target)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{path}._target_={node['_target_']}: {error}; its arguments cannot be checked") from error
+    return target
+
+
+@cache
+def _target(name: str) -> Callable[..., Any]:
+    target: Callable[..., Any] = instantiate({"_target_": name, "_partial_": True}).func
     return target
 
 

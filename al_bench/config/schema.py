@@ -90,8 +90,8 @@ def checked_root(cfg: DictConfig) -> RunConfig:
         ConfigError: for a key that is unknown or has no value, and for a value out of range.
     """
     try:
-        missing = sorted(OmegaConf.missing_keys(cfg))
         resolved: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+        missing = sorted(OmegaConf.missing_keys(cfg)) if MISSING in repr(resolved) else []
     except OmegaConfBaseException as error:
         problem = str(error).splitlines()[0]
         key = error.full_key or "the configuration"

@@ -1,20 +1,26 @@
-"""Hydra reads the same yaml files for every composition; here each is parsed once, until it changes."""
+"""Hydra reads the same yaml files for every composition; here each is parsed once, until it changes.
 
-from copy import copy, deepcopy
-from functools import partial
+So is a text with an interpolation; and the sources are shared by all compositions, as nothing changes them.
+"""
+
+import pickle
+from copy import copy
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+import omegaconf.base
+from hydra._internal import defaults_list
 from hydra._internal.config_repository import ConfigRepository
 from hydra.plugins.config_source import ConfigResult
 
 OF_FILES = ("file", "pkg")  # schemes of sources
 
-_known: dict[tuple[object, ...], ConfigResult] = {}
+_known: dict[tuple[object, ...], bytes] = {}
 
 
 def parse_once() -> None:
-    """From now on: a configuration is composed in half of the time."""
+    """From now on: a configuration is composed in a third of the time."""
     initialise = ConfigRepository.initialize_sources
 
     def initialize_sources(repository: ConfigRepository, *arguments: Any) -> None:
@@ -24,14 +30,22 @@ def parse_once() -> None:
                 source.load_config = partial(_remembered, source, source.load_config)  # type: ignore[method-assign]
 
     ConfigRepository.initialize_sources = initialize_sources  # type: ignore[method-assign, assignment]
+    ConfigRepository.__deepcopy__ = lambda self, _: copy(self)  # type: ignore[attr-defined]
+    create = defaults_list._create_interpolation_map
+
+    def create_map(overrides: Any, defaults: Any, self_added: bool) -> Any:
+        is_read = any(each.is_interpolation() for each in defaults)
+        return create(overrides, defaults, self_added) if is_read else None
+
+    defaults_list._create_interpolation_map = create_map  # type: ignore[assignment]
+    omegaconf.base.parse = lru_cache(10_000)(omegaconf.base.parse)  # type: ignore[attr-defined]
 
 
 def _remembered(source: Any, load: Any, config_path: str) -> ConfigResult:
     key = (source.scheme(), source.path, config_path, *_stamp(Path(source.path, config_path)))
     if key not in _known:
-        _known[key] = load(config_path)
-    found = copy(_known[key])
-    found.config, found.header = deepcopy(found.config), dict(found.header)
+        _known[key] = pickle.dumps(load(config_path))
+    found: ConfigResult = pickle.loads(_known[key])  # its own: whoever composes changes it
     return found
 
 

@@ -1,5 +1,8 @@
 """yaml files are parsed once, until they change."""
 
+import json
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -41,3 +44,49 @@ def test_a_file_is_parsed_once(monkeypatch):
         again = [OmegaConf.to_yaml(compose("config", [f"strategy={name}"])) for name in ("badge", "joint", "badge")]
     assert before == again
     assert not [name for name in parsed if str(name).startswith(str(CONF))]
+
+
+ALIKE = (
+    ["strategy=joint", "strategy@strategy.query=badge", "model.width=7"],
+    ["setting=openml_6_mlp", "batch_size=b10", "training@model=probe"],
+    ["experiment=badge/paper", "setting=mnist_mlp"],  # has interpolations in its list of defaults
+    ["schedule=low", "strategy=random", "num_initial=${seed}"],
+    ["model=resnet", "model.optimizer.lr=${dataset.test_fraction}", "hydra/launcher=joblib"],
+    ["strategy=nothing"],
+    ["model.optimizer.lr=${nowhere}"],
+    ["num_initial=${nowhere:1}"],
+    ["num_initial='${'"],
+    ["model.width=${model}"],
+    ["model.width=???"],
+    ["+seed=1"],
+)
+COMPOSED = """
+import json, sys
+from al_bench.config import yaml_files
+if sys.argv[1] == "hydra":
+    yaml_files.parse_once = lambda: None
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from al_bench.config.schema import CONF, checked_root
+
+def told_by(overrides):
+    try:
+        composed = compose("config", overrides, return_hydra_config=True)
+        own = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
+        return [OmegaConf.to_yaml(composed), repr(checked_root(own).plain)]
+    except Exception as error:
+        return [type(error).__name__, str(error)]
+
+with initialize_config_dir(str(CONF), version_base="1.3"):
+    json.dump([told_by(each) for _ in range(int(sys.argv[2])) for each in json.loads(sys.argv[3])], sys.stdout)
+"""
+
+
+@pytest.mark.slow
+def test_what_is_composed_is_what_hydra_composes_by_itself():
+    by_hydra, ours = (
+        json.loads(subprocess.check_output([sys.executable, "-c", COMPOSED, how, times, json.dumps(ALIKE)]))
+        for how, times in (("hydra", "1"), ("ours", "2"))
+    )
+    assert ours == 2 * by_hydra
+    assert sum("job_logging:" in first for first, _ in by_hydra) == 5
