@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import is_dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, get_type_hints
 
 from hydra import compose
-from hydra.conf import HydraConf
+from hydra.conf import HydraConf, JobConf, OverridesConf, RuntimeConf
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -34,7 +34,7 @@ def identity_of_job(config: Mapping[str, Any], hydra: HydraConf) -> tuple[Identi
     if config["num_initial"] == 0 and choices["initial"] == "random":  # which is another way to say so
         choices["initial"] = "strategy"
     name = str(hydra.job.config_name)
-    usual = _composed(name, tuple(choices.items())).hydra.runtime.choices
+    usual = _all_choices(name, tuple(choices.items()))
     changed = {key: option for key, option in hydra.runtime.choices.items() if _is_named(key, option, usual.get(key))}
     default = _default_config(name, (*choices.items(), *changed.items()))
     inner = {TRAINING_PATH if key == TRAINING else key.partition("@")[2]: option for key, option in changed.items()}
@@ -43,8 +43,19 @@ def identity_of_job(config: Mapping[str, Any], hydra: HydraConf) -> tuple[Identi
 
 def choices_of_default(config_name: str) -> Mapping[str, str]:
     """The options that are chosen where the command line says nothing."""
-    choices: Mapping[str, str] = _composed(config_name, ()).hydra.runtime.choices
-    return choices
+    return _all_choices(config_name, ())
+
+
+def parted(composed: DictConfig) -> tuple[DictConfig, HydraConf]:
+    """A configuration without Hydra's own node; and what that says of the choices, as plain values, which are quick."""
+    own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    hydra = composed.hydra
+    task, choices = (OmegaConf.to_container(each) for each in (hydra.overrides.task, hydra.runtime.choices))
+    return own, HydraConf(
+        overrides=OverridesConf(task=task),  # type: ignore[arg-type]
+        job=JobConf(config_name=hydra.job.config_name),
+        runtime=RuntimeConf(choices=choices),  # type: ignore[arg-type]
+    )
 
 
 def _is_named(key: str, option: object, usual: object) -> bool:
@@ -89,16 +100,21 @@ def model_nodes() -> dict[str, Any]:
     return nodes
 
 
-@cache
+@lru_cache(8)  # each takes a third of a megabyte
 def _composed(config_name: str, choices: tuple[tuple[str, str], ...]) -> DictConfig:
     """What these choices alone give, with Hydra's own node."""
     return compose(config_name, [f"{group}={option}" for group, option in choices], return_hydra_config=True)
 
 
 @cache
+def _all_choices(config_name: str, choices: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """These, and those that come with them."""
+    return parted(_composed(config_name, choices))[1].runtime.choices
+
+
+@cache
 def _default_config(config_name: str, choices: tuple[tuple[str, str], ...]) -> dict[str, Any]:
-    """The same without Hydra's own node; keys without a value stay `???`."""
-    composed = _composed(config_name, choices)
-    own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    """What these choices alone give, without Hydra's own node; keys without a value stay `???`."""
+    own, _ = parted(_composed(config_name, choices))
     plain: dict[str, Any] = OmegaConf.to_container(own, resolve=True)  # type: ignore[assignment]
     return plain

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from al_bench.config.planning import Planned
@@ -68,7 +69,7 @@ def distinct(jobs: Iterable[Job]) -> list[Job]:
     known: dict[object, Job] = {}
     for number, job in enumerate(jobs):
         run = job.run
-        known.setdefault(number if run is None else (run.path, repr(run.config.plain)), job)
+        known.setdefault(number if run is None else sha256(f"{run.path}\0{run.config.plain}".encode()).digest(), job)
     return list(known.values())
 
 
