@@ -10,9 +10,10 @@ import torch
 from al_bench.core.seeding import Stream, torch_seeded
 from al_bench.core.strategy import Known, Needs, Outputs, QueryContext
 from al_bench.models.mlp import MLP
-from al_bench.training.outputs import PRODUCERS, ForwardPass
+from al_bench.training.outputs import PRODUCERS, ForwardPass, Preparation
 
 DRAWN = ("logits", "embedding")  # of each other, unless the head is declared; other outputs are the network's
+UNCHANGED = Preparation.to_device("cpu", None)
 
 
 def made_context(
@@ -39,7 +40,7 @@ def made_context(
         logits, embedding = draw(size, num_classes) * spread, draw(size, num_dimensions) * spread
         if Needs.HEAD in needs:
             logits = embedding @ weight_CD.T + bias_C
-        forward = ForwardPass(network, embedding, samples=(network, lambda inputs: 2 * network(inputs)))
+        forward = ForwardPass(network, UNCHANGED, embedding, samples=(network, lambda inputs: 2 * network(inputs)))
         others = {name: producer(forward).detach() for name, producer in PRODUCERS.items() if name not in DRAWN}
         return Outputs(logits, embedding, **others)
 

@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 import pandas as pd
@@ -152,7 +153,12 @@ def test_a_change_within_a_tick_of_the_clock_of_files_is_seen(folder, monkeypatc
 def test_a_run_that_is_older_than_the_tick_of_its_reading_is_kept(folder, monkeypatch):
     now = kept._now
     monkeypatch.setattr(kept, "_times", lambda status: (int(status.st_dev < 0), int(status.st_dev < 0)))
-    monkeypatch.setattr(kept, "_now", lambda place: os.stat_result([*now(place)][:2] + [-1] + [*now(place)][3:]))
+
+    def elsewhere(place: Path) -> os.stat_result:
+        status = [*now(place)]
+        return os.stat_result([*status[:2], -1, *status[3:]])
+
+    monkeypatch.setattr(kept, "_now", elsewhere)
     runs_in(folder)
     assert Index(folder)._entries == {}  # files of another file system have to be much older
     monkeypatch.setattr(kept, "ELSEWHERE", 0)
@@ -188,7 +194,7 @@ def test_what_is_no_index_of_this_version_is_made_again(folder, damaged):
 def test_any_byte_of_the_index_that_is_another_is_noticed(folder):
     runs_in(folder)
     content, entries = place(folder).read_bytes(), Index(folder)._entries
-    for position in np.random.default_rng(0).integers(len(content), size=200).tolist():
+    for position in np.random.default_rng(0).integers(len(content), size=60).tolist():
         place(folder).write_bytes(content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :])
         assert Index(folder)._entries in ({}, entries)
 
@@ -224,7 +230,7 @@ def test_a_folder_that_cannot_be_written_goes_without(folder, analysis, monkeypa
     if analysis == "link":
         place(folder).parent.symlink_to(elsewhere)
     if analysis == "read-only":
-        monkeypatch.setattr(kept, "TemporaryFile", lambda **_: open("/proc/version", "w"))  # whoever runs the tests
+        monkeypatch.setattr(kept, "TemporaryFile", lambda dir: TemporaryFile(dir="/proc"))  # as root, too
     check(folder)
     check(folder)
     assert [*elsewhere.iterdir()] == [] == [*folder.rglob("index.*")]
