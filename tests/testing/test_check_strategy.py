@@ -145,7 +145,10 @@ WRONG = [
     (of_query(lambda s, c, b, r: torch.from_numpy(r.permutation(c.num_unlabelled)[:b])), "it reads nothing of what it"),
     (Learning(), "what it learns belongs in state_dict"),
     (type("Unloaded", (Counting,), {"load_state_dict": Strategy.load_state_dict})(), "has a state_dict but no"),
-    (type("Odd", (Right,), {"state_dict": lambda self: {"set": {1}}})(), "does not go to JSON and back"),
+    (
+        type("Odd", (Counting,), {"state_dict": lambda self: {"num_queries": 1, "set": {1}}})(),
+        "does not go to JSON and back",
+    ),
     (
         of_query(lambda s, c, b, r: (c.unlabelled.logits_NC, torch.arange(b))[1]),
         "to the same examples in another order",
