@@ -54,7 +54,10 @@ class Subject:
 
     def new(self) -> Strategy:
         """One that was never asked."""
-        return copy.deepcopy(self.strategy)
+        try:
+            return copy.deepcopy(self.strategy)
+        except Exception as error:  # whatever it holds
+            raise self.failure(f"it cannot be copied, so that each check has a new one: {described(error)}") from error
 
     def context(self, case: Case = USUAL) -> QueryContext:
         """What it would see of a pool."""

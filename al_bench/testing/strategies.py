@@ -36,6 +36,8 @@ def check_strategy(
     Raises:
         AssertionError: names what is wrong, and what would be right.
     """
+    if not isinstance(strategy, Strategy):
+        raise AssertionError(f"{strategy!r} is no al_bench.Strategy that is built: check_strategy(Mine())")
     subject = Subject(strategy, breaks_ties_by_pool_order, largest_batch, max_batch_size, num_draws)
     declares_what_is_hidden(subject)
     for case in CASES:

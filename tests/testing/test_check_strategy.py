@@ -1,6 +1,7 @@
 """`check_strategy`: what is right passes, and each way to be wrong is told by its name."""
 
 import random
+from threading import Lock
 
 import numpy as np
 import pytest
@@ -162,6 +163,13 @@ WRONG = [
 def test_what_is_wrong_is_told(strategy, message):
     with pytest.raises(AssertionError, match=message):
         check_strategy(strategy)
+
+
+def test_it_has_to_be_one_that_is_built_and_can_be_copied():
+    with pytest.raises(AssertionError, match=r"Right'> is no al_bench.Strategy that is built"):
+        check_strategy(Right)
+    with pytest.raises(AssertionError, match="it cannot be copied, so that each check has a new one: TypeError"):
+        check_strategy(type("Locked", (Right,), {"__init__": lambda self: setattr(self, "lock", Lock())})())
 
 
 def test_more_than_the_largest_batch_has_to_be_refused():
