@@ -41,6 +41,9 @@ def test_a_command_of_ours_is_one(cli, command, tmp_path):
     if "tuned=outputs/tune/tuned.yaml" in arguments:  # what the command before it has written
         (tmp_path / "outputs" / "tune").mkdir(parents=True)
         (tmp_path / "outputs" / "tune" / "tuned.yaml").write_text("model.width: 8\n")
+    for name in ("norm", "mine"):  # those of the reader
+        if any(argument.startswith("strategy=") and name in argument for argument in arguments):
+            assert cli("new", "strategy", name).code == 0
     result = cli(*arguments)
     assert result.code == 0, result.err
 
