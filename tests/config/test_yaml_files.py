@@ -30,6 +30,15 @@ def test_a_file_that_changes_is_read_again(tmp_path):
     assert composed(tmp_path) == {"a": {"b": 3}}
 
 
+def test_a_default_is_the_option_that_another_choice_says(tmp_path):
+    (tmp_path / "own.yaml").write_text("defaults: [{a: x}, {b: '${a}'}]\n")
+    for path in ("a/x", "a/y", "b/x", "b/y"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{path}.yaml").write_text(f"of: {path}\n")
+    assert composed(tmp_path) == {"a": {"of": "a/x"}, "b": {"of": "b/x"}}
+    assert composed(tmp_path, "a=y") == {"a": {"of": "a/y"}, "b": {"of": "b/y"}}
+
+
 @pytest.mark.moderate
 def test_a_file_is_parsed_once(monkeypatch):
     parsed, load = Counter(), yaml.load
@@ -49,7 +58,7 @@ def test_a_file_is_parsed_once(monkeypatch):
 ALIKE = (
     ["strategy=joint", "strategy@strategy.query=badge", "model.width=7"],
     ["setting=openml_6_mlp", "batch_size=b10", "training@model=probe"],
-    ["experiment=badge/paper", "setting=mnist_mlp"],  # has interpolations in its list of defaults
+    ["experiment=badge/paper", "setting=mnist_mlp"],
     ["schedule=low", "strategy=random", "num_initial=${seed}"],
     ["model=resnet", "model.optimizer.lr=${dataset.test_fraction}", "hydra/launcher=joblib"],
     ["strategy=nothing"],
