@@ -7,7 +7,7 @@ from pathlib import Path
 
 from al_bench.cli.commands import COMMANDS
 from al_bench.cli.parsing import CommandParser
-from al_bench.records.saved import SAVED
+from al_bench.records.run_config import SAVED
 
 TRAINING = "training@model="  # the one group whose options are chosen for a part of another
 QUERY = re.compile(r"(-sc|--shell-completion) query=\w+")

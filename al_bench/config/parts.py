@@ -19,19 +19,16 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hydra.utils import instantiate
-from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
 from al_bench.core.errors import ConfigError, nearest
 from al_bench.records.identity import canonical
 
-STRICT = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
 PLAIN: tuple[Any, ...] = (
     *(None, NoneType, bool, int, float, complex, Number, Complex, Real, Rational, Integral),
     *(str, bytes, Path, PurePath, os.PathLike),
 )
 COLLECTIONS = (list, tuple, set, frozenset, dict, Sequence, Collection, Iterable, Mapping, Set)
 BESIDE = {"strategy": {"subset_size"}, "dataset": {"num_classes"}}  # of every part of a group, not of its constructor
-_made = cache(lambda hint, _: TypeAdapter(hint, config=STRICT))
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -103,16 +100,15 @@ class _Waiting:
 
 
 def checked_value(path: str, hint: Any, value: Any, facts: Set[str] = frozenset()) -> Any:
-    """The value as its type hint wants it: a nested part is built, an int for a float converted; or ConfigError.
-
-    A nested part that asks for one of the facts is built when they are there: see `called`.
-    """
+    """The value as its type hint wants it, or ConfigError. A part that asks for facts is built later: see `called`."""
     if _is_node(value) and not is_plain(hint):
         return _nested(path, hint, value, facts - value.keys())
     if isinstance(value, list) and any(map(_is_node, value)) and not is_plain(hint):
         return [checked_value(f"{path}[{place}]", Any, each, facts) for place, each in enumerate(value)]
     if hint is inspect.Parameter.empty or hint is Any:
         return value
+    from pydantic import PydanticUserError, ValidationError  # a tenth of a second, which --help need not wait
+
     try:
         return _adapter(hint).validate_json(json.dumps(value))
     except PydanticUserError:
@@ -129,12 +125,19 @@ def checked_value(path: str, hint: Any, value: Any, facts: Set[str] = frozenset(
         raise ConfigError(f"{path}{inner}={_shown(value)}: {', or '.join(dict.fromkeys(messages))}") from None
 
 
-def _adapter(hint: Any) -> "TypeAdapter[Any]":
-    """Made once; equal hints may be spelled in another order, in which messages say what would be right."""
+def _adapter(hint: Any) -> Any:
+    """Of pydantic; equal hints may be spelled in another order, in which messages say what would be right."""
     try:
         return _made(hint, repr(hint))
     except TypeError:  # it cannot be a key
-        return TypeAdapter(hint, config=STRICT)
+        return _made.__wrapped__(hint, "")
+
+
+@cache
+def _made(hint: Any, _spelled: str) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(hint, config={"strict": True, "allow_inf_nan": False, "arbitrary_types_allowed": True})
 
 
 def _nested(path: str, hint: Any, value: Mapping[str, Any], facts: Set[str]) -> Any:
@@ -187,7 +190,7 @@ def located(path: str, node: Any) -> Callable[..., Any]:
             f"{path}={canonical(node)}: must be one of the options of the group {path!r} (see al-bench --help)"
         )
     try:
-        target = _target(node["_target_"])
+        target: Callable[..., Any] = _target(node["_target_"])
     except Exception as error:
         cause = error.__cause__ or error
         raise ConfigError(
@@ -202,9 +205,8 @@ def located(path: str, node: Any) -> Callable[..., Any]:
 
 
 @cache
-def _target(name: str) -> Callable[..., Any]:
-    target: Callable[..., Any] = instantiate({"_target_": name, "_partial_": True}).func
-    return target
+def _target(name: str) -> Any:
+    return instantiate({"_target_": name, "_partial_": True}).func
 
 
 def is_plain(hint: Any) -> bool:

@@ -17,8 +17,7 @@ from al_bench.config.yaml_files import parse_once
 from al_bench.core.errors import ConfigError, nearest
 from al_bench.core.ranges import check_budget
 from al_bench.records.identity import GROUPS, canonical, flattened
-from al_bench.records.run_config import KEYS, VARIANT_GROUPS, BatchSize, Hyperparameters, RunConfig, Schedule
-from al_bench.records.saved import SAVED
+from al_bench.records.run_config import KEYS, SAVED, VARIANT_GROUPS, BatchSize, Hyperparameters, RunConfig, Schedule
 
 CONF = next(folder for folder in (parent / "conf" for parent in Path(__file__).parents[1:3]) if folder.is_dir())
 RANDOM = "al_bench.strategies.random.Random"

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # a tenth of a second, which --help need not wait
+    import numpy as np
+    from numpy.typing import NDArray
 
 Weights = Mapping[str, Mapping[str, Any]]
 """Of the networks of a round, by what they are for: parameters and buffers by name, as tensors."""
@@ -15,8 +16,8 @@ Weights = Mapping[str, Mapping[str, Any]]
 class Batch:
     """Examples labelled together: pool indices (B,) in labelling order and their targets (B,), int64."""
 
-    indices: NDArray[np.int64]
-    targets: NDArray[np.int64]
+    indices: "NDArray[np.int64]"
+    targets: "NDArray[np.int64]"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 KEY, VALUE = r"[A-Za-z_][\w.]*:", r"(?:[-+]?[\w./][\w./+-]*(?: [\w./+-]+)*|'[ !\"#%-&(-~]*'|\[\]|\{\})"
 SIMPLE = re.compile(rf" *(?:- )*{KEY}(?: {VALUE})?| *(?:- )+{VALUE}", re.ASCII)
 
+SAVED = ("predictions", "weights", "last_weights")  # beside the tables, if asked to: see `al_bench.records.saved`
+
 Node = Mapping[str, Any]
 """Of a part: `_target_` and arguments, plain values."""
 
@@ -118,7 +120,7 @@ class RunConfig:
     device: str = field(metadata=ASIDE)
     storage_device: str = field(metadata=ASIDE)
     dry_run: bool = field(metadata=ASIDE)
-    save: Sequence[str] = field(metadata=ASIDE | {"schema": Any})  # of `al_bench.records.saved.SAVED`; or one of them
+    save: Sequence[str] = field(metadata=ASIDE | {"schema": Any})  # of SAVED; or one of them
     num_threads: NumThreads = field(metadata=NAMED)
     dataset: Node = field(  # keys of every data set
         metadata=PART | {"default": {"copies": "keep", "num_classes": None, **WRAPPERS}}

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from al_bench.files.npz import UNREADABLE, read_npz
 from al_bench.files.writing import replace_bytes
+from al_bench.records.run_config import SAVED as SAVED
 
-PREDICTIONS, WEIGHTS, LAST_WEIGHTS = "predictions", "weights", "last_weights"
+PREDICTIONS, WEIGHTS, LAST_WEIGHTS = SAVED
 ENDINGS = {PREDICTIONS: "npz", WEIGHTS: "pt", LAST_WEIGHTS: "pt"}
-SAVED = tuple(ENDINGS)
 NAME = re.compile(r"round_(\d{3,})\.(npz|pt)")
 
 

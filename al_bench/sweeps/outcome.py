@@ -5,7 +5,6 @@ from enum import Enum
 from pathlib import Path
 
 from al_bench.core.errors import ConfigError, TrainingError
-from al_bench.records.reading import rows_of
 
 
 class Status(Enum):
@@ -44,6 +43,8 @@ def validation_accuracy(path: Path, budget: int | None = None) -> float:
     Raises:
         ConfigError: if there are no validation examples.
     """
+    from al_bench.records.reading import rows_of  # numpy, which --help need not wait for
+
     *_, last = (row for row in rows_of(path) if budget is None or row["num_labelled"] <= budget)
     if "validation_accuracy" not in last:
         raise ConfigError("num_validation=0: hyperparameters are chosen on validation examples; num_validation=200")

@@ -19,7 +19,6 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from al_bench.cli.display import log_to_stdout
 from al_bench.config.explain import explained
 from al_bench.config.overrides import said_once
 from al_bench.config.planning import Planned, planned
@@ -74,6 +73,8 @@ class Search(Sweeper):
 
         What can be told to be wrong is an error before anything is written.
         """
+        from al_bench.cli.display import log_to_stdout  # rich, which --help need not wait
+
         log_to_stdout(is_sweep=True)
         assert self.config is not None
         assert self.hydra_context is not None

@@ -15,7 +15,6 @@ from hydra.core.utils import JobReturn
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from al_bench.cli.display import log_to_stdout
 from al_bench.config.arguments import check_sweeps, swept_values
 from al_bench.config.compositions import Compositions
 from al_bench.config.overrides import plain_key, said_once
@@ -44,6 +43,8 @@ class Sweeper(BasicSweeper):
 
         Exits with 1 if one failed. Whatever cannot be composed is an error before the first job.
         """
+        from al_bench.cli.display import log_to_stdout  # rich, which --help need not wait
+
         log_to_stdout(is_sweep=True)
         assert self.config is not None
         assert self.hydra_context is not None
