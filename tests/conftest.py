@@ -129,6 +129,7 @@ def cli(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Result]]:
     """`al-bench` in this process, in an empty folder; without a tracker, unless one is named."""
+    from al_bench.config import parts
     from al_bench.job import loading
     from al_bench.job.features import replacing as features
     from al_bench.run import main
@@ -140,6 +141,7 @@ def cli(
     def call(*arguments: str) -> Result:
         loading._read.cache_clear()  # a call stands for a process
         features._on_kept.cache_clear()
+        parts._target.cache_clear()
         monkeypatch.setattr(sys, "argv", ["al-bench", *untracked(arguments)])
         monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
         code: object = 0

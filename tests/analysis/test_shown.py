@@ -16,6 +16,7 @@ from al_bench.analysis.runs import mixed_data, runs_in
 from al_bench.analysis.shown import Shown, labels_of, named
 from al_bench.core.errors import ResultsError
 from al_bench.records.identity import Identity
+from al_bench.records.index.kept import NAME as INDEX
 from tests.analysis.test_report import plain, run_script
 from tests.support.made_results import START, noisy, write_run
 
@@ -170,7 +171,7 @@ class TestSeveralFolders:
         text = plain((tmp_path / "page" / "report.html").read_text())
         assert "digits · mlp · b100 2 0, 1, 2" in text
         assert f"{folder.name}, other" in text
-        assert not (folder / "analysis").exists()
+        assert [path.name for path in (folder / "analysis").iterdir()] == [INDEX]
 
 
 @pytest.mark.parametrize("is_mixed", [False, True])

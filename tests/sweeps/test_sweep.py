@@ -365,7 +365,7 @@ class TestDryRun:
         assert cli("strategy=random", "seed=0", *QUICK).code == 0
         known = cli(*self.SWEEP, "dry_run=true")
         assert "6 runs, 1 of them finished" in known.out
-        assert re.search(r"random +0 +1-2 +0 s +0\.\d MB", known.out)
+        assert re.search(r"random +0 +1, 2 +0 s +0\.\d MB", known.out)
         assert re.search(r"margin +0-2 +0 s +0\.\d MB", known.out)
         assert "nothing is known" not in known.out
         assert len(list(tmp_path.rglob("rounds.csv"))) == 1
