@@ -32,11 +32,11 @@ DIGITS = dict.fromkeys(SUMS, 2) | {"microseconds_per_step": 1, "num_bytes": 0}
 
 
 def rendered(template: str, **values: object) -> str:
-    """A template beside this file, in which a name that has no value is an error."""
+    """A template below the folder of this file, in which a name that has no value is an error."""
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
     environment.globals["verdicts"] = VERDICTS
     environment.filters |= {"table": markdown, "group_name": group_name}
-    return environment.from_string(Path(__file__).with_name(template).read_text()).render(values)
+    return environment.from_string((Path(__file__).parent / template).read_text()).render(values)
 
 
 def provenance(starts: Sequence[dict[str, Any]]) -> dict[str, object]:
