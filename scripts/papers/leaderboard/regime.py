@@ -43,7 +43,7 @@ class Regime:
         return float(self.rounds[["fit_cpu_seconds", "query_cpu_seconds"]].sum().sum() / 3600)
 
 
-def regime(name: str, archives: Path, protocol: Protocol, scratch: Path) -> Regime:
+def regime_of(name: str, archives: Path, protocol: Protocol, scratch: Path) -> Regime:
     """Read it from its archives, which are restored to `scratch`.
 
     ResultsError: if no data set is whole.
