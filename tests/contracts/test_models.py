@@ -97,9 +97,9 @@ class TestEveryModel:
 
     @pytest.mark.slow
     def test_it_learns(self, option, dataset):
-        overrides = ["model.minibatch_size=4", "model.max_epochs=8", "model.stop_at_train_accuracy=null"]
+        overrides = ["model.minibatch_size=8", "model.max_epochs=6", "model.stop_at_train_accuracy=null"]
         if option in FLATTENING:
-            overrides += ["model.max_epochs=200"]
+            overrides += ["model.minibatch_size=4", "model.max_epochs=120"]
         overrides = overrides if "optimizer" in composed(option) else []
         trained = learner(dataset, option, *overrides).fit(dataset.train, cross_entropy, seed=0, round=0)
         assert trained.train_accuracy > (0.85 if option == "linear" else 0.9)  # of what is not linear

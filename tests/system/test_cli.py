@@ -328,7 +328,7 @@ def test_a_full_disk_ends_in_one_message_and_the_run_goes_on_when_there_is_room(
 @pytest.mark.slow
 def test_threads_of_the_environment_change_nothing(tmp_path):
     """With a network so wide that two threads add up in another order than one."""
-    wide = ("model.width=4096", "model.minibatch_size=256", "model.max_epochs=3", "num_initial=600", "budget=700")
+    wide = ("model.width=2048", "model.minibatch_size=256", "model.max_epochs=2", "num_initial=300", "budget=400")
     runs = {"one": ("1", 1), "two": ("2", 1), "seven": ("7", 1), "threads": ("1", 2)}
     for name, (threads, num_threads) in runs.items():
         subprocess.run(
