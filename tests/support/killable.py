@@ -15,8 +15,12 @@ EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.truncate"}
 CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC  # an open without these leaves the disk as it was
 COUNTING = ("strategy._target_=tests.support.killable.Counting", "~strategy.first")
 ALBL = ("strategy=albl", "strategy.variant=original")
-NOISY = (*COUNTING, "dataset.label_noise.rate=0.3", "dataset.long_tail.ratio=0.5")
-SAVING = (*COUNTING, "save=[predictions,last_weights]")
+SAVING = (  # flips, predictions and weights, beside what every run keeps
+    *COUNTING,
+    "dataset.label_noise.rate=0.3",
+    "dataset.long_tail.ratio=0.5",
+    "save=[predictions,last_weights]",
+)
 SETTINGS = (
     "name=killed",
     "model.width=8",
