@@ -1,4 +1,8 @@
-"""Plain float32 PyTorch versions of strategies, each centre compared with all rows: what ours are measured beside."""
+"""What our strategies are measured beside: plain float32 PyTorch versions, each centre compared with all rows, and the
+same strategies of another package.
+"""
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -36,3 +40,29 @@ def plain_coreset(of: QueryContext, batch_size: int) -> float:
         distances = torch.minimum(distances, squares + squares[row] - 2 * (embedding @ embedding[row]))
         distances[row] = -torch.inf
     return 1.0
+
+
+def skactiveml(name: str, of: QueryContext, batch_size: int) -> Callable[[], object]:
+    """A query of scikit-activeml from the same outputs; ImportError where it is not installed."""
+    from skactiveml import pool
+    from skactiveml.base import SkactivemlClassifier
+
+    unlabelled_ND, probabilities_NC = of.unlabelled.embedding_ND.numpy(), of.unlabelled.logits_NC.softmax(dim=1).numpy()
+
+    said = type(  # a classifier of theirs that says this, whatever it is asked
+        "Said",
+        (SkactivemlClassifier,),
+        {
+            "fit": lambda self, *_: self,
+            "predict_proba": lambda *_: (probabilities_NC, unlabelled_ND),
+            "is_fitted_": True,
+        },
+    )(classes=[*range(of.num_classes)])
+    unknown_N = np.full(of.num_unlabelled, np.nan)
+    if name == "coreset":
+        both_ND = np.concatenate([unlabelled_ND, of.labelled.embedding_ND.numpy()])
+        known_N = np.concatenate([unknown_N, of.labelled_targets.double().numpy()])
+        return lambda: pool.CoreSet(random_state=0).query(both_ND, known_N, batch_size=batch_size)
+    theirs = {"badge": pool.Badge, "clue": pool.Clue}[name](random_state=0)
+    option = {"badge": "fit_clf", "clue": "fit_estimator"}[name]
+    return lambda: theirs.query(unlabelled_ND, unknown_N, said, batch_size=batch_size, **{option: False})
