@@ -12,7 +12,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from al_bench.analysis.pictures.canvas import MAX_MARKERS, NAMES, STYLE, height_of, legend, saved, width_of
+from al_bench.analysis.pictures.canvas import (
+    MAX_MARKERS,
+    NAMES,
+    STYLE,
+    height_of,
+    legend,
+    saved,
+    width_of,
+)
+from al_bench.analysis.pictures.numbers import Cell, draw_numbers
 from al_bench.analysis.pictures.style import OF_OTHERS, Look, in_order, looks, panels
 from al_bench.analysis.settings import group_name, setting_names
 from al_bench.analysis.statistics.measures import ACCURACY
@@ -53,10 +62,16 @@ def draw_penalty_matrix(penalty: PenaltyMatrix, path: Path) -> list[Path]:
         ):
             edges = [np.arange(num_strategies + 1) - 0.5, np.arange(len(values) + 1) + first_row - 0.5]
             axes.pcolormesh(*edges, values, cmap=COLOURS, vmin=0, vmax=largest)
-            for (row, column), value in np.ndenumerate(values):
-                colour = "white" if value > 0.6 * largest else "black"
-                text = "" if np.isnan(value) else f"{value:.2f}"
-                axes.text(column, first_row + row, text, ha="center", va="center", color=colour, fontsize=size)
+            cells = [
+                Cell(column, first_row + row, f"{value:.2f}", "white" if value > 0.6 * largest else "black")
+                for (row, column), value in np.ndenumerate(values)
+                if not np.isnan(value)
+            ]
+            if num_strategies > MANY:
+                draw_numbers(axes, cells, size, 72 * cell)
+                continue
+            for x, y, text, colour in cells:
+                axes.text(x, y, text, ha="center", va="center", color=colour, fontsize=size)
         for position, name in enumerate([*names, "mean"]):
             row = position if position < num_strategies else num_strategies + 0.1
             axes.text(-0.6, row, name, ha="right", va="center")
