@@ -55,7 +55,9 @@ def compared_settings(
     """
     found = []
     num_refused = 0
-    for curves, accuracy in zip(setting_curves(rounds, measure), setting_curves(rounds), strict=True):
+    of_measure = setting_curves(rounds, measure)
+    of_accuracy = of_measure if measure == ACCURACY else setting_curves(rounds)
+    for curves, accuracy in zip(of_measure, of_accuracy, strict=True):
         try:
             budgets = tuple(budgets_of(accuracy, definition))
             found.append(Compared(curves, budgets, tuple(_missing(curves, accuracy, budgets, left_out))))

@@ -120,7 +120,7 @@ def compared_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
 def setting_curves(rounds: pd.DataFrame, measure: Measure = ACCURACY, *, with_oracles: bool = False) -> list[Curves]:
     """The errors of every setting by a measure, all with the same strategies, in the order of the rows."""
     rounds = rounds if with_oracles else compared_rounds(rounds)
-    strategies = rounds["strategy"].unique().tolist()
+    strategies, baseline = rounds["strategy"].unique().tolist(), _label_of_random(rounds)
     curves = []
     for values, of_setting in rounds.groupby(SETTING, sort=True):
         seeds, labels = (sorted(of_setting[column].unique().tolist()) for column in ("seed", "num_labelled"))
@@ -135,7 +135,7 @@ def setting_curves(rounds: pd.DataFrame, measure: Measure = ACCURACY, *, with_or
         is_open = ~of_setting["is_finished"] if "is_finished" in of_setting else pd.Series(False, of_setting.index)
         unfinished = frozenset(zip(of_setting["strategy"][is_open], of_setting["seed"][is_open], strict=True))
         shape = tuple(strategies), tuple(seeds), tuple(labels)
-        curves.append(Curves(setting, *shape, error_KSL, unfinished, _label_of_random(rounds), measure))
+        curves.append(Curves(setting, *shape, error_KSL, unfinished, baseline, measure))
     return curves
 
 

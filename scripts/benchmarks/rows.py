@@ -129,7 +129,10 @@ def _title(of: Mapping[str, Any]) -> str:
 
 
 def _left_out(measured: Measured) -> list[str]:
-    return [f"Left out: {name} ({why})." for name, why in measured.left_out.items()]
+    names: dict[str, list[str]] = {}
+    for name, why in measured.left_out.items():
+        names.setdefault(why, []).append(name)
+    return [f"Left out ({why}): {', '.join(each)}." for why, each in names.items()]
 
 
 def _number(value: float) -> str:

@@ -608,6 +608,10 @@ class TestInABrowser:
                 assert each["width"] > 250, section
                 assert each["height"] > 200, section
         assert page.locator("#ranks svg").count() == 1
+        cell = page.locator("table.matrix td").first
+        cell.hover()
+        first = page.locator("table.matrix tbody th").first.inner_text()
+        assert cell.get_attribute("title") == f"{first} beats {first}: {cell.inner_text()}"
         page.emulate_media(media="print")
         ink = "each => { each.className = 'dark'; return getComputedStyle(each).color; }"
         assert page.locator("table.matrix td").first.evaluate(ink) == "rgb(0, 0, 0)"

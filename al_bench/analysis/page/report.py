@@ -155,10 +155,8 @@ def _matrix(penalty: PenaltyMatrix) -> dict[str, object]:
     rows: list[tuple[str, list[tuple[str, float, str]]]] = []
     for name, *values in penalty.as_table().to_numpy().tolist():
         texts = ["" if np.isnan(value) else f"{value:.2f}" for value in values]
-        verb = "penalty of" if len(rows) == len(names) else "beats"
-        told = [f"{name} {verb} {other}: {text}" for other, text in zip(names, texts, strict=True)]
         shades = [float(np.nan_to_num(value / largest)) for value in values]
-        rows.append((name, list(zip(texts, shades, told, strict=True))))
+        rows.append((name, [(text, shade, "") for text, shade in zip(texts, shades, strict=True)]))
     return {"names": names, "rows": rows}
 
 
