@@ -10,7 +10,6 @@ from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -151,7 +150,9 @@ class Search(Sweeper):
         node = self.config.hydra.sweeper.sampler
         made: BaseSampler | None = self.sampler
         if isinstance(node, DictConfig) and node.get("seed") is not None:
-            (seed,) = np.random.SeedSequence([node.seed, number, place]).generate_state(1)
+            from numpy.random import SeedSequence  # all plugins are loaded, and --help need not wait for numpy
+
+            (seed,) = SeedSequence([node.seed, number, place]).generate_state(1)
             made = instantiate(node, seed=int(seed))
         return made
 

@@ -423,3 +423,15 @@ def test_tab_completes_choices_and_keys(tmp_path, typed, completed):
     environment = os.environ | {"COMP_LINE": line, "COMP_POINT": str(len(line))}
     told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert told.stdout.split() == [completed]
+
+
+@pytest.mark.slow
+def test_help_waits_for_nothing_that_it_does_not_show():
+    code = (
+        "import sys; from al_bench.run import main; sys.argv = ['al-bench', '--help']\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print({'numpy', 'rich', 'pydantic', 'optuna', 'torch', 'pandas'} & {*sys.modules}, file=sys.stderr)"
+    )
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stderr == "set()\n"
