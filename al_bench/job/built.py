@@ -16,12 +16,12 @@ from al_bench.core.features import FittedExtractor
 from al_bench.core.network import Network
 from al_bench.core.ranges import PositiveInt
 from al_bench.core.strategy import Needs, Strategy
-from al_bench.job.features.replacing import Features
+from al_bench.job.features.replacing import Features, Where, fitted_to, on_features
 from al_bench.job.gpus import device_of
-from al_bench.job.loading import check_features, checked_node
+from al_bench.job.loading import Loaded, check_features, checked_node
 from al_bench.job.observer import Observer, Safe
 from al_bench.job.purchases import Purchases
-from al_bench.job.wrapping import Wrapper, checked_wrappers
+from al_bench.job.wrapping import Wrapper, checked_wrappers, pool_digest, wrapped
 from al_bench.loop.initial import check_first
 from al_bench.loop.querying import check_strategy
 from al_bench.records.run_config import RunConfig
@@ -75,6 +75,15 @@ class Parts:
             tracker=Safe(called("tracker", checked_part("tracker", config.tracker))),
             device=device_of(config.device),
         )
+
+    def prepared(self, rows: Loaded, where: Where, seed: int) -> tuple[Loaded, str]:
+        """What is learned from, of what was loaded; and a digest of the examples that an index in its pool means.
+
+        Raises:
+            ConfigError, DataError: if features or wrappers do not fit the data set.
+        """
+        pool = wrapped(on_features(rows, self.features, where), self.wrappers, seed)
+        return fitted_to(pool, self.features, where), pool_digest(rows, self.wrappers, seed)
 
     def learner(self, dataset: Dataset) -> Learner:
         """What trains the networks on this data set."""

@@ -18,13 +18,12 @@ from al_bench.core.network import Network
 from al_bench.core.rounds import RoundRecord
 from al_bench.job.built import Parts, check_trainable, tried
 from al_bench.job.environment import describe
-from al_bench.job.features.replacing import Where, fitted_to, on_features
+from al_bench.job.features.replacing import Where
 from al_bench.job.loading import Loaded, family_of, loaded
 from al_bench.job.observer import Observer, Plan
 from al_bench.job.pretraining import kept, kept_path
 from al_bench.job.saving import saver_for
 from al_bench.job.weights import keep_weights, with_weights
-from al_bench.job.wrapping import pool_digest, wrapped
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.rounds_of import ActiveLearning, checked_budget
 from al_bench.records.directory import RunDirectory
@@ -92,9 +91,7 @@ def _data(planned: Planned, parts: Parts, directory: RunDirectory, heartbeat: He
     with heartbeat.during("reading", "reading the data set"):
         rows = loaded(parts.dataset, config.data_dir, config.seed)
     where = Where(config.features, config.data_dir, parts.device, directory.check_weights)
-    pool = wrapped(on_features(rows, parts.features, where), parts.wrappers, config.seed)
-    data = fitted_to(pool, parts.features, where)
-    examples = pool_digest(rows, parts.wrappers, config.seed)
+    data, examples = parts.prepared(rows, where, config.seed)
     directory.check_data(
         data.digest,
         data.copies.as_dict(),

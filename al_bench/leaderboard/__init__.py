@@ -1,0 +1,1 @@
+"""Submissions to the leaderboard: checked without running anything of theirs, and added."""
