@@ -17,7 +17,7 @@ from tests.support.forks import python
 from tests.support.made_results import write_run
 
 ROOT = Path(__file__).parents[2]
-LISTED = "archive, dashboard, evaluate, features, new, penalty-matrix, report, status, upload"
+LISTED = "archive, dashboard, evaluate, features, leaderboard, new, penalty-matrix, report, status, upload"
 
 
 @pytest.fixture

@@ -1,0 +1,53 @@
+"""`al-bench leaderboard`: a submission to the leaderboard, checked and added."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from al_bench.cli.parsing import Called, CommandParser, results_folder
+from al_bench.core.errors import UserError
+
+BOARD = Path("docs/results/leaderboard")
+DESCRIPTION = """Check a submission to the leaderboard, or add it in a clone.
+
+    {command} check mine
+    {command} add mine
+
+FOLDER holds runs.tar.xz (al-bench archive pack outputs/mine mine/runs.tar.xz)
+and card.yaml (authors, commit, deviations, tuning_trials, cpu_hours). Refused
+are other source data, splits, first rounds than Random's, other seeds, and
+examples that are bought twice; nothing in FOLDER is run. Three rounds, drawn
+from the archive's digest, are trained again from queries.csv: the data must be
+where data_dir or AL_BENCH_DATA says. add checks, and writes a row: nothing that
+is there is overwritten."""
+
+
+def parser(called: Called) -> CommandParser:
+    """Its options."""
+    parser = CommandParser(called, DESCRIPTION)
+    parser.add_argument("command", choices=["check", "add"], metavar="check|add", help="what to do")
+    parser.add_argument("folder", type=results_folder, metavar="FOLDER", help="with runs.tar.xz and card.yaml")
+    parser.add_argument("--to", type=Path, default=BOARD, help=f"add: the folder of the leaderboard ({BOARD})")
+    return parser
+
+
+def main(arguments: Sequence[str], called: Called) -> None:
+    """Check it, and add it if asked to; exit with 1 and all that is wrong."""
+    options = parser(called).read(arguments)
+    from al_bench.leaderboard.adding import add  # torch, Hydra: seconds that --help need not wait
+    from al_bench.leaderboard.checking import check
+
+    try:
+        checked = check(options.folder)
+        for line in checked.remarks:
+            called.warn(line)
+        for line in checked.retrained:
+            called.say(f"trained again, and the same: {line}")
+        num_runs = len(checked.submission.runs)
+        called.say(f"{options.folder}: {checked.strategy}, {num_runs} runs: nothing is wrong")
+        if options.command == "add":
+            called.say(f"{add(checked, options.to)}: added")
+    except (UserError, OSError) as error:
+        sys.exit(f"{called.name}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"{called.name}: interrupted; nothing was changed")
