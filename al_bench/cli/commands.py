@@ -60,7 +60,9 @@ COMMANDS = {
             "FOLDER --measure MODULE:FN",
             "a measure of your own, from predictions",
         ),
-        Command("leaderboard", "al_bench.cli.leaderboard", "check|add FOLDER", "a submission to the leaderboard"),
+        Command(
+            "leaderboard", "al_bench.cli.leaderboard.submissions", "check|add FOLDER", "a submission to the leaderboard"
+        ),
         Command("upload", "al_bench.cli.upload", "FOLDER", "runs to Weights & Biases", "upload_wandb"),
         Command(
             "dashboard", "al_bench.cli.dashboard", "FOLDER --entity TEAM", "views of them there", "wandb_dashboard"

@@ -52,4 +52,4 @@ def experiments_in(folder: str, config_dir: Path | None = None) -> Sequence[Expe
 
 def _values(swept: dict[str, str], key: str) -> list[str]:
     (override,) = parsed([f"{key}={swept[key]}"])
-    return [*swept_values(override)]
+    return [*swept_values(override)] if override.is_sweep_override() else [override.get_value_element_as_str()]

@@ -57,7 +57,8 @@ def _rounds(run: Run, place: Place, first: First) -> Iterator[str]:
     rounds = run.rounds
     wanted = Wanted.of(place.planned.config.plain)
     last = wanted.within(first.pool_size)
-    due = [first.num_labelled, *range(first.num_labelled + wanted.batch_size, last + 1, wanted.batch_size)]
+    size = place.planned.identity.batch_size
+    due = [first.num_labelled, *range(first.num_labelled + size, last + 1, size)]
     if (there := rounds["num_labelled"]) != due:
         round = next((round for round, pair in enumerate(zip(there, due, strict=False)) if pair[0] != pair[1]), None)
         yield (

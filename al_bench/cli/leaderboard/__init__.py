@@ -1,0 +1,1 @@
+"""`al-bench leaderboard`."""
