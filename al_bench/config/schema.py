@@ -3,10 +3,11 @@
 import re
 import warnings
 from copy import copy
-from dataclasses import Field, field, make_dataclass
+from dataclasses import Field, dataclass, field, make_dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, get_type_hints
+from shutil import get_terminal_size
+from typing import Any, Literal, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -15,13 +16,56 @@ from omegaconf.errors import OmegaConfBaseException
 from al_bench.config.parts import checked_value, is_plain
 from al_bench.config.yaml_files import parse_once
 from al_bench.core.errors import ConfigError, nearest
-from al_bench.core.ranges import check_budget
+from al_bench.core.ranges import PositiveFloat, PositiveInt, check_budget
 from al_bench.records.identity import GROUPS, canonical, flattened
-from al_bench.records.run_config import KEYS, SAVED, VARIANT_GROUPS, BatchSize, Hyperparameters, RunConfig, Schedule
+from al_bench.records.run_config import KEYS, SAVED, VARIANT_GROUPS, BatchSize, RunConfig, Schedule
 
 CONF = next(folder for folder in (parent / "conf" for parent in Path(__file__).parents[1:3]) if folder.is_dir())
 RANDOM = "al_bench.strategies.random.Random"
 UNIFORM, BY_STRATEGY = "al_bench.loop.initial.uniform", "al_bench.loop.initial.by_strategy"
+
+
+@dataclass
+class Hyperparameters:
+    """What a data set's yaml may set for the models trained on it, where their yaml files pick it up.
+
+    Args:
+        width: of hidden layers.
+        lr: learning rate.
+        minibatch_size: examples per step.
+        pretraining_epochs: of `model=dbn`.
+    """
+
+    width: PositiveInt = MISSING
+    lr: PositiveFloat = MISSING
+    minibatch_size: PositiveInt = MISSING
+    pretraining_epochs: PositiveInt = MISSING
+
+
+@dataclass
+class EveryDataset:
+    """Keys of every data set, beside those of its function; what is done to the pool is done in this order.
+
+    Args:
+        copies: `keep`; `pool`: of equal examples of the pool the first is kept; `test`: test examples with a copy in
+            the pool are left out.
+        max_pool_size: at most so many examples of the pool, drawn uniformly.
+        long_tail: classes that become rarer, one after the other.
+        duplicates: copies that are added to the pool.
+        label_noise: labels of the pool that are wrong.
+        num_classes: compared with the data, and what a schedule multiplies; no part of what a run is called.
+        family: data sets that are views of the same examples have one; it counts for what is said over settings alone.
+        hyperparameters: of the models trained on it.
+    """
+
+    copies: Literal["keep", "pool", "test"]
+    max_pool_size: PositiveInt | None
+    long_tail: Any
+    duplicates: Any
+    label_noise: Any
+    num_classes: PositiveInt | None
+    family: str | None
+    hyperparameters: Hyperparameters
 
 
 def _schema(key: "Field[Any]") -> tuple[str, Any, Any]:
@@ -54,6 +98,13 @@ def _budget(of_random: int | None, of_others: int, *, _root_: DictConfig) -> int
     return of_random if OmegaConf.select(_root_, "strategy._target_") == RANDOM else of_others
 
 
+def _keys(*, _root_: DictConfig) -> str:
+    """Of `--help`, in which a `$` is one of a template."""
+    from al_bench.config.meanings import shown
+
+    return shown(_root_, min(get_terminal_size().columns, 100)).replace("$", "$$")
+
+
 def _scheduled_batch(*, _root_: DictConfig) -> int:
     """Labels of the first batch, and of each that follows."""
     return int(_root_.schedule.labels_per_class * _root_.dataset.num_classes)
@@ -69,6 +120,7 @@ OmegaConf.register_new_resolver("al_bench_schedule_budget", _scheduled_budget)
 OmegaConf.register_new_resolver("al_bench_workers", _num_workers)
 OmegaConf.register_new_resolver("al_bench_budget", _budget)
 OmegaConf.register_new_resolver("al_bench_sum", lambda *numbers: sum(numbers))
+OmegaConf.register_new_resolver("al_bench_keys", _keys)
 OmegaConf.register_new_resolver("al_bench_at_home", lambda folder: at_home("output_dir", folder))
 # conf/hydra/launcher/joblib.yaml and others are checked against the schema of Hydra's plugin of that name: as we want
 warnings.filterwarnings("ignore", r"\n'hydra/\w+/\w+' is validated against ConfigStore schema")

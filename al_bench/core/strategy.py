@@ -204,10 +204,11 @@ class Samples:
 class Strategy(ABC):
     """A query strategy: a pure function of (context, batch size, random numbers).
 
-    One that learns between rounds keeps what it learned in `state_dict`, so that a killed run goes on. What the network
-    is trained with is the strategy's as well: `trained_with`. One that sees what no annotator could tell before asking
-    is an oracle, a line of reference: `is_oracle` keeps it out of ranks and penalties. With a `subset_size` it is shown
-    so many of the unlabelled examples, drawn anew each round.
+    One that learns between rounds keeps it in `state_dict`, so that a killed run goes on. `trained_with`: what the
+    network is trained with. An oracle (`is_oracle`), in no ranks or penalties, sees what no annotator could tell ahead.
+
+    Args:
+        subset_size: it is shown so many of the unlabelled examples, drawn anew each round. None: all of them.
     """
 
     needs: Needs = Needs.NONE

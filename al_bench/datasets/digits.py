@@ -13,6 +13,10 @@ def digits(rng: np.random.Generator, test_fraction: Fraction = 0.2) -> Dataset:
     """Inputs (N, 64): grey values of 0 .. 16, less their mean over the pool, divided by 8.
 
     The test set is drawn from the seed with every class in proportion, as it is small.
+
+    Args:
+        rng: draws the split.
+        test_fraction: share of the test set.
     """
     inputs, targets = load_digits(return_X_y=True)
     train, test = train_test_split(

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_bench.config.parts import called, checked_part, checked_value, located
+from al_bench.config.schema import EveryDataset
 from al_bench.core.data import Dataset, Texts
 from al_bench.core.errors import ConfigError, DataError
-from al_bench.core.ranges import PositiveInt
 from al_bench.core.seeding import Stream, generator
 from al_bench.datasets.checks import check_dataset, digest
 from al_bench.datasets.copies import Choice, Copies, Found, by_letters, without_copies
@@ -23,6 +23,7 @@ from al_bench.features.inputs import Inputs
 from al_bench.records.run_config import WRAPPERS
 
 FACTS = {"data_dir", "rng"}
+HINTS = get_type_hints(EveryDataset, include_extras=True)
 NONE = Found()
 BESIDE = ("hyperparameters", "copies", "family", *WRAPPERS)  # keys of every data set that its function is not given
 
@@ -48,10 +49,9 @@ class Loaded:
 
 def checked_node(node: Mapping[str, Any]) -> dict[str, Any]:
     """The node of what is loaded, as its function takes it; ConfigError for what it would not take."""
-    checked_value("dataset.family", str | None, node.get("family"))
     copies, num_classes = node.get("copies", "keep"), node.get("num_classes")
-    checked_value("dataset.copies", Choice, copies)
-    checked_value("dataset.num_classes", PositiveInt | None, num_classes)
+    for key, value in (("family", node.get("family")), ("copies", copies), ("num_classes", num_classes)):
+        checked_value(f"dataset.{key}", HINTS[key], value)
     unsaid = ("num_classes",) if num_classes is None else ()  # a user's function may have a default for it
     node = {key: value for key, value in _of_function(node).items() if key not in unsaid}
     checked_part("dataset", node, facts=FACTS)

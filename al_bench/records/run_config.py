@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from al_bench.core.ranges import NonNegativeInt, NumThreads, PositiveFloat, PositiveInt, Seed
+from al_bench.core.ranges import NonNegativeInt, NumThreads, PositiveInt, Seed
 from al_bench.files.writing import MAX_DEPTH, read_text
 
 MISSING: Any = "???"  # OmegaConf's, of a value that is still to be said
@@ -29,27 +29,26 @@ Node = Mapping[str, Any]
 
 @dataclass
 class BatchSize:
-    """Examples labelled per round."""
+    """Examples labelled per round.
+
+    Args:
+        size: of the batch.
+    """
 
     size: PositiveInt = MISSING
 
 
 @dataclass
 class Schedule:
-    """A budget in multiples of the number of classes."""
+    """A budget in multiples of the number of classes.
+
+    Args:
+        labels_per_class: of the first batch, and of each that follows: labels divided by classes.
+        num_rounds: that follow the first; fewer where they would go beyond a third of the pool.
+    """
 
     labels_per_class: PositiveInt = MISSING
     num_rounds: PositiveInt = MISSING
-
-
-@dataclass
-class Hyperparameters:
-    """What a data set's yaml may set for the models trained on it (`dataset.hyperparameters`)."""
-
-    width: PositiveInt = MISSING
-    lr: PositiveFloat = MISSING
-    minibatch_size: PositiveInt = MISSING
-    pretraining_epochs: PositiveInt = MISSING
 
 
 # What is done to the pool of any data set, in this order: keys beside its own, and their values where nothing is done.
@@ -107,10 +106,34 @@ class RunConfig:
 
     `plain` is all of it as config.yaml holds it, in the order in which it was composed. A key that an older config.yaml
     lacks counts as its default, which must mean what was done before there was the key.
+
+    Args:
+        seed: at one seed all strategies share split, initial labels, first network and order of mini-batches.
+        num_initial: labels that round 0 is trained on; 0: as many as a batch, chosen by the strategy.
+        num_validation: more labels of round 0, drawn from the pool: never trained on, measured in every round, counted
+            in the budget.
+        budget: labels in all; a larger one later goes on from where the run ended. None: the whole pool.
+        schedule: labels as multiples of the number of classes, in place of `num_initial`, `batch_size` and `budget`.
+        name: of the folder below `output_dir` that results go to.
+        output_dir: where results go.
+        data_dir: where data sets are, or are downloaded to.
+        device: where networks are; `auto`: CUDA if there is any, else the CPU; or `cpu`, `cuda`, `cuda:1`.
+        storage_device: where the data lies; `auto`: on the device; `cpu`, for pools that do not fit the GPU.
+        dry_run: say what would be run, with an estimate of hours and disk.
+        save: beside the results, for each round: `predictions` for the test set, `weights`, or `last_weights` of the
+            last round alone; one of them or a list. Changes no result, and is no part of what a run is called.
+        num_threads: of PyTorch; sums depend on it, so nothing else may set it.
+        dataset: what labels are bought of.
+        features: a fixed function of the inputs, applied once, before anything learns.
+        initial: who chooses the first batch.
+        model: the network, and how it is trained.
+        strategy: what chooses the examples that are labelled.
+        batch_size: examples labelled per round.
+        tracker: where others look at runs.
     """
 
     seed: Seed
-    num_initial: NonNegativeInt = field(metadata=NAMED)  # 0: the strategy chooses the first batch
+    num_initial: NonNegativeInt = field(metadata=NAMED)
     num_validation: NonNegativeInt = field(metadata=NAMED)
     budget: PositiveInt | None = field(metadata=ASIDE)
     schedule: Node | None = field(default=None, metadata=ASIDE | {"schema": Schedule | None, "default": None})

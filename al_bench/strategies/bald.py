@@ -31,10 +31,6 @@ class PowerBald(Bald):
     """A batch drawn by the scores of BALD: Kirsch et al. (2023).
 
     Args:
-        num_samples: see `Sampled`.
-        dropout: see `Sampled`.
-        samples: see `Sampled`.
-        num_members: see `Sampled`.
         kind: what an example's chances are proportional to, see `power_choice`.
         beta: how strongly they go by the score.
     """

@@ -23,10 +23,6 @@ class Epig(Sampled):
     """The examples of largest mean over targets t of I(y; y_t), equal ones in pool order.
 
     Args:
-        num_samples: see `Sampled`.
-        dropout: see `Sampled`.
-        samples: see `Sampled`.
-        num_members: see `Sampled`.
         num_targets: drawn uniformly from the unlabelled examples; all of them where there are fewer.
         power: draw the batch in proportion to the scores.
     """
