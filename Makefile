@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NICE ?= # before what other targets need not wait for
 
 # Of pip's lines those that say how far it is: on one line of a terminal, one after another in a log.
 define SHOWN
@@ -40,7 +41,7 @@ quick: $(VENV)/installed-dev # while one works: neither processes nor command li
 		$(addprefix --ignore=tests/,cli golden papers system tracking)
 
 test-all: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not cluster'
+	$(NICE) $(BIN)/python -m pytest -n auto --dist worksteal -m 'not cluster'
 
 test-cluster: $(VENV)/installed-cluster
 	$(BIN)/python -m pytest -m cluster tests/system/cluster
@@ -49,8 +50,8 @@ test-oldest: $(VENV)/oldest # how tables are read, with the oldest pandas and sc
 	PYTHONPATH=$(CURDIR)/$(VENV)/oldest $(BIN)/python -m pytest -n auto -m 'not cluster' -k 'not million' tests/datasets/test_arff.py tests/datasets/test_openml.py
 
 attack: $(VENV)/installed-dev # what is malformed, and kills: a small draw of it
-	$(BIN)/python scripts/attack.py malformed --num 100 --seed 0
-	$(BIN)/python scripts/attack.py kills --num 20 --seed 0
+	$(NICE) $(BIN)/python scripts/attack.py malformed --num 100 --seed 0
+	$(NICE) $(BIN)/python scripts/attack.py kills --num 20 --seed 0
 
 check: lint test-all
 
