@@ -100,7 +100,7 @@ def _budget(of_random: int | None, of_others: int, *, _root_: DictConfig) -> int
 
 def _keys(*, _root_: DictConfig) -> str:
     """Of `--help`, in which a `$` is one of a template."""
-    from al_bench.config.meanings import shown
+    from al_bench.config.reading.meanings import shown
 
     return shown(_root_, min(get_terminal_size().columns, 100)).replace("$", "$$")
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from al_bench.config.experiments import experiments_in
 from al_bench.config.planning import Planned
+from al_bench.config.reading.experiments import experiments_in
 from al_bench.config.schema import CONF
 from al_bench.leaderboard.published import Published, read_published
 from al_bench.records.columns import SETTING_COLUMNS

@@ -5,9 +5,9 @@ import re
 import shutil
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.collections import PathCollection
 from playwright.sync_api import sync_playwright
 
 from al_bench.analysis.everything import Everything, everything
@@ -74,11 +74,14 @@ def test_cells_of_a_matrix_are_small_and_their_numbers_fit(found, tmp_path, monk
     (axes,) = drawn[0].axes
     drawn[0].canvas.draw()
     assert drawn[0].get_figwidth() < 0.55 * len(NAMES)
-    cell = axes.get_window_extent().width / len(NAMES)
-    with mpl.rc_context({"text.parse_math": False}):
-        numbers = [text for text in axes.texts if re.fullmatch(r"\d\.\d\d", text.get_text())]
-    assert len(numbers) == len(NAMES) * (len(NAMES) + 1)
-    assert all(text.get_window_extent().width < cell for text in numbers[:100])
+    outlines = [each for each in axes.collections if isinstance(each, PathCollection)]
+    letters = np.concatenate([each.get_offsets() for each in outlines])
+    num_cells = len(NAMES) * (len(NAMES) + 1)
+    assert len(letters) == len("0.00") * num_cells
+    lefts_CL = letters[np.lexsort(letters.T)][:, 0].reshape(num_cells, -1)  # row by row, from left to right
+    columns_C = np.tile(range(len(NAMES)), len(NAMES) + 1)
+    assert (lefts_CL[:, 0] > columns_C - 0.5).all()  # centred, so they end within the cell, too
+    assert (lefts_CL[:, -1] < columns_C + 0.5).all()
 
 
 def test_the_page_has_a_panel_for_each_family(found, page):

@@ -8,7 +8,7 @@ import yaml
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
-from al_bench.config.meanings import BESIDE, documented, keys_of
+from al_bench.config.reading.meanings import BESIDE, documented, keys_of
 from al_bench.config.schema import CONF
 from al_bench.core.strategy import Strategy
 

@@ -1,0 +1,1 @@
+"""What is read of configurations and parts without running them."""
