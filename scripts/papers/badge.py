@@ -6,7 +6,6 @@ Reads the archives of the runs (see scripts/archive.py), batches.csv (see script
 where they are there. Settings that lack a run of the paper's seven strategies are left out, and named.
 """
 
-import argparse
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -38,18 +37,14 @@ from al_bench.records.archive.moving import restore
 from papers.badge_claims import paper_matrix
 from papers.badge_page import all_gains, page
 from papers.batches import draw_batches
-from papers.pages import cost_of_runs, write_gains
+from papers.pages import cost_of_runs, folders, write_gains
 
 STEPS = [*SETTING, "strategy", "num_runs", "to_labels", "num_steps", "epoch_limit_share"]
 
 
 def main() -> None:
     """Write the files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="with the archives of the runs")
-    parser.add_argument("--out", type=Path, help="where the files go (FOLDER)")
-    arguments = parser.parse_args()
-    folder, out = arguments.folder, arguments.out or arguments.folder
+    folder, out = folders(__doc__, "with the archives of the runs")
     try:
         with TemporaryDirectory() as scratch:
             runs = Path(scratch) / "runs"

@@ -6,7 +6,6 @@ Reads runs.tar.xz (the runs), tuning.tar.xz (of which hyperparameters were chose
 page). Writes README.md, figures as PNG and PDF, and numbers as CSV, to the same folder or to DIR.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -49,7 +48,7 @@ from papers.joint_claims import (
     is_multi_modal,
     networks,
 )
-from papers.pages import cost_of_runs, provenance, rendered, steps_table, write_gains
+from papers.pages import cost_of_runs, folders, provenance, rendered, steps_table, write_gains
 
 ABLATIONS = {  # of joint training: the strategies of a figure
     "weight": [f"{JOINT},entropy_weight={weight}" for weight in ("0", "0.01", "0.1", "0.3", "1")],
@@ -63,11 +62,7 @@ BANDS = "mean ± standard error"
 
 def main() -> None:
     """Write the files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="with runs.tar.xz, tuning.tar.xz and discussion.md")
-    parser.add_argument("--out", type=Path, help="where the files go (FOLDER)")
-    arguments = parser.parse_args()
-    folder, out = arguments.folder, arguments.out or arguments.folder
+    folder, out = folders(__doc__, "with runs.tar.xz, tuning.tar.xz and discussion.md")
     try:
         with TemporaryDirectory() as scratch:
             runs, tuning = (restored(folder / f"{name}.tar.xz", Path(scratch) / name) for name in ("runs", "tuning"))

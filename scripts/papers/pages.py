@@ -1,5 +1,6 @@
 """What the pages of published results have in common: templates, tables, what runs cost, where numbers come from."""
 
+import argparse
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,15 @@ setting), and say so where that interval lies within the margin of {MARGIN:g} po
 same is within the margin (90 % interval); open is what so many seeds do not tell, beside the gain that they would
 find with a power of 80 %."""
 DIGITS = dict.fromkeys(SUMS, 2) | {"microseconds_per_step": 1, "num_bytes": 0}
+
+
+def folders(description: str | None, what: str) -> tuple[Path, Path]:
+    """Of the command line: the folder of the archives, and where the files go."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help=what)
+    parser.add_argument("--out", type=Path, help="where the files go (FOLDER)")
+    arguments = parser.parse_args()
+    return arguments.folder, arguments.out or arguments.folder
 
 
 def rendered(template: str, **values: object) -> str:

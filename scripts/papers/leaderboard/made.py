@@ -5,7 +5,6 @@
 Reads the archives of each regime's folder (see scripts/archive.py). A data set is in a regime once all of its runs are.
 """
 
-import argparse
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,15 +16,12 @@ from papers.leaderboard.page import draw_standings, page
 from papers.leaderboard.protocol import Protocol
 from papers.leaderboard.regime import regime_of
 from papers.leaderboard.standings import Standings, published, standings
+from papers.pages import folders
 
 
 def main() -> None:
     """Write the files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="with a folder of archives for each regime, and protocol.yaml")
-    parser.add_argument("--out", type=Path, help="where the files go (FOLDER)")
-    arguments = parser.parse_args()
-    folder, out = arguments.folder, arguments.out or arguments.folder
+    folder, out = folders(__doc__, "with a folder of archives for each regime, and protocol.yaml")
     try:
         protocol = Protocol.read(folder / "protocol.yaml")
         found, unread = all_standings(folder, protocol)
