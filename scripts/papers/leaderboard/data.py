@@ -2,8 +2,8 @@
 
     PYTHONPATH=scripts python -m papers.leaderboard.data
 
-Writes results.csv.gz into docs/results/leaderboard, and published.csv into the package, from the archives; needs the
-data sets themselves, to count their test sets.
+Writes results.csv.gz with its descriptions into docs/results/leaderboard, and published.csv into the package, from the
+archives; needs the data sets themselves, to count their test sets.
 """
 
 import gzip
@@ -23,6 +23,7 @@ from al_bench.leaderboard.board import Board, Place
 from al_bench.leaderboard.published import PUBLISHED, First, published_text
 from al_bench.records.archive.moving import restore
 from al_bench.records.state import RunFiles
+from papers.leaderboard.described import FILE, Described, describe
 from papers.leaderboard.protocol import RESULTS, Protocol
 
 MEASURES = [measure.column for measure in TEST.values()]
@@ -35,6 +36,7 @@ def main() -> None:
     protocol, places = Protocol.read(), Board.read().places
     tables: list[pd.DataFrame] = []
     firsts: list[First] = []
+    days: list[str] = []
     for regime in protocol.regimes:
         if (RESULTS / regime).is_dir():
             with TemporaryDirectory() as scratch:
@@ -42,8 +44,11 @@ def main() -> None:
                 runs = [run for run in runs_in(Path(scratch)) if run.state is State.FINISHED]
                 tables.append(long_table(runs, regime))
                 firsts.extend(first_rounds(runs, regime, places))
-    text = pd.concat(tables, ignore_index=True)[COLUMNS].to_csv(index=False)
-    replace_bytes(RESULTS / "results.csv.gz", gzip.compress(text.encode(), mtime=0))
+                days.extend(str(start["time"])[:10] for run in runs for start in run.starts)
+    rounds = pd.concat(tables, ignore_index=True)[COLUMNS]
+    packed = gzip.compress(rounds.to_csv(index=False).encode(), mtime=0)
+    replace_bytes(RESULTS / FILE, packed)
+    describe(Described(rounds, packed, max(days)), protocol, RESULTS)
     replace_text(PUBLISHED, published_text(firsts))
 
 
