@@ -20,7 +20,7 @@ while read -r what name more; do \
 done; echo
 endef
 
-.PHONY: run attack test quick test-all test-cluster test-oldest check lint clean
+.PHONY: run attack test quick test-all test-cluster test-oldest test-wheel check lint clean
 
 run:
 	@echo "Runs BADGE on digits in a few seconds; the first time, it installs into $(VENV)"
@@ -49,6 +49,9 @@ test-cluster: $(VENV)/installed-cluster
 test-oldest: $(VENV)/oldest # how tables are read, with the oldest pandas and scikit-learn that pyproject.toml allows
 	PYTHONPATH=$(CURDIR)/$(VENV)/oldest $(BIN)/python -m pytest -n auto -m 'not cluster' -k 'not million' tests/datasets/test_arff.py tests/datasets/test_openml.py
 
+test-wheel: $(VENV)/wheel # in an environment of its own, by the version ranges of pyproject.toml; PyTorch as pinned
+	AL_BENCH_WHEEL=$(CURDIR)/$(VENV)/wheel $(NICE) $(BIN)/python -m pytest -m '' tests/system/test_packaging.py
+
 attack: $(VENV)/installed-dev # what is malformed, and kills: a small draw of it
 	$(NICE) $(BIN)/python scripts/attack.py malformed --num 100 --seed 0
 	$(NICE) $(BIN)/python scripts/attack.py kills --num 20 --seed 0
@@ -71,6 +74,14 @@ $(VENV)/oldest: pyproject.toml | $(VENV)/installed-dev
 	rm -rf $@ $@.partial
 	$(BIN)/python -m pip install --quiet --no-deps --target $@.partial pandas==2.2.2 scikit-learn==1.6.0 pytz
 	mv $@.partial $@
+
+$(VENV)/wheel: $(shell git ls-files al_bench conf hydra_plugins) pyproject.toml constraints.txt | $(VENV)/installed-dev
+	rm -rf $@
+	$(PYTHON) -m venv $@
+	$@/bin/pip install --quiet build
+	$@/bin/python -m build --outdir $@/dist .
+	$(NICE) $@/bin/pip install --quiet $@/dist/*.whl $$(grep '^torch==' constraints.txt)
+	touch $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from al_bench.training.learner import Learner
     from al_bench.training.options import TrainingOptions
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 WHERE = {
     "core.data": ("Dataset", "Examples", "Normalisation"),

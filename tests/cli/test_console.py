@@ -5,8 +5,6 @@ import os
 import pty
 import re
 import select
-import subprocess
-import sys
 from itertools import accumulate
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +14,7 @@ import pytest
 from al_bench.cli.display import Plan, RunDisplay
 from al_bench.core.clock import Clock, duration
 from al_bench.records.identity import Identity
+from tests.support.forks import Process
 
 QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=60")
 
@@ -23,24 +22,17 @@ QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.si
 def in_a_terminal(folder: Path, *arguments: str) -> str:
     """What a terminal of 80 columns gets, without the codes for colours and cursor."""
     parent, child = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "al_bench.run", *arguments],
-        cwd=folder,
-        stdout=child,
-        stderr=child,
-        stdin=child,
-        env={**os.environ, "COLUMNS": "80", "TERM": "xterm"},
-    )
-    os.close(child)
-    received = b""
-    while select.select([parent], [], [], 120)[0]:
-        try:
-            chunk = os.read(parent, 4096)
-        except OSError:  # the other end is closed
-            break
-        received += chunk
+    environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
+    command = ["-m", "al_bench.run", *arguments]
+    process = Process(command, cwd=folder, out=Path(os.ttyname(child)), environment=environment)
+    received, is_over = b"", False
+    while not is_over:
+        is_over = process.poll() is not None
+        while select.select([parent], [], [], 0.02)[0]:
+            received += os.read(parent, 4096)
     os.close(parent)
-    assert process.wait() == 0, received.decode()
+    os.close(child)
+    assert process.returncode == 0, received.decode()
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", received.decode())
 
 

@@ -1,11 +1,8 @@
 """The memory of a query, measured in a process of its own."""
 
-import subprocess
-import sys
-
 import pytest
 
-from tests.conftest import BETWEEN
+from tests.support.forks import python
 
 NUM_UNLABELLED, NUM_CLASSES, NUM_DIMENSIONS = 200_000, 10, 64
 NUM_TRIES = 3
@@ -39,10 +36,8 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * (1 if sys.
 )
 def test_a_query_takes_few_copies_of_the_outputs(option, num_copies):
     """As many as N x B or N x L distances would take five or more. What the allocator had free before differs."""
-    command = [sys.executable, "-c", BETWEEN, sys.executable, "-c", MEASURED, option]
     outputs = 4 * NUM_UNLABELLED * (NUM_CLASSES + NUM_DIMENSIONS)
     taken = []
     while len(taken) < NUM_TRIES and not any(each <= num_copies * outputs for each in taken):
-        finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240)
-        taken.append(int(finished.stdout))
+        taken.append(int(python("-c", MEASURED, option, check=True).stdout))
     assert min(taken) <= num_copies * outputs

@@ -11,7 +11,7 @@ import numpy as np
 from tests.conftest import assert_same_results, untracked
 from tests.support.forks import Process, python
 
-QUICK = ("model.width=8", "model.max_epochs=3", "num_initial=20", "batch_size.size=20", "budget=80")
+QUICK = ("model=linear", "num_initial=20", "batch_size.size=20", "budget=80")  # optimizers, too, are seconds to import
 SMALL = ("dataset=arrays", "dataset.name=small", "dataset.path=small.npz")  # without scikit-learn, seconds to import
 SWEEP = ("-m", "--config-dir", "conf", "strategy=middle,badge", "seed=0,1", *SMALL, *QUICK)
 PARTS = '''

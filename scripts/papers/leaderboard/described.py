@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 
-from al_bench import __version__
 from al_bench.config.schema import CONF
 from al_bench.core.errors import ResultsError
 from al_bench.files.writing import replace_text
@@ -74,6 +73,11 @@ class Described:
         return hashlib.sha256(self.packed).hexdigest()
 
     @property
+    def version(self) -> str:
+        """The day, as 2026.11.28."""
+        return ".".join(str(int(part)) for part in self.last_day.split("-"))
+
+    @property
     def key(self) -> list[str]:
         """The columns that name a row."""
         return ["regime", *IDENTITY_COLUMNS, "round"]
@@ -108,7 +112,7 @@ def datapackage(described: Described) -> str:
             "name": NAME,
             "title": TITLE,
             "description": DESCRIPTION,
-            "version": __version__,
+            "version": described.version,
             "created": f"{described.last_day}T00:00:00Z",
             "licenses": [{"name": LICENCE[0], "path": LICENCE[1]}],
             "contributors": [{"title": CREATOR}],
@@ -140,6 +144,7 @@ def croissant(described: Described) -> str:
         "encodingFormat": "text/csv",  # readers see from the name that it is compressed
         "sha256": described.sha256,
     }
+    key = [{"@id": f"rounds/{name}"} for name in described.key]
     return _json(
         {
             "@context": CONTEXT,
@@ -147,21 +152,13 @@ def croissant(described: Described) -> str:
             "conformsTo": "http://mlcommons.org/croissant/1.0",
             "name": NAME,
             "description": DESCRIPTION,
-            "version": __version__,
+            "version": described.version,
             "datePublished": described.last_day,
             "license": LICENCE[1],
             "creator": {"@type": "sc:Organization", "name": CREATOR},
             "citeAs": CITATION,
             "distribution": [file],
-            "recordSet": [
-                {
-                    "@type": "cr:RecordSet",
-                    "@id": "rounds",
-                    "name": "rounds",
-                    "key": [{"@id": f"rounds/{name}"} for name in described.key],
-                    "field": fields,
-                }
-            ],
+            "recordSet": [{"@type": "cr:RecordSet", "@id": "rounds", "name": "rounds", "key": key, "field": fields}],
         }
     )
 
