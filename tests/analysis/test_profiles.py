@@ -15,7 +15,7 @@ from al_bench.analysis.everything import everything
 from al_bench.analysis.families import families
 from al_bench.analysis.page.export import export
 from al_bench.analysis.page.report import report
-from al_bench.analysis.pictures.interactive import profiles_figure
+from al_bench.analysis.pictures.interactive import profiles_plot
 from al_bench.analysis.pictures.overviews import draw_profiles
 from al_bench.analysis.results import SETTING, load_results
 from al_bench.analysis.statistics.areas import areas, mean_areas
@@ -174,8 +174,8 @@ def test_both_figures_show_the_steps_and_the_caption_infers_nothing(tmp_path, mo
     assert drawn == steps
     assert "3 data sets" in said[0]
     assert "nothing is to be inferred" in said[0].replace("\n", " ")
-    for trace in profiles_figure(found).data:
-        for shown, told in zip((trace.x, trace.y), steps[trace.name], strict=True):
+    for trace in profiles_plot(found).data:
+        for shown, told in zip((trace["x"], trace["y"]), steps[trace["name"]], strict=True):
             assert list(shown) == pytest.approx(told, abs=1e-5)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import jinja2
 import numpy as np
-import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 import al_bench
@@ -20,13 +19,15 @@ from al_bench.analysis.names import encodable, isolated
 from al_bench.analysis.page import in_short as sentences
 from al_bench.analysis.page import tables as report_tables
 from al_bench.analysis.page import text as report_text
+from al_bench.analysis.pictures.gains_plot import gains_plot
 from al_bench.analysis.pictures.interactive import (
-    curves_figure,
-    distributions_figure,
-    gains_figure,
-    profiles_figure,
+    curves_plot,
+    distributions_plot,
+    lines_of,
+    profiles_plot,
 )
 from al_bench.analysis.pictures.overviews import draw_ranks
+from al_bench.analysis.pictures.plot import Plot
 from al_bench.analysis.pictures.style import in_order, panels
 from al_bench.analysis.settings import group_name, is_of_all, not_whole, rows_of, with_seeds
 from al_bench.analysis.spent.bought import BOUGHT, BOUGHT_BANDS, bought_curves
@@ -63,7 +64,7 @@ def _page(everything: Everything, command: Sequence[str]) -> str:
         "settings": report_tables.settings_table(everything),
         "comparison": _comparison(everything, plots),
         "curves": _curves(everything, plots),
-        "gains": plots.add(gains_figure(gains, everything.looks, by)) if len(gains) else None,
+        "gains": plots.add(gains_plot(gains, everything.looks, by)) if len(gains) else None,
         "gain_caption": gain_caption(by),
         "against": isolated(everything.against),
         "measure": by.sentence,
@@ -118,10 +119,10 @@ class Plots:
 
     figures: dict[str, str] = field(default_factory=dict)
 
-    def add(self, figure: go.Figure) -> str:
+    def add(self, plot: Plot) -> str:
         """Its id."""
         name = f"figure-{len(self.figures)}"
-        self.figures[name] = figure.to_json().replace("<", "\\u003c")  # nothing that the page could take for its own
+        self.figures[name] = plot.to_json()
         return name
 
 
@@ -142,7 +143,7 @@ def _comparison(everything: Everything, plots: Plots) -> dict[str, object]:
     ]
     distributions = []
     for group, each in comparison.distributions:
-        draw = partial(distributions_figure, each, measure=everything.measure)
+        draw = partial(distributions_plot, each, measure=everything.measure)
         shown = _panels(plots, everything, each["strategy"], draw)
         distributions.append((group_name(group), shown, is_of_all(group)))
     missing = with_seeds(run for setting in comparison.settings for run in setting.missing)
@@ -161,7 +162,7 @@ def _matrix(penalty: PenaltyMatrix) -> dict[str, object]:
 
 
 def _panels(
-    plots: Plots, everything: Everything, strategies: Iterable[str], draw: Callable[..., go.Figure]
+    plots: Plots, everything: Everything, strategies: Iterable[str], draw: Callable[..., Plot]
 ) -> list[tuple[str, str]]:
     """Titles and ids of the panels of a figure: one for few strategies, one for each family of many."""
     found = panels(in_order(everything.looks, strategies))
@@ -177,7 +178,7 @@ def _curves(everything: Everything, plots: Plots) -> list[dict[str, object]]:
         figures = []
         for measure, table in everything.curves.items():
             rows = rows_of(table, curves.setting)
-            draw = partial(curves_figure, rows, part, measure.axis(everything.bands))
+            draw = partial(curves_plot, lines_of(rows), part, measure.axis(everything.bands))
             figures.append((measure.label, _panels(plots, everything, rows["strategy"], draw)))
         shown.append(
             {
@@ -197,7 +198,7 @@ def _bought(everything: Everything, plots: Plots) -> dict[str, object]:
     for curves in everything.settings:
         part, of_setting = compared_part(curves), rows_of(everything.bought, curves.setting)
         figures = {
-            measure.label: (rows["strategy"], partial(curves_figure, rows, part, measure.axis(BOUGHT_BANDS)))
+            measure.label: (rows["strategy"], partial(curves_plot, lines_of(rows), part, measure.axis(BOUGHT_BANDS)))
             for measure, rows in bought_curves(everything.bought, curves.setting).items()
         }
         constant = [
@@ -240,7 +241,7 @@ def _profiles(found: Profiles | str, everything: Everything, plots: Plots) -> di
         return {"refusal": found}
     return {
         "refusal": "",
-        "plots": _panels(plots, everything, found.gaps.columns, partial(profiles_figure, found)),
+        "plots": _panels(plots, everything, found.gaps.columns, partial(profiles_plot, found)),
         "caption": found.caption,
         "left_out": ", ".join(found.left_out),
     }
