@@ -20,7 +20,7 @@ while read -r what name more; do \
 done; echo
 endef
 
-.PHONY: run attack test quick test-all test-cluster test-oldest test-wheel check lint clean
+.PHONY: run attack test quick test-all test-cluster test-oldest test-wheel check lint docs clean
 
 run:
 	@echo "Runs BADGE on digits in a few seconds; the first time, it installs into $(VENV)"
@@ -63,6 +63,13 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/installed-docs # the site, in build/site; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 $(NICE) $(BIN)/mkdocs build --strict
+
+$(VENV)/installed-docs: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
+	@touch $@
 
 $(VENV)/installed-cluster: $(VENV)/installed-dev
 	for extra in ray slurm; do \

@@ -1,7 +1,7 @@
 """Keys on the site, a page for each group of conf/: what they mean stands in docstrings, defaults are as composed."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -63,23 +63,28 @@ def meaning_of(group: str) -> str:
 
 
 def page_of(group: str) -> str:
-    """A section for each option, after what they all have."""
-    folder = CONF / group
+    """A section for each option."""
+    folder, meaning = CONF / group, meaning_of(group)
     options = sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
-    head = f"# {group}\n\n{meaning_of(group)[0].upper()}{meaning_of(group)[1:]}"
     if group in OF_OTHERS:
-        sections = [f"```yaml\n{(folder / f'{name}.yaml').read_text()}```" for name in options]
-        return head + "".join(f"\n\n## {name}\n\n{text}" for name, text in zip(options, sections, strict=True))
-    of_options = {name: keys_of_option(group, name) for name in options}
-    rows = {name: [said(key) for key in keys[1:]] for name, keys in of_options.items()}
-    shared = [row for row in rows[options[0]] if all(row in others for others in rows.values())] if options[1:] else []
-    parts = [head, f"## The same in every option\n\n{listed(shared)}" if shared else ""]
-    for name, (part, *_) in of_options.items():
-        target = part.value.get("_target_", "")
-        about = f"`{target}`: {documented(target).summary}" if group != TRAINING and target else ""
-        own = listed(row for row in rows[name] if row not in shared)
-        parts += [f"## {name}", f"`al-bench {choice(group, name)}`", about, own]
-    return "\n\n".join(filter(None, parts))
+        sections = [f"## {name}\n\n```yaml\n{(folder / f'{name}.yaml').read_text()}```" for name in options]
+    else:
+        sections = [*sections_of({name: keys_of_option(group, name) for name in options}, group)]
+    return "\n\n".join([f"# {group}", f"{meaning[:1].upper()}{meaning[1:]}", *sections])
+
+
+def sections_of(options: Mapping[str, Sequence[Key]], group: str) -> Iterator[str]:
+    """What is the same in all options, and what is not; the first key of each is that of its node."""
+    rows = {name: [said(key) for key in keys] for name, (_, *keys) in options.items()}
+    shared = [row for row in next(iter(rows.values())) if len(rows) > 1 and all(row in each for each in rows.values())]
+    if shared:
+        yield f"## The same in every option\n\n{listed(shared)}"
+    for name, (part, *_) in options.items():
+        yield f"## {name}\n\n`al-bench {choice(group, name)}`"
+        target = part.value.get("_target_", "") if group != TRAINING else ""
+        if target:
+            yield f"`{target}`: {documented(target).summary}"
+        yield listed(row for row in rows[name] if row not in shared)
 
 
 def choice(group: str, name: str) -> str:
@@ -134,8 +139,7 @@ def hints_of(source: str) -> dict[str, Any]:
     """The annotations of a class and of its constructor, or of a function."""
     try:
         found = get_object(source)
-        constructor = found.__init__ if isinstance(found, type) else found
-        return get_type_hints(found, include_extras=True) | get_type_hints(constructor, include_extras=True)
+        return get_type_hints(found, include_extras=True) | get_type_hints(found.__init__, include_extras=True)
     except (NameError, TypeError, ValueError):  # names that exist for type checkers only; no source
         return {}
 

@@ -9,7 +9,6 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-ROOT = Path(__file__).parents[2]
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)#\s]+)")
 OUTSIDE = "repository"
 
@@ -36,7 +35,7 @@ def targets(page: File) -> Iterator[Path]:
 def uri_of(path: Path, config: MkDocsConfig) -> str:
     """Where a file of the repository is on the site."""
     docs = Path(config.docs_dir)
-    return (path.relative_to(docs) if docs in path.parents else OUTSIDE / path.relative_to(ROOT)).as_posix()
+    return (path.relative_to(docs) if docs in path.parents else OUTSIDE / path.relative_to(docs.parent)).as_posix()
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001

@@ -1,4 +1,4 @@
-"""Every command of the docs means something."""
+"""Every command of the docs, and so of the site, means something; the tutorials are done in test_tutorials.py."""
 
 import re
 import shlex
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from al_bench.cli.commands import COMMANDS
+from tests.system.test_pages import prose
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -17,10 +18,21 @@ CONSOLE = [
     for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     for command in block.replace("\\\n", " ").splitlines()
 ]
+RUN = re.compile(r"al-bench(?: -m)?(?: [\w@/.+]+=\S+)+")  # all of it key=value, so a run and no form of one
+WITHIN_LINES = [
+    command
+    for page in PAGES
+    for code in re.findall(r"`([^`]+)`", prose(page))
+    if RUN.fullmatch(command := " ".join(code.split()))
+]
 NEEDED = {"submitit_slurm": "hydra_submitit_launcher", "ray": "hydra_ray_launcher", "joblib": "hydra_joblib_launcher"}
 
 
-OURS = {shlex.join(shlex.split(command, comments=True)) for command in CONSOLE if command.startswith("al-bench ")}
+OURS = {
+    shlex.join(shlex.split(command, comments=True))
+    for command in (*CONSOLE, *WITHIN_LINES)
+    if command.startswith("al-bench ")
+}
 
 
 @pytest.mark.slow

@@ -61,7 +61,7 @@ def test_the_index_lists_every_page():
 
 
 def test_the_readme_is_a_first_screen():
-    assert len((ROOT / "README.md").read_text().splitlines()) <= 200
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The site of docs/: what mkdocs.yml takes as hooks, each by itself."""
