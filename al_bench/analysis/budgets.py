@@ -129,7 +129,7 @@ def _missing(
 
     Random has to be finished, and to go as far as any other: where it ends says at how many labels all are compared.
     """
-    ends = {(strategy, seed): int(labels_L[-1]) for strategy, seed, labels_L, _ in accuracy.runs()}
+    ends = {run: last for run, (_, last) in accuracy.ends.items()}
     last = max(ends.values())
     for (row, strategy), (column, seed) in product(enumerate(curves.strategies), enumerate(curves.seeds)):
         name = f"{curves.name} · {strategy}"

@@ -58,13 +58,26 @@ class Curves:
     @cached_property
     def strategies_there(self) -> frozenset[str]:
         """Those of the strategies that have a run here."""
-        return frozenset(strategy for strategy, _, _, _ in self.runs())
+        return frozenset(strategy for strategy, _ in self.ends)
+
+    @cached_property
+    def ends(self) -> Mapping[tuple[str, int], tuple[int, int]]:
+        """The first and the last number of labels of every run that has any value, by strategy and seed."""
+        is_there_KSL = ~np.isnan(self.error_KSL)
+        first_KS, last_KS = is_there_KSL.argmax(axis=2), is_there_KSL[:, :, ::-1].argmax(axis=2)
+        return {
+            (self.strategies[row], self.seeds[column]): (
+                self.labels[first_KS[row, column]],
+                self.labels[-1 - last_KS[row, column]],
+            )
+            for row, column in np.argwhere(is_there_KSL.any(axis=2)).tolist()
+        }
 
     @cached_property
     def is_baseline_partial(self) -> bool:
         """Whether Random's final accuracy may change: a run of it is missing, not finished, or ends before others."""
-        ends = {(strategy, seed): labels_L[-1] for strategy, seed, labels_L, _ in self.runs()}
-        is_short = any(end < max(ends.values()) for (strategy, _), end in ends.items() if strategy == self.baseline)
+        furthest = max((last for _, last in self.ends.values()), default=0)
+        is_short = any(last < furthest for (strategy, _), (_, last) in self.ends.items() if strategy == self.baseline)
         return self.baseline in self.partial or is_short
 
     def num_seeds(self, strategy: str) -> int:
@@ -172,7 +185,9 @@ def not_whole(curves: Curves) -> str:
 
 def rows_of(table: pd.DataFrame, setting: Mapping[str, object]) -> pd.DataFrame:
     """The rows of a setting."""
-    return table[(table[SETTING] == pd.Series(setting)).all(axis=1)]
+    for column in SETTING:
+        table = table[table[column] == setting[column]]
+    return table
 
 
 def grouped(settings: Sequence[Mapping[str, object]]) -> Iterator[tuple[dict[str, object], list[int]]]:

@@ -32,6 +32,7 @@ from al_bench.analysis.pictures.style import in_order, panels
 from al_bench.analysis.settings import group_name, is_of_all, not_whole, rows_of, with_seeds
 from al_bench.analysis.spent.bought import BOUGHT, BOUGHT_BANDS, bought_curves
 from al_bench.analysis.spent.training_steps import BUSY_CAPTION, busy_lines
+from al_bench.analysis.statistics.cdf import corners
 from al_bench.analysis.statistics.curves import compared_part
 from al_bench.analysis.statistics.gains import gain_caption, whole_gains
 from al_bench.analysis.statistics.penalty import PenaltyMatrix
@@ -143,7 +144,7 @@ def _comparison(everything: Everything, plots: Plots) -> dict[str, object]:
     ]
     distributions = []
     for group, each in comparison.distributions:
-        draw = partial(distributions_plot, each, measure=everything.measure)
+        draw = partial(distributions_plot, *corners(each), measure=everything.measure)
         shown = _panels(plots, everything, each["strategy"], draw)
         distributions.append((group_name(group), shown, is_of_all(group)))
     missing = with_seeds(run for setting in comparison.settings for run in setting.missing)

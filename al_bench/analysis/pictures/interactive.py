@@ -10,7 +10,7 @@ import pandas as pd
 from al_bench.analysis.names import for_plotly
 from al_bench.analysis.pictures.plot import AXIS, LAYOUT, Plot, numbers
 from al_bench.analysis.pictures.style import OF_OTHERS, Look, in_order, looks
-from al_bench.analysis.statistics.cdf import SHARE, corners, error_axis
+from al_bench.analysis.statistics.cdf import SHARE, error_axis
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.analysis.statistics.profiles import SHARE as SHARE_OF_DATASETS
 from al_bench.analysis.statistics.profiles import Profiles
@@ -126,14 +126,14 @@ def _add_curve(plot: Plot, curve: Line, strategy: str, look: Look) -> None:
 
 
 def distributions_plot(
-    distributions: pd.DataFrame,
-    looks_of: Mapping[str, Look] | None = None,
+    limits: tuple[float, float],
+    steps: Steps,
+    looks_of: Mapping[str, Look],
     panel: Mapping[str, Look] | None = None,
     measure: Measure = ACCURACY,
 ) -> Plot:
-    """Cumulative distributions, as `al_bench.analysis.statistics.cdf.cumulative_distributions` gives them."""
-    limits, steps = corners(distributions)
-    plot = _steps_plot(steps, looks_of or looks(steps), panel, "%{y:.0%} at most %{x:.3f} x Random's error")
+    """Cumulative distributions, as `al_bench.analysis.statistics.cdf.corners` gives them."""
+    plot = _steps_plot(steps, looks_of, panel, "%{y:.0%} at most %{x:.3f} x Random's error")
     x_axis = AXIS | {"title": {"text": error_axis(measure)}, "range": [*limits]}
     plot.layout.update(LAYOUT, xaxis=x_axis, yaxis=AXIS | {"title": {"text": SHARE}})
     return plot

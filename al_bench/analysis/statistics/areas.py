@@ -33,16 +33,16 @@ def common_range(curves: Curves) -> tuple[int, int]:
 
 def is_range_partial(curves: Curves) -> bool:
     """Whether the common range may change, as no run of a strategy that bounds it is finished."""
-    finished = {strategy for strategy, seed, _, _ in curves.runs() if (strategy, seed) not in curves.unfinished}
+    finished = {strategy for strategy, seed in curves.ends if (strategy, seed) not in curves.unfinished}
     _, last = common_range(curves)
     return any(end == last and strategy not in finished for strategy, (_, end) in _spans(curves).items())
 
 
 def _spans(curves: Curves) -> dict[str, tuple[float, float]]:
     spans: dict[str, tuple[float, float]] = {}
-    for strategy, _, labels_L, _ in curves.runs():
+    for (strategy, _), (low, high) in curves.ends.items():
         first, last = spans.get(strategy, (np.inf, -np.inf))
-        spans[strategy] = min(first, labels_L[0]), max(last, labels_L[-1])
+        spans[strategy] = min(first, low), max(last, high)
     return {strategy: span for strategy, span in spans.items() if span[0] < span[1]} or spans
 
 

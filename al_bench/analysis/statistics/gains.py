@@ -115,7 +115,7 @@ def gains(
     for measure in measures:
         limit, sign = margin if measure.is_share else measure.margin, measure.sign * measure.factor
         for curves, accuracy in zip(setting_curves(rounds, measure), accuracies, strict=True):
-            is_measured = next(curves.runs(), None) is not None  # older runs of the setting may not have been
+            is_measured = bool(curves.ends)  # older runs of the setting may not have been
             if is_measured and against in curves.strategies:
                 budgets = _budgets(accuracy, definition)
                 frames.append(_of_setting(curves, budgets, against, sign, limit).assign(measure=measure.column))
