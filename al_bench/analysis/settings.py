@@ -49,7 +49,7 @@ class Curves:
         """For people: `mnist · mlp · b100`."""
         return setting_title(self.setting)
 
-    @property
+    @cached_property
     def partial(self) -> frozenset[str]:
         """The strategies whose numbers may change: a seed of the setting is lacking, or a run not finished."""
         lacking = {name for name in self.strategies if 0 < self.num_seeds(name) < len(self.seeds)}

@@ -47,14 +47,16 @@ def labels_saved(rounds: pd.DataFrame, measure: Measure = ACCURACY) -> pd.DataFr
         as runs of Random, which sets the target, or of the strategy are missing or not finished).
     """
     rows: list[list[object]] = []
-    for curves, accuracy in zip(setting_curves(rounds, measure), setting_curves(rounds), strict=True):
+    of_measure = setting_curves(rounds, measure)
+    of_accuracy = of_measure if measure == ACCURACY else setting_curves(rounds)
+    for curves, accuracy in zip(of_measure, of_accuracy, strict=True):
+        means = {strategy: curves.mean_value(strategy) for strategy in curves.strategies}
         for target, random_labels, value in _targets(curves, accuracy):
-            for strategy, error_SL in zip(curves.strategies, curves.error_KSL, strict=True):
-                curve = curves.mean_value(strategy)
+            for strategy, curve in means.items():
                 if curve.empty:
                     continue
                 labels = labels_needed(measure.sign * curve, measure.sign * value)
-                saved, num_seeds = random_labels - labels, int((~np.isnan(error_SL).all(axis=1)).sum())
+                saved, num_seeds = random_labels - labels, curves.num_seeds(strategy)
                 row = [target, random_labels, value, strategy, num_seeds, labels, int(curve.index[-1])]
                 is_partial = curves.is_baseline_partial or strategy in curves.partial
                 rows.append([*curves.setting.values(), *row, saved, saved / random_labels, is_partial])
