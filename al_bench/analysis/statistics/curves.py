@@ -57,23 +57,27 @@ def learning_curves(rounds: pd.DataFrame, measure: Measure = ACCURACY, interval:
 
 
 def _of_setting(curves: Curves, interval: Interval) -> pd.DataFrame:
-    frames = []
-    for strategy, error_SL in zip(curves.strategies, curves.error_KSL, strict=True):
-        value_LS = curves.values(error_SL[~np.isnan(error_SL).all(axis=1)].T)
-        num_L = np.isfinite(value_LS).sum(axis=1)
-        frame = pd.DataFrame({"strategy": strategy, "num_labelled": curves.labels, "num_seeds": num_L})
-        frame["mean"] = frame["low"] = frame["high"] = np.nan
-        for num_seeds in sorted(set(num_L[num_L > 0].tolist())):  # as a rule all have the same
-            rows = num_L == num_seeds
-            values_NS = np.stack([row[np.isfinite(row)] for row in value_LS[rows]])
-            for name, value_N in zip(("mean", "low", "high"), _means(values_NS, interval), strict=True):
-                frame.loc[rows, name] = value_N
-        frame["is_common"] = num_L == value_LS.shape[1]
-        frame["is_partial"] = num_L < len(curves.seeds)
-        frames.append(frame[num_L > 0])
-    columns = ["strategy", "num_labelled", "mean", "low", "high", "num_seeds", "is_common", "is_partial"]
-    whole: pd.DataFrame = pd.concat(frames, ignore_index=True).assign(**curves.setting)
-    return whole[[*curves.setting, *columns]]
+    value_KLS = curves.values(curves.error_KSL).swapaxes(1, 2)
+    is_there_KLS = np.isfinite(value_KLS)
+    num_KL, num_runs_K = is_there_KLS.sum(axis=2), is_there_KLS.any(axis=1).sum(axis=1)
+    mean_KL, low_KL, high_KL = np.full((3, *num_KL.shape), np.nan)
+    for num_seeds in sorted(set(num_KL[num_KL > 0].tolist())):  # as a rule all have the same
+        rows = num_KL == num_seeds
+        values_NS = value_KLS[rows][is_there_KLS[rows]].reshape(-1, num_seeds)
+        mean_KL[rows], low_KL[rows], high_KL[rows] = _means(values_NS, interval)
+    strategies, labels = np.nonzero(num_KL)
+    columns = {
+        **curves.setting,
+        "strategy": [curves.strategies[number] for number in strategies.tolist()],
+        "num_labelled": [curves.labels[number] for number in labels.tolist()],
+        "mean": mean_KL[strategies, labels],
+        "low": low_KL[strategies, labels],
+        "high": high_KL[strategies, labels],
+        "num_seeds": num_KL[strategies, labels],
+        "is_common": (num_KL == num_runs_K[:, None])[strategies, labels],
+        "is_partial": (num_KL < len(curves.seeds))[strategies, labels],
+    }
+    return pd.DataFrame(columns)
 
 
 def _means(values_NS: Floats, interval: Interval) -> tuple[Floats, Floats, Floats]:

@@ -6,6 +6,7 @@ Shapes: K strategies, S seeds, P parts.
 
 from collections.abc import Hashable, Iterable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -128,35 +129,40 @@ def _of_setting(
     value_KSP = np.concatenate(
         [part_areas(curves), *(curves.values(curves.at(budget))[:, :, None] for budget in budgets)], axis=2
     )
-    parts = [*PARTS, *map(str, budgets)]
     others = [number for number, strategy in enumerate(curves.strategies) if strategy != against]
     difference_KSP = value_KSP[others] - value_KSP[curves.strategies.index(against)]
     gain_KSP = sign * np.where(np.abs(difference_KSP) <= TIE, 0, difference_KSP)
-    frames = []
-    for number, part in enumerate(parts):
+    is_range_open = is_range_partial(curves)
+    parts: list[dict[str, Any]] = []
+    for number, part in enumerate([*PARTS, *map(str, budgets)]):
         sample = Sample.of(gain_KSP[:, :, number])
         (low_K, high_K), p_holm_K = sample.interval(), holm(sample.p_N)
-        is_open = is_range_partial(curves) if part in PARTS else curves.is_baseline_partial
-        names = [curves.strategies[other] for other in others]
-        columns = {
-            **curves.setting,
-            "strategy": names,
-            "against": against,
-            "part": part,
-            "num_seeds": sample.num_N,
-            "gain": sample.mean_N,
-            "low": low_K,
-            "high": high_K,
-            "p": sample.p_N,
-            "p_holm": p_holm_K,
-            "detectable": sample.detectable_N,
-            "verdict": [str(each) for each in verdicts(sample, margin)],
-            "verdict_holm": [str(each) for each in verdicts(sample, margin, p_holm_K)],
-            "is_partial": is_open | (sample.num_N < len(curves.seeds)),
-        }
-        frame = pd.DataFrame(columns)
-        frames.append(frame[frame["num_seeds"] > 0])
-    return pd.concat(frames, ignore_index=True)
+        is_open = is_range_open if part in PARTS else curves.is_baseline_partial
+        parts.append(
+            {
+                "strategy": [curves.strategies[other] for other in others],
+                "against": [against] * len(others),
+                "part": [part] * len(others),
+                "num_seeds": sample.num_N,
+                "gain": sample.mean_N,
+                "low": low_K,
+                "high": high_K,
+                "p": sample.p_N,
+                "p_holm": p_holm_K,
+                "detectable": sample.detectable_N,
+                "verdict": [str(each) for each in verdicts(sample, margin)],
+                "verdict_holm": [str(each) for each in verdicts(sample, margin, p_holm_K)],
+                "is_partial": is_open | (sample.num_N < len(curves.seeds)),
+            }
+        )
+    frame = pd.DataFrame({**curves.setting, **{name: _joined([each[name] for each in parts]) for name in parts[0]}})
+    return frame[frame["num_seeds"] > 0]
+
+
+def _joined(values: Sequence[Any]) -> Any:
+    """Of all parts: texts are lists, and numbers arrays; a frame for each part would take most of the time."""
+    is_text = isinstance(values[0], list)
+    return [text for of_part in values for text in of_part] if is_text else np.concatenate(values)
 
 
 def part_areas(curves: Curves) -> Floats:
