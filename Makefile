@@ -82,7 +82,7 @@ $(VENV)/oldest: pyproject.toml | $(VENV)/installed-dev
 	$(BIN)/python -m pip install --quiet --no-deps --target $@.partial pandas==2.2.2 scikit-learn==1.6.0 pytz
 	mv $@.partial $@
 
-$(VENV)/wheel: $(shell git ls-files al_bench conf hydra_plugins) pyproject.toml constraints.txt | $(VENV)/installed-dev
+$(VENV)/wheel: $(shell git ls-files al_bench conf hydra_plugins 2> /dev/null) pyproject.toml constraints.txt | $(VENV)/installed-dev
 	rm -rf $@
 	$(PYTHON) -m venv $@
 	$@/bin/pip install --quiet build

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import time
 from itertools import accumulate
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,9 +26,10 @@ def in_a_terminal(folder: Path, *arguments: str) -> str:
     environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
     command = ["-m", "al_bench.run", *arguments]
     process = Process(command, cwd=folder, out=Path(os.ttyname(child)), environment=environment)
-    received, is_over = b"", False
+    received, is_over, deadline = b"", False, time.monotonic() + 240
     while not is_over:
         is_over = process.poll() is not None
+        assert time.monotonic() < deadline, received.decode()
         while select.select([parent], [], [], 0.02)[0]:
             received += os.read(parent, 4096)
     os.close(parent)

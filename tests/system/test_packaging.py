@@ -115,6 +115,8 @@ def test_the_installed_wheel_runs_sweeps_and_says_what_came_out(told, tmp_path):
     of_own = told("al-bench", "report", "outputs/default", "--measure", "share_of_first")
     assert "default/analysis/share_of_first_report.html" in of_own
     told("al-bench", "penalty-matrix", "outputs/default")
+    where = told("python", "-c", "import al_bench.config.schema; print(al_bench.config.schema.CONF)")
+    assert Path(where.strip()).is_relative_to(Path(INSTALLED).absolute())
     assert (tmp_path / "outputs" / "default" / "analysis" / "penalty_overall.csv").exists()
     told("al-bench", "archive", "pack", "outputs/default", "runs.tar.xz")
     assert "as in docs/results: measured on" in told("al-bench", "experiment=badge/small", "seed=0", "dry_run=true")

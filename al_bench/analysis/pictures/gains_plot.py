@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from al_bench.analysis.names import for_plotly
-from al_bench.analysis.pictures.plot import AXIS, LAYOUT, Plot, numbers
+from al_bench.analysis.pictures.plot import AXIS, LAYOUT, Plot, finite
 from al_bench.analysis.pictures.style import Look, in_order, looks
 from al_bench.analysis.settings import marked_names
 from al_bench.analysis.statistics.gains import gain_axis, gain_rows
@@ -56,13 +56,13 @@ def _add_gains(
 ) -> None:
     """The gains of a strategy: a mark at the height of each setting."""
     plot.scatter(
-        x=numbers(rows["gain"]),
+        x=finite(rows["gain"]),
         y=[*heights],
         error_x={
             "type": "data",
             "symmetric": False,
-            "array": (rows["high"] - rows["gain"]).fillna(0).tolist(),
-            "arrayminus": (rows["gain"] - rows["low"]).fillna(0).tolist(),
+            "array": finite((rows["high"] - rows["gain"]).fillna(0)),
+            "arrayminus": finite((rows["gain"] - rows["low"]).fillna(0)),
             "thickness": 1.5,
             "width": 0,
         },

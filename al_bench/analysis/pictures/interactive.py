@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from al_bench.analysis.names import for_plotly
-from al_bench.analysis.pictures.plot import AXIS, LAYOUT, Plot, numbers
+from al_bench.analysis.pictures.plot import AXIS, LAYOUT, Plot, finite
 from al_bench.analysis.pictures.style import OF_OTHERS, Look, in_order, looks
 from al_bench.analysis.statistics.cdf import SHARE, error_axis
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
@@ -87,7 +87,7 @@ def curves_plot(
 
 def _add_others(plot: Plot, lines: Iterable[Sequence[Iterable[float]]], shape: str = "linear") -> None:
     """Lines in grey, as one trace: those of other panels."""
-    x, y = (numbers(value for line in lines for value in (*line[axis], math.nan)) for axis in (0, 1))
+    x, y = (finite(value for line in lines for value in (*line[axis], math.nan)) for axis in (0, 1))
     line = {"color": OF_OTHERS, "width": 1, "shape": shape}
     plot.scatter(x=x, y=y, name="others", mode="lines", line=line, hoverinfo="skip")
 
@@ -97,7 +97,7 @@ def _add_curve(plot: Plot, curve: Line, strategy: str, look: Look) -> None:
     if curve.has_band:
         plot.scatter(
             x=[*curve.x, *curve.x[::-1]],
-            y=numbers([*curve.low, *curve.high[::-1]]),
+            y=finite([*curve.low, *curve.high[::-1]]),
             fill="toself",
             fillcolor=_faint(look.colour),
             line={"width": 0},
@@ -109,7 +109,7 @@ def _add_curve(plot: Plot, curve: Line, strategy: str, look: Look) -> None:
     plot.scatter(
         legendgroup=strategy,
         x=curve.x,
-        y=numbers(curve.mean),
+        y=finite(curve.mean),
         name=for_plotly(strategy),
         mode="lines+markers",
         line={"color": look.colour, "dash": look.plotly_dash, "width": 2},
@@ -161,8 +161,8 @@ def _steps_plot(steps: Steps, looks_of: Mapping[str, Look], panel: Mapping[str, 
     for strategy, look in shown.items():
         x, y = np.round(steps[strategy], DIGITS).tolist()
         plot.scatter(
-            x=numbers(x),
-            y=numbers(y),
+            x=finite(x),
+            y=finite(y),
             name=for_plotly(strategy),
             mode="lines+markers",
             line={"color": look.colour, "dash": look.plotly_dash, "shape": "hv", "width": 2},

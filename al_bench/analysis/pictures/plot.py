@@ -1,6 +1,7 @@
 """A figure for plotly.js as what it is made of: plotly's own objects check each value, which takes a report minutes."""
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ LAYOUT: dict[str, object] = {
 
 @dataclass(frozen=True)
 class Plot:
-    """Traces and layout, as plotly.js takes them; numbers are lists, in which None is no number."""
+    """Traces and layout, as plotly.js takes them: of plain values alone, `finite` ones among them."""
 
     data: list[dict[str, Any]] = field(default_factory=list)
     layout: dict[str, Any] = field(default_factory=dict)
@@ -31,7 +32,7 @@ class Plot:
     def to_json(self) -> str:
         """As a script in a page may hold it: nothing in it could be taken for a tag.
 
-        ValueError: for a number that is none.
+        ValueError: for a number that is not finite, which JSON does not have.
         """
         told = {"data": self.data, "layout": self.layout}
         return json.dumps(told, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
@@ -43,6 +44,6 @@ class Plot:
         return go.Figure(self.data, self.layout | {"template": "none"})
 
 
-def numbers(values: Iterable[float]) -> list[float | None]:
-    """For a trace: None where there is no number."""
-    return [None if value != value else value for value in values]
+def finite(values: Iterable[float]) -> list[float | None]:
+    """For a trace: None, which is not drawn, where a number is not finite."""
+    return [value if math.isfinite(value) else None for value in values]

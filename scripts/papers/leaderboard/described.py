@@ -36,9 +36,9 @@ ELSEWHERE = {  # columns that rounds.csv has not
 }
 FRICTIONLESS = {str: "string", int: "integer", float: "number", bool: "boolean"}
 CROISSANT = {str: "sc:Text", int: "sc:Integer", float: "sc:Float", bool: "sc:Boolean"}
-SHORT = """citeAs column conformsTo:dct equivalentProperty extract field fileProperty fileObject fileSet format includes
-isLiveDataset jsonPath key md5 parentField path recordSet references regex repeated replace samplingRate separator
-source subField transform"""
+TERMS = """citeAs column equivalentProperty extract field fileProperty fileObject fileSet format includes isLiveDataset
+jsonPath key md5 parentField path recordSet references regex repeated replace samplingRate separator source subField
+transform"""
 CONTEXT = {  # the one of the specification: readers warn of any other
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -46,7 +46,8 @@ CONTEXT = {  # the one of the specification: readers warn of any other
     "cr": "http://mlcommons.org/croissant/",
     "rai": "http://mlcommons.org/croissant/RAI/",
     "dct": "http://purl.org/dc/terms/",
-    **{name: f"{space or 'cr'}:{name}" for name, _, space in (term.partition(":") for term in SHORT.split())},
+    "conformsTo": "dct:conformsTo",
+    **{name: f"cr:{name}" for name in TERMS.split()},
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "examples": {"@id": "cr:examples", "@type": "@json"},
