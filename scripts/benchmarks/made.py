@@ -24,6 +24,7 @@ STRATEGIES = (
 )
 DATASETS = tuple(f"openml_{number}" for number in range(1, 21))
 SETTINGS = tuple(product(DATASETS, (10, 100)))  # data set, batch size
+RUNS_OF_A_SEED = len(SETTINGS) * len(STRATEGIES)
 NUM_SEEDS, NUM_ROUNDS, NUM_INITIAL, NUM_CLASSES = 100, 20, 100, 10
 SHARES = np.arange(1, NUM_ROUNDS + 1) / NUM_ROUNDS
 PLAIN = {"epoch_limit_hit": False, "num_epochs": 10, "num_validation": 0, "num_steps": 40, "num_copies": 0}

@@ -5,7 +5,7 @@ from io import StringIO
 from types import MappingProxyType
 
 import pytest
-from benchmarks import tables
+from benchmarks import bounded, made, tables
 from benchmarks.bounded import benchmarks, measured
 from benchmarks.rows import Measured, Row, compared, differences, repeated
 from rich.console import Console
@@ -89,3 +89,12 @@ def test_a_query_is_measured():
     (row,) = every["query of random, n=1400"]()
     assert (row.name, row.unit) == ("query of random, n=1400, D=64, B=10", "ms")
     assert 0 < row.value < 1000
+
+
+@pytest.mark.slow
+def test_all_commands_can_read_what_is_made_for_them(monkeypatch):
+    assert 2 * len(made.SETTINGS) * len(made.STRATEGIES) == bounded.NUM_RUNS, "two seeds, or nothing is compared"
+    for name in ("SETTINGS", "STRATEGIES"):
+        monkeypatch.setattr(made, name, getattr(made, name)[:7])  # Random is among them
+    monkeypatch.setattr(bounded, "NUM_RUNS", 2 * 7 * 7)
+    assert [row.name for row in bounded.analysis()] == [f"{name} of 98 runs" for name in bounded.COMMANDS]
