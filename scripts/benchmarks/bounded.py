@@ -1,8 +1,8 @@
 """All in one table, within a quarter of an hour on one thread: `benchmark.py all`.
 
-Smaller than in the tables of their own: queries are from made-up outputs, analysis is of two thousand made runs, networks
-take one mini-batch, and what is repeated has few seconds. What has not begun when the time is over is left out, and
-named.
+Smaller than in the tables of their own: queries are from made-up outputs, analysis is of two thousand made runs,
+networks take one mini-batch, and what is repeated has few seconds. What has not begun when the time is over is left
+out, and named.
 """
 
 import os
