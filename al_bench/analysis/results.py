@@ -15,13 +15,13 @@ from al_bench.analysis.statistics.measures import ACCURACY, MEASURES, Measure, n
 from al_bench.core.errors import ResultsError
 from al_bench.records.columns import BY_NAME, NUMBERS, SETTING_COLUMNS
 from al_bench.records.index.kept import indexed_runs
+from al_bench.records.index.shelf import OF_A_RUN, Gathered, names_of
 from al_bench.records.layout import run_title, setting_title
 from al_bench.records.reading import RoundsFile, RunColumns
 from al_bench.records.state import starts_of
 
 SETTING = [*SETTING_COLUMNS]
 IDENTITY = [*SETTING, "strategy", "seed"]
-OF_A_RUN = {*IDENTITY, "is_finished"}  # columns with one value in all rounds
 MAX_LISTED = 10
 PAPER_ORDER = ("badge", "albl", "coreset", "confidence", "margin", "entropy", "random")
 
@@ -155,9 +155,13 @@ def listed(lines: Iterable[str], most: int | None = MAX_LISTED) -> str:
 def _concatenated(runs: Sequence[RunColumns], lengths: list[int]) -> pd.DataFrame:
     """One table of all; a frame for each run would take most of the time."""
     columns: dict[str, Any] = {}
-    for name in dict.fromkeys(name for run in runs for name in run):
+    gathered = Gathered.of(runs)
+    for name in names_of(runs):
         if name in OF_A_RUN:
             columns[name] = pd.Series([run[name][0] for run in runs]).repeat(lengths).reset_index(drop=True)
+            continue
+        if gathered is not None and (numbers := gathered.numbers(name)) is not None:
+            columns[name] = numbers
             continue
         is_real = name in NUMBERS or any(isinstance(run[name][0], float) for run in runs if name in run)  # a user's own
         empty = math.nan if is_real else ""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -102,14 +103,19 @@ class Curves:
         mean_error_L = error_SL[:, is_common_L].sum(axis=0) / max(len(error_SL), 1)
         return pd.Series(self.values(mean_error_L), np.array(self.labels)[is_common_L])
 
-    def runs(self) -> Iterator[tuple[str, int, Floats, Floats]]:
-        """Strategy, seed, numbers of labels and values of every run that has any."""
-        labels_L = np.array(self.labels, dtype=float)
-        for strategy, error_SL in zip(self.strategies, self.error_KSL, strict=True):
-            for seed, error_L in zip(self.seeds, error_SL, strict=True):
-                is_there_L = ~np.isnan(error_L)
-                if is_there_L.any():
-                    yield strategy, seed, labels_L[is_there_L], self.values(error_L[is_there_L])
+    def alike(self) -> Iterator[tuple[NDArray[np.int64], Floats, Floats]]:
+        """The runs that have any value, those together that have them at the same numbers of labels, as most have.
+
+        Returns:
+            Places of strategy and seed (N, 2), numbers of labels (L,), values (N, L).
+        """
+        is_there_KSL = ~np.isnan(self.error_KSL)
+        run_N2 = np.argwhere(is_there_KSL.any(axis=2))
+        masks_PL, pattern_N = np.unique(is_there_KSL[tuple(run_N2.T)], axis=0, return_inverse=True)
+        for number, is_there_L in enumerate(masks_PL):
+            runs_N2 = run_N2[pattern_N == number]
+            error_NL = self.error_KSL[tuple(runs_N2.T)][:, is_there_L]
+            yield runs_N2, np.array(self.labels, dtype=float)[is_there_L], self.values(error_NL)
 
 
 def with_seeds(problems: Iterable[tuple[str, object, str]]) -> list[str]:
@@ -133,22 +139,22 @@ def compared_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
 def setting_curves(rounds: pd.DataFrame, measure: Measure = ACCURACY, *, with_oracles: bool = False) -> list[Curves]:
     """The errors of every setting by a measure, all with the same strategies, in the order of the rows."""
     rounds = rounds if with_oracles else compared_rounds(rounds)
-    strategies, baseline = rounds["strategy"].unique().tolist(), _label_of_random(rounds)
+    baseline = _label_of_random(rounds)
+    strategy_N, strategies = pd.factorize(rounds["strategy"])
+    seed_N, labels_N, error_N = (rounds[name].to_numpy() for name in ("seed", "num_labelled", measure.column))
+    error_N = 1 - error_N if measure.better == "higher" else error_N
+    is_open_N = ~rounds["is_finished"].to_numpy(bool) if "is_finished" in rounds else np.zeros(len(rounds), bool)
     curves = []
-    for values, of_setting in rounds.groupby(SETTING, sort=True):
-        seeds, labels = (sorted(of_setting[column].unique().tolist()) for column in ("seed", "num_labelled"))
+    for values, rows in sorted(rounds.groupby(SETTING).indices.items()):
+        seeds, column = np.unique(seed_N[rows], return_inverse=True)
+        labels, place = np.unique(labels_N[rows], return_inverse=True)
         error_KSL = np.full((len(strategies), len(seeds), len(labels)), np.nan)
-        positions = [
-            of_setting[column].map({value: position for position, value in enumerate(known)}).to_numpy()
-            for column, known in (("strategy", strategies), ("seed", seeds), ("num_labelled", labels))
-        ]
-        value_N = of_setting[measure.column].to_numpy()
-        error_KSL[positions[0], positions[1], positions[2]] = 1 - value_N if measure.better == "higher" else value_N
-        setting = dict(zip(SETTING, values, strict=True))
-        is_open = ~of_setting["is_finished"] if "is_finished" in of_setting else pd.Series(False, of_setting.index)
-        unfinished = frozenset(zip(of_setting["strategy"][is_open], of_setting["seed"][is_open], strict=True))
-        shape = tuple(strategies), tuple(seeds), tuple(labels)
-        curves.append(Curves(setting, *shape, error_KSL, unfinished, baseline, measure))
+        error_KSL[strategy_N[rows], column, place] = error_N[rows]
+        is_open = is_open_N[rows]
+        open_ones = zip(strategies[strategy_N[rows][is_open]], seeds[column[is_open]].tolist(), strict=True)
+        setting = dict(zip(SETTING, cast(tuple[object, ...], values), strict=True))
+        shape = tuple(strategies), tuple(seeds.tolist()), tuple(labels.tolist())
+        curves.append(Curves(setting, *shape, error_KSL, frozenset(open_ones), baseline, measure))
     return curves
 
 

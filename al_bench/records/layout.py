@@ -21,6 +21,7 @@ REPLACED = (
 )
 POSSIBLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as wandb takes it, and no pattern in it
 FILES = (*APPENDED, *REPLACED)
+BATCH_PART, SEED_PART, MOST_PARTS = re.compile(r"b\d+"), re.compile(r"s\d+"), 6  # of the path of a run directory
 
 
 def check_files(path: Path) -> None:
@@ -61,9 +62,11 @@ def logging_to(path: Path, is_ours: Callable[[], bool]) -> Iterator[None]:
 
 def identity_of_path(path: Path) -> dict[str, object]:
     """From .../<dataset>/<model>/<strategy>/b<batch size>[/<variant>]/s<seed>; empty if it is not like that."""
-    *parts, last = path.absolute().parts
-    variant = "" if parts and re.fullmatch(r"b\d+", parts[-1]) else parts.pop() if parts else ""
-    if len(parts) < 4 or not re.fullmatch(r"b\d+", parts[-1]) or not re.fullmatch(r"s\d+", last):
+    *parts, last = path.parts if len(path.parts) > MOST_PARTS else path.absolute().parts
+    if not SEED_PART.fullmatch(last):
+        return {}
+    variant = "" if parts and BATCH_PART.fullmatch(parts[-1]) else parts.pop() if parts else ""
+    if len(parts) < 4 or not BATCH_PART.fullmatch(parts[-1]):
         return {}
     dataset, model, strategy, batch_size = parts[-4:]
     identity = {"dataset": dataset, "model": model, "batch_size": int(batch_size[1:]), "variant": variant}

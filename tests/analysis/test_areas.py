@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from al_bench.analysis.results import load_results
-from al_bench.analysis.statistics.areas import areas, mean_areas
+from al_bench.analysis.settings import Curves
+from al_bench.analysis.statistics.areas import areas, mean_areas, means_between
 from al_bench.analysis.statistics.ranks import Ranks, ranked
 from al_bench.analysis.statistics.savings import labels_needed, labels_saved
 from al_bench.core.errors import ResultsError
@@ -41,6 +42,26 @@ def test_a_run_that_was_cut_short_is_left_out_and_does_not_cut_the_others(tmp_pa
     assert whole_runs.to_dict() == {"badge": [1, 2], "random": [0, 1, 2]}
     means = mean_areas(found).set_index("strategy")
     assert means["num_seeds"].to_dict() == {"badge": 2, "random": 3}
+
+
+def test_the_means_of_runs_over_ranges_are_those_of_each_run_by_itself():
+    rng = np.random.default_rng(0)
+    labels = (10, 20, 35, 60, 100)
+    error_KSL = rng.random((3, 4, 5))
+    error_KSL[0, 1, 2:], error_KSL[1, 2, 1:3], error_KSL[2, 0], error_KSL[2, 3, 0] = (np.nan,) * 4
+    curves = Curves({}, ("random", "badge", "margin"), (0, 1, 2, 3), labels, error_KSL)
+    spans = [(10, 60), (10, 26.5), (26.5, 43), (20, 35)]
+    found_KSP = means_between(spans, curves)
+    for (row, column), error_L in zip(np.ndindex(3, 4), error_KSL.reshape(12, 5), strict=True):
+        is_there_L = ~np.isnan(error_L)
+        labels_L, value_L = np.array(labels)[is_there_L], 1 - error_L[is_there_L]
+        if not len(labels_L) or labels_L[0] > 10 or labels_L[-1] < 60:
+            assert np.isnan(found_KSP[row, column]).all()
+            continue
+        for first, last, found in zip(*zip(*spans, strict=True), found_KSP[row, column].tolist(), strict=True):
+            x_P = np.array([first, *(each for each in labels_L if first < each < last), last])
+            assert found == np.trapezoid(np.interp(x_P, labels_L, value_L), x_P) / (last - first)
+    assert np.isnan(means_between([(20, 20)], curves)).all()
 
 
 @pytest.mark.moderate

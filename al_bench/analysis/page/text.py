@@ -67,8 +67,8 @@ def _short_strategies(everything: Everything) -> Iterator[str]:
             yield f"{curves.name}: areas and seconds are of {last:,} labels, where runs have come to so far"
             continue
         ends: dict[str, int] = {}
-        for strategy, _, labels_L, _ in curves.runs():
-            ends[strategy] = max(ends.get(strategy, 0), int(labels_L[-1]))
+        for (strategy, _), (_, end) in curves.ends.items():
+            ends[strategy] = max(ends.get(strategy, 0), end)
         ends.pop(curves.baseline, None)  # goes on to the end of the pool
         short = [name for name, end in ends.items() if end == min(ends.values())]
         if ends and min(ends.values()) < max(ends.values()):

@@ -1,5 +1,7 @@
 """Areas under the budget curve: the mean accuracy of a run over all numbers of labels that a setting has in common."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -59,9 +61,9 @@ def areas(rounds: pd.DataFrame, measure: Measure = ACCURACY) -> pd.DataFrame:
             continue
         first, last = common_range(curves)
         is_open = is_range_partial(curves)
-        for strategy, seed, labels_L, value_L in curves.runs():
-            is_spanning = labels_L[0] <= first < last <= labels_L[-1]
-            area = mean_between(first, last, labels_L, value_L) if is_spanning else np.nan
+        area_KS = means_between([(first, last)], curves)[:, :, 0].tolist()
+        for strategy, seed in curves.ends:
+            area = area_KS[curves.strategies.index(strategy)][curves.seeds.index(seed)]
             is_partial = is_open or (np.isnan(area) and (strategy, seed) in curves.unfinished)
             rows.append([*curves.setting.values(), strategy, seed, first, last, area, is_partial])
     return pd.DataFrame(rows, columns=AREA_COLUMNS)
@@ -89,8 +91,34 @@ def mean_areas(areas: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=MEAN_COLUMNS)
 
 
-def mean_between(first: float, last: float, labels_L: Floats, accuracy_L: Floats) -> float:
-    """The mean of a curve, linear between its points, from one number of labels to another."""
+def means_between(spans: Sequence[tuple[float, float]], curves: Curves) -> Floats:
+    """The mean (K, S, P) of each run's curve, linear between its points, over P ranges of numbers of labels.
+
+    NaN for a run that does not span the whole of them, and for all where that is a single number.
+    """
+    lowest, highest = min(first for first, _ in spans), max(last for _, last in spans)
+    mean_KSP = np.full((*curves.error_KSL.shape[:2], len(spans)), np.nan)
+    for run_N2, labels_L, value_NL in curves.alike():
+        if labels_L[0] <= lowest < highest <= labels_L[-1]:
+            mean_PN = [_means_between(first, last, labels_L, value_NL) for first, last in spans]
+            mean_KSP[tuple(run_N2.T)] = np.transpose(mean_PN)
+    return mean_KSP
+
+
+def _means_between(first: float, last: float, labels_L: Floats, value_NL: Floats) -> Floats:
     is_inside_L = (labels_L > first) & (labels_L < last)
-    x_P = np.concatenate([[first], labels_L[is_inside_L], [last]])
-    return float(np.trapezoid(np.interp(x_P, labels_L, accuracy_L), x_P) / (last - first))
+    x_Q = np.concatenate([[first], labels_L[is_inside_L], [last]])
+    start_N, end_N = (_values_at(labels, labels_L, value_NL) for labels in (first, last))
+    value_NQ = np.column_stack([start_N, value_NL[:, is_inside_L], end_N])
+    mean_N: Floats = np.trapezoid(value_NQ, x_Q, axis=1) / (last - first)
+    return mean_N
+
+
+def _values_at(labels: float, labels_L: Floats, value_NL: Floats) -> Floats:
+    """As `numpy.interp` has them of each row."""
+    place = int(np.searchsorted(labels_L, labels, side="right")) - 1
+    if labels_L[place] == labels:
+        return value_NL[:, place]
+    slope_N = (value_NL[:, place + 1] - value_NL[:, place]) / (labels_L[place + 1] - labels_L[place])
+    value_N: Floats = slope_N * (labels - labels_L[place]) + value_NL[:, place]
+    return value_N

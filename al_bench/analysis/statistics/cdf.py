@@ -60,24 +60,12 @@ def cumulative_distributions(errors: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Columns strategy, normalised_error (ascending), share (up to 1).
     """
-    frames = []
-    for strategy in errors["strategy"].unique().tolist():
-        of_strategy = errors[errors["strategy"] == strategy]
-        weight = of_strategy.groupby("normalised_error")["weight"].sum().sort_index()
-        frames.append(
-            pd.DataFrame(
-                {
-                    "strategy": strategy,
-                    "normalised_error": weight.index.to_numpy(),
-                    "share": (weight.cumsum() / weight.sum()).to_numpy(),
-                }
-            )
-        )
-    return (
-        pd.concat(frames, ignore_index=True)
-        if frames
-        else pd.DataFrame(columns=["strategy", "normalised_error", "share"])
-    )
+    in_order = pd.Categorical(errors["strategy"], errors["strategy"].unique())
+    by_error = errors.assign(strategy=in_order).groupby(["strategy", "normalised_error"], observed=True)
+    table = by_error["weight"].sum().reset_index()
+    by_strategy = table.groupby("strategy", observed=True)["weight"]
+    table["share"] = by_strategy.cumsum() / by_strategy.transform("sum")
+    return table.drop(columns="weight").astype({"strategy": errors["strategy"].dtype})
 
 
 def grouped_distributions(errors: pd.DataFrame) -> list[tuple[dict[str, object], pd.DataFrame]]:

@@ -22,7 +22,7 @@ from al_bench.analysis.settings import (
     marked_names,
     setting_curves,
 )
-from al_bench.analysis.statistics.areas import common_range, is_range_partial, mean_between
+from al_bench.analysis.statistics.areas import common_range, is_range_partial, means_between
 from al_bench.analysis.statistics.intervals import MARGIN, Sample, holm, verdicts
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.analysis.strategies import MANY
@@ -171,14 +171,7 @@ def part_areas(curves: Curves) -> Floats:
     NaN for a run that does not span the range.
     """
     first, last = common_range(curves)
-    edges = np.linspace(first, last, 4)
-    spans = [(first, last), *pairwise(edges)]
-    area_KSP = np.full((*curves.error_KSL.shape[:2], len(spans)), np.nan)
-    for strategy, seed, labels_L, value_L in curves.runs():
-        if labels_L[0] <= first < last <= labels_L[-1]:
-            row = curves.strategies.index(strategy), curves.seeds.index(seed)
-            area_KSP[row] = [mean_between(start, end, labels_L, value_L) for start, end in spans]
-    return area_KSP
+    return means_between([(first, last), *pairwise(np.linspace(first, last, 4).tolist())], curves)
 
 
 def _budgets(curves: Curves, definition: Definition) -> Sequence[int]:

@@ -78,12 +78,17 @@ class Shelf:
 class ShelvedColumns(Mapping[str, Any]):
     """The columns of one run."""
 
-    __slots__ = ("_kind", "_length", "_of_run", "_run", "_shelf")
+    __slots__ = ("_kind", "_length", "_of_run", "place", "shelf")
 
-    def __init__(self, shelf: Shelf, run: int) -> None:
-        self._shelf, self._run = shelf, run
-        kind, self._length, self._of_run = shelf.runs[run]
+    def __init__(self, shelf: Shelf, place: int) -> None:
+        self.shelf, self.place = shelf, place
+        kind, self._length, self._of_run = shelf.runs[place]
         self._kind = shelf.kinds[kind]
+
+    @property
+    def names(self) -> Mapping[str, None]:
+        """Of the columns; the same object for all runs of a kind."""
+        return self._kind.names
 
     def __getitem__(self, name: str) -> Any:
         if name in OF_A_RUN:
@@ -94,7 +99,7 @@ class ShelvedColumns(Mapping[str, Any]):
             return np.full(self._length, np.nan)
         if name == "round":
             return np.arange(self._length)
-        shelf, run = self._shelf, self._run
+        shelf, run = self.shelf, self.place
         if name in shelf.words and (start := shelf.words[name].starts_R[run]) != NOWHERE:
             return [shelf.texts[place] for place in shelf.words[name].values_N[start : start + self._length].tolist()]
         start = shelf.numbers[name].starts_R[run]
@@ -108,6 +113,40 @@ class ShelvedColumns(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._kind.names)
+
+
+def names_of(runs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Of the columns that any of the runs has, in the order in which they come."""
+    names = (run.names if isinstance(run, ShelvedColumns) else run for run in runs)
+    return [*dict.fromkeys(chain.from_iterable({id(each): each for each in names}.values()))]
+
+
+class Gathered:
+    """Runs of one shelf, one after another."""
+
+    def __init__(self, runs: Sequence[ShelvedColumns]) -> None:
+        self._shelf, self._place_R = runs[0].shelf, np.array([run.place for run in runs])
+        self._length_R = np.array([self._shelf.runs[place][1] for place in self._place_R.tolist()])
+
+    @classmethod
+    def of(cls, runs: Sequence[Mapping[str, Any]]) -> "Gathered | None":
+        """None if they are not of one shelf."""
+        shelved = [run for run in runs if isinstance(run, ShelvedColumns)]
+        return cls(shelved) if len(shelved) == len(runs) and len({id(run.shelf) for run in shelved}) == 1 else None
+
+    def numbers(self, name: str) -> NDArray[Any] | None:
+        """Those of a column, NaN where a run has none; None of a column that has texts, or one value a run."""
+        if name in self._shelf.words or name in OF_A_RUN or name == "round":
+            return None
+        length_R = self._length_R
+        if name not in self._shelf.numbers:
+            return np.full(length_R.sum(), np.nan)
+        column = self._shelf.numbers[name]
+        start_R = column.starts_R[self._place_R]
+        row_N = np.arange(length_R.sum()) + np.repeat(start_R - (length_R.cumsum() - length_R), length_R)
+        is_there_N = np.repeat(start_R != NOWHERE, length_R)
+        values_N: NDArray[Any] = column.values_N[np.where(is_there_N, row_N, 0)]
+        return values_N if is_there_N.all() else np.where(is_there_N, values_N, np.nan)
 
 
 def shelved(files: Sequence[RoundsFile]) -> Shelf:
