@@ -2,11 +2,14 @@
 
 import logging
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +25,8 @@ LIMIT_HIT = "* stopped by model.max_epochs, not by the stopping rule"
 LINE_WIDTH = 80 - len("00:00:00 ")  # of a log line, after the time
 # whose lines a terminal shows, too, though they are no warnings
 WORDS_BETWEEN_ROUNDS = ("al_bench.loop.heartbeat", "al_bench.strategies.kdpp", "al_bench.job.features.files")
+
+Item = TypeVar("Item")
 
 log = logging.getLogger(__name__)
 console = Console(highlight=False, markup=False)  # a label may hold [brackets]
@@ -45,6 +50,11 @@ def log_to_stdout(is_sweep: bool) -> None:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
+
+
+def with_bar(items: Iterable[Item], what: str, total: int) -> Iterable[Item]:
+    """The items, and in a terminal a bar of how many are done while they are made; it is gone at the end."""
+    return track(items, what, total, console=console, transient=True, disable=not console.is_terminal)
 
 
 def display_for(is_sweep: bool) -> "RunDisplay":

@@ -43,7 +43,7 @@ class Sweeper(BasicSweeper):
 
         Exits with 1 if one failed. Whatever cannot be composed is an error before the first job.
         """
-        from al_bench.cli.display import log_to_stdout  # rich, which --help need not wait
+        from al_bench.cli.display import log_to_stdout, with_bar  # rich, which --help need not wait
 
         log_to_stdout(is_sweep=True)
         assert self.config is not None
@@ -53,7 +53,8 @@ class Sweeper(BasicSweeper):
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         self._check_params_are_not_their_own_choice(arguments)
         combinations = _combined(parser.parse_overrides(said_once([*self._parse_config(), *arguments])))
-        jobs = sweeps.distinct(self._jobs(job_order.in_order(combinations)))
+        composed = self._jobs(job_order.in_order(combinations))
+        jobs = sweeps.distinct(with_bar(composed, "checks what each run is", len(combinations)))
         if len(jobs) < len(combinations):
             log.info("%d combinations are %d different runs", len(combinations), len(jobs))
         if self.config.hydra.launcher.get("n_jobs") == 0:

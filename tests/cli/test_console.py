@@ -6,12 +6,15 @@ import pty
 import re
 import select
 import time
+from io import StringIO
 from itertools import accumulate
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
+from al_bench.cli import display
 from al_bench.cli.display import Plan, RunDisplay
 from al_bench.core.clock import Clock, duration
 from al_bench.records.identity import Identity
@@ -164,3 +167,12 @@ def test_no_time_is_left_in_the_end():
 )
 def test_durations_are_short(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_bar_is_shown_in_a_terminal_alone(is_terminal, monkeypatch):
+    screen = StringIO()
+    monkeypatch.setattr(display, "console", Console(file=screen, force_terminal=is_terminal, width=80))
+    assert [*display.with_bar(iter("abc"), "checks what each run is", 3)] == ["a", "b", "c"]
+    assert ("checks what each run is" in screen.getvalue()) is is_terminal
+    assert max(map(len, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()).splitlines() or [""])) <= 80
