@@ -22,6 +22,7 @@ from al_bench.records.state import starts_of
 
 SETTING = [*SETTING_COLUMNS]
 IDENTITY = [*SETTING, "strategy", "seed"]
+SPENT = ["num_steps", "fit_cpu_seconds", "query_cpu_seconds", "fit_seconds", "query_seconds"]
 MAX_LISTED = 10
 PAPER_ORDER = ("badge", "albl", "coreset", "confidence", "margin", "entropy", "random")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from al_bench.analysis.results import IDENTITY, SETTING, load_results
+from al_bench.analysis.results import IDENTITY, SETTING, SPENT, load_results
 from al_bench.core.errors import ResultsError
 from al_bench.records.identity import Identity
 from al_bench.records.layout import offline_folders, wandb_id
@@ -16,8 +16,7 @@ from al_bench.records.state import done_of
 
 TWIN = [*SETTING, "strategy"]
 KIN = ([*SETTING], ["dataset", "model"])  # what a run without a twin is taken for, the nearest first
-SUMS = ["num_steps", "fit_cpu_seconds", "query_cpu_seconds", "fit_seconds", "query_seconds"]
-COSTS = [*TWIN, "seed", "to_labels", *SUMS, "pool_size", "num_bytes"]
+COSTS = [*TWIN, "seed", "to_labels", *SPENT, "pool_size", "num_bytes"]
 PUBLISHED = Path(__file__).with_name("published_costs.csv")  # by scripts/papers/costs.py
 
 
@@ -69,7 +68,7 @@ def costs_so_far(rounds: pd.DataFrame, folder: Path) -> pd.DataFrame:
         folder: of the runs.
     """
     rounds = rounds[rounds["is_finished"]]
-    rounds = rounds.assign(to_labels=rounds["num_labelled"], **{name: rounds.get(name, np.nan) for name in SUMS})
+    rounds = rounds.assign(to_labels=rounds["num_labelled"], **{name: rounds.get(name, np.nan) for name in SPENT})
     frames = []
     for _, of_run in rounds.groupby(IDENTITY, sort=False):
         identity = dict(zip(IDENTITY, of_run[IDENTITY].to_numpy()[0].tolist(), strict=True))
@@ -78,7 +77,7 @@ def costs_so_far(rounds: pd.DataFrame, folder: Path) -> pd.DataFrame:
         labels = of_run["to_labels"]
         frames.append(
             of_run[[*TWIN, "seed", "to_labels"]].assign(
-                **{name: of_run[name].cumsum() for name in SUMS},
+                **{name: of_run[name].cumsum() for name in SPENT},
                 pool_size=labels.max() if done is None else done.pool_size,
                 num_bytes=_num_bytes(folder, path) * labels / labels.max(),
             )
@@ -113,7 +112,7 @@ def _measured(folder: Path) -> pd.DataFrame:
 
 def _published() -> pd.DataFrame:
     """Of the runs that are published: the costs.csv files of docs/results, one after another."""
-    table = pd.read_csv(PUBLISHED, keep_default_na=False, na_values={name: [""] for name in SUMS})
+    table = pd.read_csv(PUBLISHED, keep_default_na=False, na_values={name: [""] for name in SPENT})
     return table.assign(seed=0)
 
 

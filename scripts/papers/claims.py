@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from al_bench.analysis.statistics.intervals import LEVEL, Verdict, detectable_factor
+from al_bench.analysis.statistics.intervals import CONFIDENCE, Verdict, detectable_factor
 
 CLAIM_COLUMNS = ["the paper says", "we measured", "holds"]
 
@@ -48,7 +48,7 @@ def judged(verdict: str, detectable: float) -> str:
 
 def detectable_of(low: float, high: float, num: int) -> float:
     """What a sample of so many values finds with a power of 80 %, from its 95 % interval."""
-    return float(detectable_factor(num) * (high - low) / 2 / stats.t.isf((1 - LEVEL) / 2, num - 1))
+    return float(detectable_factor(num) * (high - low) / 2 / stats.t.isf((1 - CONFIDENCE) / 2, num - 1))
 
 
 def counted(gains: pd.DataFrame) -> str:

@@ -11,7 +11,8 @@ from jinja2 import Environment, StrictUndefined
 
 from al_bench.analysis.families import MIN_DATASETS
 from al_bench.analysis.page.latex import latex_tables
-from al_bench.analysis.run_costs import SUMS, TWIN, costs_so_far
+from al_bench.analysis.results import SPENT
+from al_bench.analysis.run_costs import TWIN, costs_so_far
 from al_bench.analysis.runs import Run
 from al_bench.analysis.settings import group_name, setting_names
 from al_bench.analysis.spent.training_steps import microseconds_per_step, with_steps
@@ -29,7 +30,7 @@ Above and below are off 0 (95 % interval by Student's t, and p below 5 % by Holm
 setting), and say so where that interval lies within the margin of {MARGIN:g} points ("by less than the margin"); the
 same is within the margin (90 % interval); open is what so many seeds do not tell, beside the gain that they would
 find with a power of 80 %."""
-DIGITS = dict.fromkeys(SUMS, 2) | {"microseconds_per_step": 1, "num_bytes": 0}
+DIGITS = dict.fromkeys(SPENT, 2) | {"microseconds_per_step": 1, "num_bytes": 0}
 
 
 def folders(description: str | None, what: str) -> tuple[Path, Path]:

@@ -16,8 +16,9 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from al_bench.analysis.everything import Comparison, everything
 from al_bench.analysis.page.report import report
+from al_bench.analysis.pictures.gain_rows import gain_rows
 from al_bench.analysis.pictures.style import panels
-from al_bench.analysis.statistics.gains import gain_rows, whole_gains
+from al_bench.analysis.statistics.gains import whole_gains
 from al_bench.core.errors import ResultsError
 from al_bench.records.identity import Identity
 from tests.analysis.test_names import NAMES, written

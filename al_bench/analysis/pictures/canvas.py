@@ -19,7 +19,6 @@ from al_bench.files.writing import replace_bytes
 FORMATS = ("png", "pdf")
 QUICK_PNG = {"pil_kwargs": {"compress_level": 1}}  # in half the time, a little larger
 LETTER, LINE = 0.085, 0.215  # inches, of a name
-MAX_MARKERS = 12  # on a curve
 NAMES: Any = {"text.parse_math": False}  # what stands between two dollars is no mathematics
 STYLE: Any = NAMES | {  # its type lists every setting of matplotlib
     "font.size": 10,

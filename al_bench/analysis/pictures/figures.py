@@ -12,9 +12,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from al_bench.analysis.pictures.canvas import MAX_MARKERS, NAMES, STYLE, height_of, legend, saved, width_of
+from al_bench.analysis.pictures.canvas import NAMES, STYLE, height_of, legend, saved, width_of
 from al_bench.analysis.pictures.numbers import Cell, draw_numbers
-from al_bench.analysis.pictures.style import OF_OTHERS, Look, in_order, looks, panels
+from al_bench.analysis.pictures.style import MAX_MARKERS, OF_OTHERS, Look, in_order, looks, panels
 from al_bench.analysis.settings import group_name, setting_names
 from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.analysis.statistics.penalty import PenaltyMatrix

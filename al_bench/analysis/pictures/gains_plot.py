@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from al_bench.analysis.names import for_plotly
+from al_bench.analysis.pictures.gain_rows import gain_axis, gain_rows
 from al_bench.analysis.pictures.plot import AXIS, LAYOUT, Plot, finite
 from al_bench.analysis.pictures.style import Look, in_order, looks
 from al_bench.analysis.settings import marked_names
-from al_bench.analysis.statistics.gains import gain_axis, gain_rows
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.analysis.strategies import MANY
 

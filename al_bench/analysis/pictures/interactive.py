@@ -9,7 +9,7 @@ import pandas as pd
 
 from al_bench.analysis.names import for_plotly
 from al_bench.analysis.pictures.plot import AXIS, LAYOUT, Plot, finite
-from al_bench.analysis.pictures.style import OF_OTHERS, Look, in_order, looks
+from al_bench.analysis.pictures.style import MAX_MARKERS, OF_OTHERS, Look, Steps, in_order, looks
 from al_bench.analysis.statistics.cdf import SHARE, error_axis
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.analysis.statistics.profiles import SHARE as SHARE_OF_DATASETS
@@ -18,9 +18,7 @@ from al_bench.analysis.statistics.profiles import Profiles
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-MAX_MARKERS = 12  # on a curve
 DIGITS = 5
-Steps = Mapping[str, tuple[list[float], list[float]]]  # x and y of each strategy
 
 
 class Line(NamedTuple):

@@ -12,11 +12,20 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from al_bench.analysis.names import isolated
-from al_bench.analysis.pictures.canvas import FORMATS, MAX_MARKERS, STYLE, height_of, legend, saved, width_of
-from al_bench.analysis.pictures.style import OF_OTHERS, PLOTLY_MARKERS, Look, in_order, looks, panels
+from al_bench.analysis.pictures.canvas import FORMATS, STYLE, height_of, legend, saved, width_of
+from al_bench.analysis.pictures.gain_rows import gain_axis, gain_rows
+from al_bench.analysis.pictures.style import (
+    MAX_MARKERS,
+    OF_OTHERS,
+    PLOTLY_MARKERS,
+    Look,
+    Steps,
+    in_order,
+    looks,
+    panels,
+)
 from al_bench.analysis.settings import group_name, marked_names
 from al_bench.analysis.statistics.cdf import SHARE, corners, error_axis
-from al_bench.analysis.statistics.gains import gain_axis, gain_rows
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
 from al_bench.analysis.statistics.paired import LEVEL
 from al_bench.analysis.statistics.profiles import SHARE as SHARE_OF_DATASETS
@@ -25,7 +34,6 @@ from al_bench.analysis.statistics.ranks import Ranks
 from al_bench.analysis.strategies import MANY
 
 PLOT = 4.5  # inches between the names of settings and the legend
-Steps = Mapping[str, tuple[list[float], list[float]]]  # x and y of each strategy
 
 
 def draw_distributions(

@@ -8,21 +8,14 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from al_bench.analysis.pictures.canvas import NAMES
+from al_bench.analysis.pictures import canvas
 from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.files.locks import alone_in
 from al_bench.files.writing import replacing
 
 MAX_TITLE, MAX_LINE = 60, 90  # characters of a line of the title, and below it
 COLOUR = "#0072B2"
-STYLE: Any = NAMES | {  # its type lists every setting of matplotlib
-    "font.size": 13,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-    "axes.axisbelow": True,
-}
+STYLE: Any = canvas.STYLE | {"font.size": 13}
 
 
 def draw_learning_curve(rounds: Sequence[Mapping[str, Any]], path: Path) -> Path:

@@ -60,6 +60,8 @@ SHADES = {  # neighbours differ most
 }
 OF_BASELINE = Look("#000000", ":", "P")
 OF_OTHERS = "#E0E0E0"  # in a panel of one family
+MAX_MARKERS = 12  # on a curve
+Steps = Mapping[str, tuple[list[float], list[float]]]  # x and y of each strategy
 STYLES = tuple(  # neighbours differ in both
     style
     for number in range(60)

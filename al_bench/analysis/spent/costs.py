@@ -5,14 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from al_bench.analysis.results import SETTING
+from al_bench.analysis.results import SETTING, SPENT
 from al_bench.analysis.settings import Curves, setting_curves
 from al_bench.analysis.spent.training_steps import microseconds_per_step
 from al_bench.analysis.statistics.areas import common_range, is_range_partial
 
 GROUP = [*SETTING, "strategy"]
-SUMS = ["num_steps", "fit_cpu_seconds", "query_cpu_seconds", "fit_seconds", "query_seconds"]
-MEDIANS = [*SUMS[:3], "microseconds_per_step", *SUMS[3:]]
+MEDIANS = [*SPENT[:3], "microseconds_per_step", *SPENT[3:]]
 COSTS = {  # what is shown of them
     "num_steps": "training steps",
     "fit_cpu_seconds": "CPU seconds of training",
@@ -41,10 +40,10 @@ def costs(rounds: pd.DataFrame) -> pd.DataFrame:
     last = {tuple(curves.setting.values()): common_range(curves)[1] for curves in settings}
     to_labels = pd.Series(pd.MultiIndex.from_frame(rounds[SETTING]).map(last), index=rounds.index)
     told = rounds.assign(to_labels=to_labels, is_limit_hit=_column(rounds, "epoch_limit_hit") == "True")
-    told = told.assign(**{name: _column(rounds, name, np.nan) for name in SUMS})
+    told = told.assign(**{name: _column(rounds, name, np.nan) for name in SPENT})
     counted = told[told["num_labelled"] <= to_labels]
     of_runs = counted.groupby([*GROUP, "seed"], sort=True)
-    sums = of_runs[SUMS].sum(min_count=1)
+    sums = of_runs[SPENT].sum(min_count=1)
     ends = told.groupby([*GROUP, "seed"])["num_labelled"].max()
     is_whole = (ends >= of_runs["to_labels"].first()) & sums.notna().any(axis=1)
     sums["microseconds_per_step"] = microseconds_per_step(sums["fit_cpu_seconds"], sums["num_steps"])

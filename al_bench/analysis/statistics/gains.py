@@ -4,7 +4,7 @@ A gain is positive where the strategy is better; accuracies are in percentage po
 Shapes: K strategies, S seeds, P parts.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,20 +12,17 @@ import numpy as np
 import pandas as pd
 
 from al_bench.analysis.budgets import TIE, Definition, budgets_of
-from al_bench.analysis.names import isolated
 from al_bench.analysis.results import SETTING, listed
 from al_bench.analysis.settings import (
     BASELINE,
     Curves,
     Floats,
     compared_rounds,
-    marked_names,
     setting_curves,
 )
 from al_bench.analysis.statistics.areas import common_range, is_range_partial, means_between
 from al_bench.analysis.statistics.intervals import MARGIN, Sample, holm, verdicts
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
-from al_bench.analysis.strategies import MANY
 from al_bench.core.errors import ResultsError
 
 WHOLE = "whole"
@@ -48,33 +45,6 @@ def gain_caption(measure: Measure = ACCURACY) -> str:
 def whole_gains(gains: pd.DataFrame, measure: Measure = ACCURACY) -> pd.DataFrame:
     """The rows of the area under the whole curve of a measure."""
     return gains[(gains["part"] == WHOLE) & (gains["measure"] == measure.column)]
-
-
-def gain_axis(against: str, measure: Measure = ACCURACY) -> str:
-    """What a figure of `whole_gains` has on its axis."""
-    return (
-        f"gain over {isolated(against)} in area under the curve{measure.of_it} ({measure.gain_unit}; mean over seeds, "
-        "95 % t-interval)"
-    )
-
-
-def gain_rows(gains: pd.DataFrame) -> tuple[list[str], dict[Hashable, float]]:
-    """The rows of a figure of `whole_gains`, and the height of each gain's mark in them, by its index in the table.
-
-    A row is a setting, with a mark for each strategy; of many strategies it is a strategy, with a mark for each
-    setting. Both are in the order of the table.
-    """
-    settings = dict(zip(gains.index, marked_names(gains), strict=True))
-    strategies = gains["strategy"].to_dict()
-    rows, marks = list(dict.fromkeys(settings.values())), gains["strategy"].unique().tolist()
-    row_of, mark_of = settings, strategies
-    if len(marks) > MANY:
-        rows, marks, row_of, mark_of = marks, rows, strategies, settings
-    heights = {
-        index: rows.index(row_of[index]) + 0.8 * ((marks.index(mark_of[index]) + 0.5) / len(marks) - 0.5)
-        for index in gains.index
-    }
-    return rows, heights
 
 
 def gains(

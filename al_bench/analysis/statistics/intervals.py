@@ -10,11 +10,11 @@ from scipy import optimize, stats
 
 from al_bench.analysis.settings import Floats
 
-LEVEL = 0.95
-SAME_LEVEL = 0.9  # of two one-sided tests at 5 %
+CONFIDENCE = 0.95
+SAME_CONFIDENCE = 0.9  # of two one-sided tests at 5 %
 POWER = 0.8
 MARGIN = 0.5  # percentage points
-SIGNIFICANT = 1 - LEVEL
+SIGNIFICANT = 1 - CONFIDENCE
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class Sample:
         is_constant_N = (num_N > 1) & (values_NS.min(axis=1, where=is_there_NS, initial=np.inf) == highest_N)
         return cls(num_N, np.where(is_constant_N, highest_N, mean_N), np.where(is_constant_N, 0.0, sd_N))
 
-    def interval(self, level: float = LEVEL) -> tuple[Floats, Floats]:
+    def interval(self, level: float = CONFIDENCE) -> tuple[Floats, Floats]:
         """Of the mean: low and high (N,)."""
         half_N = self._quantile_N(level) * self.sd_N / np.sqrt(self.num_N)
         return self.mean_N - half_N, self.mean_N + half_N
 
-    def prediction(self, level: float = LEVEL) -> tuple[Floats, Floats]:
+    def prediction(self, level: float = CONFIDENCE) -> tuple[Floats, Floats]:
         """Of one value more: low and high (N,)."""
         half_N = self._quantile_N(level) * self.sd_N * np.sqrt(1 + 1 / np.maximum(self.num_N, 1))
         return self.mean_N - half_N, self.mean_N + half_N
@@ -82,7 +82,7 @@ def detectable_factor(num: int) -> float:
     """That times sd / sqrt(num): 3.76 with five values, 3.15 with ten; NaN with fewer than two."""
     if num < 2:
         return np.nan
-    critical = stats.t.isf((1 - LEVEL) / 2, num - 1)
+    critical = stats.t.isf((1 - CONFIDENCE) / 2, num - 1)
     return float(optimize.brentq(lambda shift: stats.nct.sf(critical, num - 1, shift) - POWER, 1, 2 * critical + 4))
 
 
@@ -128,7 +128,7 @@ def verdicts(sample: Sample, margin: float | None, p_N: Floats | None = None) ->
         p_N: adjusted for several comparisons; above and below are then said only if it is below 5 %.
     """
     low_N, high_N = sample.interval()
-    low_same_N, high_same_N = sample.interval(SAME_LEVEL)
+    low_same_N, high_same_N = sample.interval(SAME_CONFIDENCE)
     limit = -np.inf if margin is None else margin
     is_told_N = np.ones(len(low_N), dtype=bool) if p_N is None else p_N < SIGNIFICANT
     choices = [
