@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -15,20 +14,20 @@ from al_bench.config.planning import Planned
 from al_bench.core.data import Dataset
 from al_bench.core.errors import ConfigError
 from al_bench.core.network import Network
-from al_bench.core.rounds import RoundRecord
 from al_bench.job.built import Parts, check_trainable, tried
 from al_bench.job.environment import describe
 from al_bench.job.features.replacing import Where
 from al_bench.job.loading import Loaded, family_of, loaded
 from al_bench.job.observer import Observer, Plan
-from al_bench.job.pretraining import kept, kept_path
-from al_bench.job.saving import saver_for
+from al_bench.job.pretraining import pretrained
+from al_bench.job.saving import save_round, warn_of_lacking
 from al_bench.job.weights import keep_weights, with_weights
 from al_bench.loop.heartbeat import Heartbeat
+from al_bench.loop.measuring import MeasuredRound
 from al_bench.loop.rounds_of import ActiveLearning, checked_budget
 from al_bench.records.directory import RunDirectory
 from al_bench.records.run_config import RunConfig
-from al_bench.training.learner import Learner, body_of
+from al_bench.training.learner import Learner
 from al_bench.training.stopping import warn_if_out_of_reach
 
 log = logging.getLogger(__name__)
@@ -57,17 +56,21 @@ def run(planned: Planned, parts: Parts, observers: Sequence[Observer] = (), mode
         heartbeat = Heartbeat(identity.title)
         data = _data(planned, parts, directory, heartbeat)
         warn_if_out_of_reach(parts.training, data.best_accuracy)
-        learner, network = _learner(planned, parts, data, directory, model_nodes)
+        learner, network = _learner(planned, parts, data.dataset, model_nodes)
         dataset = data.dataset.to(parts.device) if config.storage_device == "auto" else data.dataset
         plan = _plan(planned, parts, dataset, network, directory)
-        loop = _loop(planned, parts, dataset, learner, plan.budget)
         is_cold = parts.training.start == "scratch"
         committed = directory.committed if is_cold else with_weights(directory, network)
-        keep = saver_for(directory, config.save)
-        rounds = replace(loop, committed=committed, heartbeat=heartbeat, keep=keep).rounds()
+        warn_of_lacking(directory, config.save)
         observers = (parts.tracker, *observers)  # whose start is no part of the first round's time
         with _watching(plan, observers):
-            num_labelled = _recorded(rounds, directory, observers)
+            if plan.num_done < plan.budget:
+                inputs, has_rounds = dataset.train.inputs, plan.num_done > 0
+                with heartbeat.during("pre-training", f"pre-training on {len(inputs):,} examples"):
+                    learner = pretrained(learner, network, data, config, inputs, has_rounds=has_rounds)
+            loop = _loop(planned, parts, dataset, learner, plan.budget)
+            rounds = replace(loop, committed=committed, heartbeat=heartbeat).measured_rounds()
+            num_labelled = _recorded(rounds, directory, config.save, observers)
             directory.finish(num_labelled or plan.num_done, len(dataset.train))
 
 
@@ -113,23 +116,17 @@ def _environment(planned: Planned, parts: Parts) -> dict[str, Any]:
     }
 
 
-def _learner(
-    planned: Planned, parts: Parts, data: Loaded, directory: RunDirectory, model_nodes: ModelNodes
-) -> tuple[Learner, Network]:
+def _learner(planned: Planned, parts: Parts, dataset: Dataset, model_nodes: ModelNodes) -> tuple[Learner, Network]:
     """What trains the networks of the run, and one of them; ConfigError if it or the strategy cannot work."""
-    config, dataset = planned.config, data.dataset
     learner = parts.learner(dataset)
     network, num_dimensions = tried(learner, dataset, f"model={planned.identity.model}", model_nodes)
     parts.strategy.check(
         pool_size=len(dataset.train),
-        batch_size=config.batch_size,
+        batch_size=planned.config.batch_size,
         num_classes=dataset.num_classes,
         num_dimensions=num_dimensions,
     )
-    if network.is_pretrained and network.is_pretraining_kept:
-        where = kept_path(learner, network, data, config)
-        has_rounds = bool(directory.committed.batches)
-        learner = replace(learner, keep=partial(kept, where, body_of(network), has_rounds))
+    learner.check(parts.strategy)
     return learner, network
 
 
@@ -186,10 +183,17 @@ def _loop(planned: Planned, parts: Parts, dataset: Dataset, learner: Learner, bu
     )
 
 
-def _recorded(rounds: Iterable[RoundRecord], directory: RunDirectory, observers: Sequence[Observer]) -> int | None:
-    """Labels after the last of the rounds, each of which is committed before anybody is told; None without any."""
+def _recorded(
+    rounds: Iterable[MeasuredRound], directory: RunDirectory, save: Sequence[str], observers: Sequence[Observer]
+) -> int | None:
+    """Labels after the last of the rounds; None without any.
+
+    What is saved of each is written before the row that commits it, and nobody is told before that.
+    """
     num_labelled = None
-    for record in rounds:
+    for measured in rounds:
+        record = measured.record
+        save_round(directory, save, measured)
         keep_weights(directory, record)
         directory.append(record)
         num_labelled = record.num_labelled

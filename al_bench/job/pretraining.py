@@ -11,11 +11,12 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from al_bench.config.parts import located
 from al_bench.core.network import Network
@@ -25,7 +26,7 @@ from al_bench.files.writing import check_link
 from al_bench.job.loading import Loaded
 from al_bench.records.identity import flattened
 from al_bench.records.run_config import RunConfig
-from al_bench.training.learner import Learner, Weights
+from al_bench.training.learner import Learner, Weights, body_of
 from al_bench.training.options import TrainingOptions
 
 FOLDER = ".pretrained"
@@ -33,6 +34,29 @@ OWN = re.compile(r"[0-9a-f]+\.npz|\.[0-9a-f]+\.npz\.\w+\.partial|\.pre-training-
 FORMAT = 1  # of the files, and of how the parts of al_bench pre-train
 
 log = logging.getLogger(__name__)
+
+
+def pretrained(
+    learner: Learner, network: Network, data: Loaded, config: RunConfig, inputs: Tensor, *, has_rounds: bool
+) -> Learner:
+    """One whose networks, of which `network` is one, start from what the file holds or pre-training on `inputs` gives.
+
+    The same learner where nothing is kept: it pre-trains by itself, if its networks are pre-trained at all.
+
+    Args:
+        learner: whose networks have learned nothing yet.
+        network: one of its own.
+        data: what the run learns from.
+        config: of the run.
+        inputs: of the pool (N, ...), where they are stored.
+        has_rounds: as in `kept`.
+    """
+    if not (network.is_pretrained and network.is_pretraining_kept):
+        return learner
+    path, like = kept_path(learner, network, data, config), body_of(network)
+    return replace(
+        learner, weights=kept(path, like, has_rounds, lambda: learner.pretrained(inputs, config.seed).weights)
+    )
 
 
 def kept_path(learner: Learner, network: Network, data: Loaded, config: RunConfig) -> Path:

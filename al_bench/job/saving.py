@@ -2,36 +2,28 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from io import BytesIO
 
 import torch
-from torch import Tensor
 
 from al_bench.core.network import Network
+from al_bench.loop.measuring import MeasuredRound
 from al_bench.records.directory import RunDirectory
 from al_bench.records.saved import LAST_WEIGHTS, PREDICTIONS, Predictions, saved_rounds
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Saver:
-    """Saves in a run directory what `al_bench.records.saved` calls by these names."""
-
-    directory: RunDirectory
-    kinds: tuple[str, ...]
-
-    def __call__(self, round: int, network: Network, logits_NC: Tensor, targets_N: Tensor) -> None:
-        """Save what is asked for of a round that is about to be committed."""
-        for kind in self.kinds:
-            predictions = Predictions(logits_NC.float().cpu().numpy(), targets_N.cpu().numpy())
-            content = predictions.as_bytes() if kind == PREDICTIONS else weights_as_bytes(network)
-            self.directory.save(kind, round, content)
+def save_round(directory: RunDirectory, kinds: Sequence[str], measured: MeasuredRound) -> None:
+    """Save what `al_bench.records.saved` calls by these names, of a round that is about to be committed."""
+    for kind in kinds:
+        predictions = Predictions(measured.logits_NC.float().cpu().numpy(), measured.targets_N.cpu().numpy())
+        content = predictions.as_bytes() if kind == PREDICTIONS else weights_as_bytes(measured.network)
+        directory.save(kind, measured.record.round, content)
 
 
-def saver_for(directory: RunDirectory, kinds: Sequence[str]) -> Saver | None:
-    """None if nothing is to be saved. Of which kinds the rounds that are done already have no file is said."""
+def warn_of_lacking(directory: RunDirectory, kinds: Sequence[str]) -> None:
+    """Say of which kinds the rounds that are done already have no file."""
     rounds = range(len(directory.committed.batches))
     for kind in kinds:
         wanted = rounds[-1:] if kind == LAST_WEIGHTS else rounds
@@ -41,7 +33,6 @@ def saver_for(directory: RunDirectory, kinds: Sequence[str]) -> Saver | None:
                 "one from round %d on",
                 *(kind, len(lacking), lacking[0], len(rounds)),
             )
-    return Saver(directory, tuple(kinds)) if kinds else None
 
 
 def weights_as_bytes(network: Network) -> bytes:

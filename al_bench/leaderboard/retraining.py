@@ -16,7 +16,7 @@ from al_bench.leaderboard.comparing import is_off
 from al_bench.leaderboard.published import First
 from al_bench.leaderboard.submission import Run
 from al_bench.loop.heartbeat import Heartbeat
-from al_bench.loop.measuring import Measuring
+from al_bench.loop.networks import RoundNetworks
 from al_bench.loop.pool import Pool
 
 NUM_RETRAINED = 3
@@ -67,8 +67,8 @@ def retrained(drawn: Drawn) -> str:
             return f"{run.name}/queries.csv: target={target} of pool_index={index} in round {number} is not its label"
     log.info("%s: training round %d again, on %d labels", run.name, round, pool.num_labelled)
     learner = parts.learner(dataset).pretrained(dataset.train.inputs, config.seed)
-    measuring = Measuring(dataset, pool, learner, parts.strategy, config.seed, Heartbeat(run.name), {})
-    accuracy = measuring.fitted(round, is_measured=True).measured.evaluate(dataset.test).accuracy
+    networks = RoundNetworks(pool, learner, parts.strategy, config.seed, Heartbeat(run.name))
+    accuracy = networks.fitted(round, is_measured=True).measured.evaluate(dataset.test).accuracy
     said = run.rounds["test_accuracy"][round]
     if problem := is_off(said, accuracy, first):
         return f"{run.name}/rounds.csv: test_accuracy={said:.4f} in round {round}, where our learner finds {problem}"

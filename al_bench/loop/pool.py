@@ -28,6 +28,7 @@ class Pool:
         self._is_bought = np.zeros(len(examples), dtype=bool)  # by the first of equal examples
         self._is_bought[self._first_equal[self._validation]] = True
         self._num_copies = 0
+        self._to_validate = examples.take(self._on_device(self._validation)) if len(self._validation) else None
 
     def __len__(self) -> int:
         return len(self._examples)
@@ -86,7 +87,7 @@ class Pool:
 
     def validation(self) -> Examples | None:
         """The labelled examples for validation, if there are any."""
-        return self._examples.take(self._on_device(self._validation)) if len(self._validation) else None
+        return self._to_validate
 
     def targets_for_oracles(self, indices: Tensor) -> Tensor:
         """Targets of examples that need not be labelled, for what is declared to be an oracle alone."""

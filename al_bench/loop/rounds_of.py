@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,10 +20,12 @@ from al_bench.core.strategy import Strategy
 from al_bench.datasets.checks import check_dataset
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.initial import check_first, untrained
-from al_bench.loop.measuring import Fitted, Keep, Measuring
+from al_bench.loop.measuring import MeasuredRound, Measuring
+from al_bench.loop.networks import Fitted, RoundNetworks
 from al_bench.loop.pool import Pool
 from al_bench.loop.querying import check_strategy, query
 from al_bench.training.learner import Learner
+from al_bench.training.stopping import FewEpochs
 from al_bench.training.trained import Trained
 
 log = logging.getLogger(__name__)
@@ -76,7 +79,6 @@ class ActiveLearning:
             last are not needed any more, and the last is trained again to query from it, or is that of its weights.
         heartbeat: says what is going on, where that takes minutes.
         initial: chooses the first batch, without a network; None: it is drawn uniformly.
-        keep: is given the network and the test logits of each new round, before its record is yielded.
     """
 
     dataset: Dataset = field(kw_only=False)
@@ -90,10 +92,18 @@ class ActiveLearning:
     committed: Committed = field(default_factory=Committed)
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
     initial: Strategy | None = None
-    keep: Keep | None = None
 
     def rounds(self) -> Iterator[RoundRecord]:
-        """One record per round, as it ends.
+        """One record per round, as it ends; `measured_rounds` without the networks, which a list of it would hold.
+
+        Raises:
+            ConfigError, DataError, StrategyError, TrainingError: as `measured_rounds`.
+        """
+        for measured in self.measured_rounds():
+            yield measured.record
+
+    def measured_rounds(self) -> Iterator[MeasuredRound]:
+        """One round after another, as it ends, with the network that was measured and its logits for the test set.
 
         Raises:
             ConfigError: if `num_initial` or `budget` does not fit the pool, or the strategy cannot be asked, or not of
@@ -119,21 +129,23 @@ class ActiveLearning:
         with self.heartbeat.during("pre-training", f"pre-training on {len(pool):,} examples"):
             learner = self.learner.pretrained(self.dataset.train.inputs, self.seed)
         earlier = dict(self.committed.weights or {})
-        measuring = Measuring(self.dataset, pool, learner, self.strategy, self.seed, self.heartbeat, earlier, self.keep)
+        networks = RoundNetworks(pool, learner, self.strategy, self.seed, self.heartbeat, earlier)
+        few_epochs = FewEpochs(learner.training, math.prod(self.dataset.input_shape))
+        measuring = Measuring(self.dataset, pool, self.strategy, self.heartbeat, few_epochs)
         indices, of_query = (NOTHING, Seconds()) if replayed else self._first_batch(pool, budget)
         for round in itertools.count(max(0, len(replayed) - 1)):
             is_new = round >= len(replayed)
             batch = pool.label(indices) if is_new else replayed[round]
-            fitted = measuring.fitted(round, is_measured=is_new)
+            fitted = networks.fitted(round, is_measured=is_new)
             if is_new:
-                yield measuring.record(round, batch, fitted, of_query)
+                yield measuring.measured(round, batch, fitted, of_query)
             else:
                 self._warn_of_a_cut(batch, round)
             if pool.num_labelled >= budget:
                 return
             size = min(self.batch_size, budget - pool.num_labelled)
             stopwatch = Stopwatch(learner.device)
-            indices = self._queried(pool, fitted, measuring.sampled(round, fitted.chooses), size, round)
+            indices = self._queried(pool, fitted, networks.sampled(round, fitted.choosing), size, round)
             of_query = fitted.spent + stopwatch.seconds()
 
     @property
@@ -159,12 +171,12 @@ class ActiveLearning:
             indices = query(pool, none, self._chooser, self.dataset, size, seed=self.seed, round=-1)
         return indices, stopwatch.seconds()
 
-    def _queried(self, pool: Pool, fitted: Fitted, chooses: Trained, size: int, round: int) -> NDArray[np.int64]:
+    def _queried(self, pool: Pool, fitted: Fitted, choosing: Trained, size: int, round: int) -> NDArray[np.int64]:
         """Pool indices (size,) of the next batch."""
         with self.heartbeat.during("choosing", f"round {round}: choosing {size:,} of {pool.num_unlabelled:,}"):
             return query(
                 pool,
-                chooses,
+                choosing,
                 self.strategy,
                 self.dataset,
                 size,

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from operator import call
 
 import torch
 from torch import Tensor
@@ -45,7 +44,6 @@ class Learner:
         normalisation: of uint8 inputs.
         weights: by name, those that every new network starts from; the others are random.
         learned_from: the inputs and the seed that `pretrained` has learned the weights from.
-        keep: asked for what pre-training learns, with a function that does it: may know it already.
     """
 
     build: Callable[[], Network]
@@ -54,7 +52,6 @@ class Learner:
     normalisation: Normalisation | None = None
     weights: Weights = field(default_factory=dict)
     learned_from: tuple[Tensor, int] | None = field(default=None, compare=False, repr=False)
-    keep: Callable[[Callable[[], Weights]], Weights] = call
 
     def pretrained(self, inputs: Tensor, seed: int) -> "Learner":
         """One whose networks start from what pre-training on the pool's inputs (N, ...) has learned, all but the head.
@@ -74,13 +71,9 @@ class Learner:
         network = replace(self, weights={})._new_network(seed, 0)
         if not network.is_pretrained:
             return self
-
-        def learned() -> Weights:
-            with torch_seeded(seed, Stream.PRETRAIN, 0, self.device):
-                network.pretrain(self._prepare.inputs(inputs).clone())  # which is not the pool's, whatever it does
-            return body_of(network)
-
-        return replace(self, weights=self.keep(learned), learned_from=(inputs, seed))
+        with torch_seeded(seed, Stream.PRETRAIN, 0, self.device):
+            network.pretrain(self._prepare.inputs(inputs).clone())  # which is not the pool's, whatever it does
+        return replace(self, weights=body_of(network), learned_from=(inputs, seed))
 
     def fit(
         self,

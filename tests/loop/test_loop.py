@@ -51,6 +51,20 @@ def results(records: list[RoundRecord]) -> list[tuple[object, ...]]:
     ]
 
 
+def test_rounds_come_with_the_network_that_was_measured():
+    """Of one round after another, which is what is saved."""
+    loop = ActiveLearning(DATASET, small_learner(DATASET), Margin(), seed=0, num_initial=20, batch_size=30, budget=80)
+    measured = list(loop.measured_rounds())
+    assert results([each.record for each in measured]) == results(list(loop.rounds()))
+    assert len({id(each.network) for each in measured}) == len(measured) == 3
+    for each in measured:
+        with torch.no_grad():
+            expected = each.network(DATASET.test.inputs)
+        assert torch.allclose(each.logits_NC, expected, atol=1e-6)
+        assert torch.equal(each.targets_N, DATASET.test.targets)
+        assert each.logits_NC.argmax(dim=1).eq(each.targets_N).double().mean().item() == each.record.test.accuracy
+
+
 class Recorder(Strategy):
     """Keeps what it is shown, and chooses the first rows."""
 
