@@ -1,7 +1,8 @@
 """The run directory: results and checkpoint in one.
 
-Networks are trained anew each round and random numbers depend on the round alone, so the labels in their order are
-all that a run needs to go on. A round is committed by its row in rounds.csv, which is written last; whatever other
+Random numbers depend on the seed and the round alone. So with `model.start=scratch`, where networks are trained anew
+each round, the labels in their order (queries.csv) are what a run goes on from, with the states of a strategy that has
+some (strategy_state.jsonl); with another start so are the weights of the last round (weights_*.bin). A round is committed by its row in rounds.csv, which is written last; whatever other
 files say beyond the committed rounds was interrupted, and is dropped when the directory is opened.
 """
 

@@ -33,7 +33,9 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network in evaluation mode, and how its training went. Nothing of it goes into the next round.
+    """A trained network in evaluation mode, and how its training went.
+
+    With `model.start=scratch` nothing of it goes into the next round; else its weights do.
 
     `train_accuracy` is the running accuracy of the last epoch: the one that the stopping rule saw. `samples` of the
     weights are there where a strategy needs them.
