@@ -50,16 +50,8 @@ def check_first(chooser: Strategy, strategy: Strategy, num_initial: int, batch_s
 def untrained(learner: Learner) -> Trained:
     """What can be said of examples without a network: their features."""
     channels_last = learner.training.channels_last
-    return Trained(
-        network=_NoNetwork(),
-        prepare=Preparation.to_device(learner.device, learner.normalisation, channels_last=channels_last),
-        train_accuracy=0.0,
-        num_epochs=0,
-        epoch_limit_hit=False,
-        num_steps=0,
-        fit_seconds=0.0,
-        fit_cpu_seconds=0.0,
-    )
+    prepare = Preparation.to_device(learner.device, learner.normalisation, channels_last=channels_last)
+    return Trained(_NoNetwork(), prepare)
 
 
 class _NoNetwork(Network):

@@ -16,6 +16,7 @@ from al_bench.core.strategy import Outputs, Strategy
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.networks import Fitted
 from al_bench.loop.pool import Pool
+from al_bench.training.fitting.course import Course
 from al_bench.training.stopping import FewEpochs
 from al_bench.training.trained import metrics_of
 from al_bench.training.unlabelled_term import collapsed_class, pool_metrics
@@ -52,26 +53,29 @@ class Measuring:
             TrainingError: if the test loss is not finite.
         """
         trained, num_test = fitted.measured, len(self.dataset.test)
-        self.few_epochs.look(round, trained, self.pool.num_trained_on)
+        assert trained.course is not None  # it was fitted in this round
+        self.few_epochs.look(round, trained.course, self.pool.num_trained_on)
         with self.heartbeat.during("measuring", f"round {round}: measuring on {num_test:,} test examples"):
             logits_NC, targets_N = trained.logits(self.dataset.test)
             test = metrics_of(logits_NC, targets_N)
         if not math.isfinite(test.loss):
             raise TrainingError(f"round {round}: the test loss is {test.loss}; {DIVERGED}")
-        record = self._record(round, batch, fitted, of_query, test)
+        record = self._record(round, batch, fitted, trained.course, of_query, test)
         return MeasuredRound(record, trained.network, logits_NC, targets_N)
 
-    def _record(self, round: int, batch: Batch, fitted: Fitted, of_query: Seconds, test: Metrics) -> RoundRecord:
+    def _record(
+        self, round: int, batch: Batch, fitted: Fitted, course: Course, of_query: Seconds, test: Metrics
+    ) -> RoundRecord:
         trained, pool, num_classes = fitted.measured, self.pool, self.dataset.num_classes
         validation = pool.validation()
         return RoundRecord(
             round=round,
             batch=batch,
             num_labelled=pool.num_labelled,
-            train_accuracy=trained.train_accuracy,
+            train_accuracy=course.train_accuracy,
             test=test,
-            num_epochs=trained.num_epochs,
-            epoch_limit_hit=trained.epoch_limit_hit,
+            num_epochs=course.num_epochs,
+            epoch_limit_hit=course.epoch_limit_hit,
             fit_seconds=trained.fit_seconds,
             query_seconds=of_query.wall,
             class_counts=tuple(np.bincount(batch.targets, minlength=num_classes).tolist()),
@@ -79,7 +83,7 @@ class Measuring:
             validation=None if validation is None else trained.evaluate(validation),
             unlabelled=None if fitted.outputs is None else _of_pool(fitted.outputs, pool, num_classes, round),
             strategy_state=self.strategy.state_dict(),
-            num_steps=trained.num_steps,
+            num_steps=course.num_steps,
             fit_cpu_seconds=trained.fit_cpu_seconds,
             query_cpu_seconds=of_query.cpu,
             num_copies=pool.num_copies,

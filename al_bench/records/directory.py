@@ -2,8 +2,9 @@
 
 Random numbers depend on the seed and the round alone. So with `model.start=scratch`, where networks are trained anew
 each round, the labels in their order (queries.csv) are what a run goes on from, with the states of a strategy that has
-some (strategy_state.jsonl); with another start so are the weights of the last round (weights_*.bin). A round is committed by its row in rounds.csv, which is written last; whatever other
-files say beyond the committed rounds was interrupted, and is dropped when the directory is opened.
+some (strategy_state.jsonl); with another start so are the weights of the last round (weights_*.bin). A round is
+committed by its row in rounds.csv, which is written last; whatever other files say beyond the committed rounds was
+interrupted, and is dropped when the directory is opened.
 """
 
 import json

@@ -115,7 +115,7 @@ class Learner:
         return Trained(
             network=network.eval(),
             prepare=self._prepare,
-            **vars(course),
+            course=course,
             fit_seconds=taken.wall,
             fit_cpu_seconds=taken.cpu,
         )
@@ -124,7 +124,7 @@ class Learner:
         """The network of an earlier fit, by its state; of its training nothing is known."""
         network = self._new_network(0, 0)
         network.load_state_dict(weights)
-        return Trained(network.eval(), self._prepare, 0.0, 0, False, 0, 0.0, 0.0)
+        return Trained(network.eval(), self._prepare)
 
     def tried(self, inputs: Tensor) -> tuple[Network, int]:
         """A network that has taken some inputs (N, ...), to know before training that it can, and its dimensions D.

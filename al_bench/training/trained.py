@@ -20,6 +20,7 @@ from al_bench.core.network import Network
 from al_bench.core.rounds import Metrics
 from al_bench.core.strategy import Needs, Outputs
 from al_bench.models.dropout import Sample
+from al_bench.training.fitting.course import Course
 from al_bench.training.outputs import Preparation, outputs_of
 
 NUM_CHECKED = 64  # examples whose logits are compared with what the last layer gives
@@ -37,18 +38,15 @@ class Trained:
 
     With `model.start=scratch` nothing of it goes into the next round; else its weights do.
 
-    `train_accuracy` is the running accuracy of the last epoch: the one that the stopping rule saw. `samples` of the
-    weights are there where a strategy needs them.
+    `course` is None where nothing is known of its training: of a network that was read back, or before there is one.
+    `samples` of the weights are there where a strategy needs them.
     """
 
     network: Network
     prepare: Preparation
-    train_accuracy: float
-    num_epochs: int
-    epoch_limit_hit: bool
-    num_steps: int
-    fit_seconds: float
-    fit_cpu_seconds: float
+    course: Course | None = None
+    fit_seconds: float = 0.0
+    fit_cpu_seconds: float = 0.0
     samples: tuple[Sample, ...] = ()
 
     def outputs(self, inputs: Tensor, rows: Tensor, needs: Needs) -> Outputs:

@@ -102,7 +102,7 @@ class TestEveryModel:
             overrides += ["model.minibatch_size=4", "model.max_epochs=120"]
         overrides = overrides if "optimizer" in composed(option) else []
         trained = learner(dataset, option, *overrides).fit(dataset.train, cross_entropy, seed=0, round=0)
-        assert trained.train_accuracy > (0.85 if option == "linear" else 0.9)  # of what is not linear
+        assert trained.course.train_accuracy > (0.85 if option == "linear" else 0.9)  # of what is not linear
         assert trained.evaluate(dataset.test).accuracy > 0.5 > 1 / dataset.num_classes
 
     def test_a_labelled_set_with_a_last_minibatch_of_one_is_trained_on(self, option, dataset):
@@ -110,7 +110,7 @@ class TestEveryModel:
         trained = narrow(dataset, option, "model.minibatch_size=8", "model.max_epochs=1").fit(
             few, cross_entropy, seed=0, round=0
         )
-        assert trained.num_epochs == 1
+        assert trained.course.num_epochs == 1
 
     def test_one_label_is_trained_on(self, option, dataset):
         one = dataset.train.take(torch.arange(1))

@@ -357,7 +357,10 @@ class TestMeasuredWithoutJointTraining:
             labels = DATASET.train.take(torch.tensor(indices))
             trained = small_learner(DATASET).fit(labels, cross_entropy, seed=0, round=record.round)
             assert record.test == trained.evaluate(DATASET.test)
-            assert (record.train_accuracy, record.num_epochs) == (trained.train_accuracy, trained.num_epochs)
+            assert (record.train_accuracy, record.num_epochs) == (
+                trained.course.train_accuracy,
+                trained.course.num_epochs,
+            )
 
     @pytest.mark.moderate
     def test_a_rule_that_looks_at_embeddings_sees_those_of_joint_training(self):

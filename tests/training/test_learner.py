@@ -91,23 +91,23 @@ def test_fit_equals_a_bare_loop_bit_for_bit():
     trained = small_learner(DATASET, stop_at_train_accuracy=1.0, max_epochs=7).fit(
         DATASET.train, cross_entropy, seed=3, round=2
     )
-    network, accuracies = bare_loop(DATASET.train, 3, 2, trained.num_epochs)
+    network, accuracies = bare_loop(DATASET.train, 3, 2, trained.course.num_epochs)
     assert all(map(torch.equal, trained.network.parameters(), network.parameters()))
-    assert trained.train_accuracy == accuracies[-1]
+    assert trained.course.train_accuracy == accuracies[-1]
 
 
 def test_training_stops_after_the_first_epoch_of_running_accuracy_at_the_threshold():
     trained = small_learner(DATASET, stop_at_train_accuracy=0.8).fit(DATASET.train, cross_entropy, seed=0, round=0)
-    _, accuracies = bare_loop(DATASET.train, 0, 0, trained.num_epochs)
-    assert trained.num_epochs > 1
+    _, accuracies = bare_loop(DATASET.train, 0, 0, trained.course.num_epochs)
+    assert trained.course.num_epochs > 1
     assert accuracies[-1] >= 0.8 > max(accuracies[:-1])
-    assert not trained.epoch_limit_hit
+    assert not trained.course.epoch_limit_hit
 
 
 def test_the_epoch_limit_is_hit_and_recorded():
     learner = small_learner(DATASET, stop_at_train_accuracy=1.0, max_epochs=2)
     trained = learner.fit(DATASET.train, cross_entropy, seed=0, round=5)
-    assert (trained.num_epochs, trained.epoch_limit_hit) == (2, True)
+    assert (trained.course.num_epochs, trained.course.epoch_limit_hit) == (2, True)
 
 
 def test_nothing_of_a_former_fit_survives():
@@ -256,7 +256,7 @@ class TestMinibatchesOfOne:
         examples = DATASET.train.take(torch.arange(65))
         trained = small_learner(DATASET, minibatches="equal", **FIXED).fit(examples, cross_entropy, seed=0, round=0)
         assert_same_weights(trained.network, bare_loop(examples, 0, 0, 3, sizes=[22, 22, 21])[0])
-        assert trained.num_steps == 3 * 3
+        assert trained.course.num_steps == 3 * 3
 
     def test_under_batch_norm_the_fit_equals_a_loop_over_these_sizes(self):
         examples = DATASET.train.take(torch.arange(65))
@@ -325,10 +325,10 @@ class TestRecomputingBatchNorm:
             .fit(DATASET.train, cross_entropy, seed=0, round=0)
             .evaluate(DATASET.test)
             .loss
-            for epochs in range(1, trained.num_epochs + 1)
+            for epochs in range(1, trained.course.num_epochs + 1)
         ]
         assert trained.evaluate(DATASET.test).loss == min(losses)
-        assert trained.num_epochs == int(np.argmin(losses)) + 1 + 4
+        assert trained.course.num_epochs == int(np.argmin(losses)) + 1 + 4
 
 
 class TestPrecision:
@@ -339,7 +339,7 @@ class TestPrecision:
         )
         network, accuracies = bare_loop(DATASET.train, 0, 0, 3, is_autocast=True)
         assert_same_weights(trained.network, network)
-        assert trained.train_accuracy == accuracies[-1]
+        assert trained.course.train_accuracy == accuracies[-1]
         assert all(parameter.dtype == torch.float32 for parameter in trained.network.parameters())
         assert not torch.equal(trained.network.head.weight, plain.network.head.weight)
         outputs = trained.outputs(DATASET.test.inputs, torch.arange(9), Needs.LOGITS | Needs.EMBEDDING)
@@ -486,7 +486,7 @@ class TestSchedule:
         with pytest.raises(TrainingError, match=r"round 1, epoch 4: model.lr_schedule: Tried to step.*max_epochs=4"):
             learner.fit(DATASET.train, cross_entropy, seed=0, round=1)
         learner = small_learner(DATASET, lr_schedule=schedule, stop_at_train_accuracy=None, max_epochs=4)
-        assert learner.fit(DATASET.train, cross_entropy, seed=0, round=1).num_epochs == 4
+        assert learner.fit(DATASET.train, cross_entropy, seed=0, round=1).course.num_epochs == 4
 
 
 class TestEarlyStopping:
@@ -501,21 +501,21 @@ class TestEarlyStopping:
 
         learner = small_learner(DATASET, patience=4, max_epochs=500)
         trained = learner.fit(DATASET.train, cross_entropy, seed=0, round=0, validation=DATASET.test)
-        bare_loop(DATASET.train, 0, 0, trained.num_epochs, after_epoch=note)
+        bare_loop(DATASET.train, 0, 0, trained.course.num_epochs, after_epoch=note)
         best = int(np.argmin(losses))
-        assert trained.num_epochs == len(losses) == best + 1 + 4
+        assert trained.course.num_epochs == len(losses) == best + 1 + 4
         assert all(torch.equal(value, weights[best][name]) for name, value in trained.network.state_dict().items())
-        assert not trained.epoch_limit_hit
+        assert not trained.course.epoch_limit_hit
 
     def test_training_accuracy_does_not_stop_it(self):
         learner = small_learner(DATASET, patience=3, stop_at_train_accuracy=0.1, max_epochs=8)
         trained = learner.fit(DATASET.train, cross_entropy, seed=0, round=0, validation=DATASET.test)
-        assert trained.num_epochs > 1
+        assert trained.course.num_epochs > 1
 
     def test_the_limit_is_hit_where_the_loss_still_falls(self):
         learner = small_learner(DATASET, patience=5, max_epochs=3)
         trained = learner.fit(DATASET.train, cross_entropy, seed=0, round=0, validation=DATASET.test)
-        assert (trained.num_epochs, trained.epoch_limit_hit) == (3, True)
+        assert (trained.course.num_epochs, trained.course.epoch_limit_hit) == (3, True)
 
     def test_batch_norm_is_in_training_mode_again_after_every_look(self):
         learner = Learner(Normed, TrainingOptions(ADAM, 32, patience=9, max_epochs=3, recompute_batch_norm=False))
@@ -531,7 +531,7 @@ class TestEarlyStopping:
 def test_without_a_stopping_rule_training_goes_on_to_its_last_epoch_which_is_no_limit_hit():
     learner = small_learner(DATASET, stop_at_train_accuracy=None, max_epochs=4)
     trained = learner.fit(DATASET.train, cross_entropy, seed=0, round=0)
-    assert (trained.num_epochs, trained.epoch_limit_hit) == (4, False)
+    assert (trained.course.num_epochs, trained.course.epoch_limit_hit) == (4, False)
 
 
 @pytest.mark.parametrize("numbers", [1, 5 * 32 * 3, 2**23])

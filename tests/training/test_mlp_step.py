@@ -73,8 +73,8 @@ def by_autograd(*arguments, **keywords):
 
 def assert_same(found, expected) -> None:
     assert all(map(torch.equal, found.network.parameters(), expected.network.parameters()))
-    assert found.train_accuracy == expected.train_accuracy
-    assert found.num_epochs == expected.num_epochs
+    assert found.course.train_accuracy == expected.course.train_accuracy
+    assert found.course.num_epochs == expected.course.num_epochs
 
 
 @pytest.mark.moderate
@@ -101,12 +101,12 @@ def assert_same(found, expected) -> None:
 def test_steps_written_out_are_autograds_to_the_bit(options, examples, taken):
     training = TrainingOptions(**{"optimizer": ADAM, "minibatch_size": 32, "max_epochs": 30} | options)
     written_out = fit(training, examples, normalisation=NORMALISATION)
-    assert taken == {"MLPStep": written_out.num_steps, "AutogradStep": 1}
+    assert taken == {"MLPStep": written_out.course.num_steps, "AutogradStep": 1}
     taken.clear()
     autograds = by_autograd(training, examples, normalisation=NORMALISATION)
-    assert taken == {"AutogradStep": autograds.num_steps}
+    assert taken == {"AutogradStep": autograds.course.num_steps}
     assert_same(written_out, autograds)
-    assert written_out.num_epochs > 1
+    assert written_out.course.num_epochs > 1
 
 
 def adam_of_several_groups(parameters):
@@ -309,7 +309,7 @@ def assert_found_wrong(what, taken, caplog) -> None:
     for tried in (1, 0):
         taken.clear()
         assert_same(fit(SHORT), expected)
-        assert taken == Counter({"AutogradStep": expected.num_steps, "MLPStep": tried})
+        assert taken == Counter({"AutogradStep": expected.course.num_steps, "MLPStep": tried})
     (line,) = caplog.messages
     assert line.startswith(
         "MLP: training goes on by autograd, which is slower: the steps that are written out for this "

@@ -67,7 +67,7 @@ def test_layers_before_the_last_are_rounded_and_nothing_else_is():
     assert torch.equal(outputs.logits_NC, logits_NC)
     assert {each.dtype for each in vars(outputs).values() if each is not None} == {torch.float32}
     assert torch.equal(outputs.features_ND, DATASET.train.inputs[:150])
-    assert trained.train_accuracy == plain.train_accuracy
+    assert trained.course.train_accuracy == plain.course.train_accuracy
     states = (each.network.state_dict() for each in (trained, plain))
     for ours, theirs in zip(*(state.values() for state in states), strict=True):
         assert torch.equal(ours, theirs), "training, and the statistics of batch norm, do not depend on it"

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Course:
-    """Of one fit: see the columns of these names in docs/columns.md."""
+    """Of one fit: see the columns of these names in docs/columns.md.
+
+    `train_accuracy` is the running accuracy of the last epoch: the one that the stopping rule saw.
+    """
 
     train_accuracy: float
     num_epochs: int

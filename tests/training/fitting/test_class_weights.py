@@ -82,10 +82,10 @@ def test_the_steps_of_an_mlp_that_are_written_out_are_autograds_to_the_bit(monke
     monkeypatch.setattr(MLPStep, "__call__", lambda *of: (calls.append(1), step(*of))[1])
     learner, examples = Learner(partial(MLP, (6,), 5, 16), BALANCED), long_tailed()
     ours = learner.fit(examples, cross_entropy, seed=3, round=2)
-    assert len(calls) == ours.num_steps
+    assert len(calls) == ours.course.num_steps
     monkeypatch.setattr(MLPStep, "is_for", lambda *_: False)
     theirs = learner.fit(examples, cross_entropy, seed=3, round=2)
-    assert len(calls) == ours.num_steps
+    assert len(calls) == ours.course.num_steps
     assert all(map(torch.equal, ours.network.parameters(), theirs.network.parameters()))
 
 

@@ -119,10 +119,10 @@ def test_epochs_are_iterations_and_steps_are_evaluations(monkeypatch):
     monkeypatch.setattr(linear_fit._Objective, "__call__", lambda *of: (calls.append(1), objective(*of))[1])
     dataset = features()
     trained = probe_of(dataset).fit(labelled_of(dataset, 60), cross_entropy, seed=0, round=0)
-    assert trained.num_steps == len(calls) >= trained.num_epochs > 1
-    assert not trained.epoch_limit_hit
+    assert trained.course.num_steps == len(calls) >= trained.course.num_epochs > 1
+    assert not trained.course.epoch_limit_hit
     logits = trained.network(dataset.train.inputs[:60])
-    assert trained.train_accuracy == (logits.argmax(1) == dataset.train.targets[:60]).double().mean()
+    assert trained.course.train_accuracy == (logits.argmax(1) == dataset.train.targets[:60]).double().mean()
 
 
 def test_a_fit_that_does_not_end_is_an_error_that_names_the_round():

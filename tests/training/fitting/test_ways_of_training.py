@@ -65,7 +65,7 @@ def test_probe_sgd_is_sgd_with_nesterov_momentum_and_a_cosine_to_zero():
                 velocity.mul_(0.9).add_(step)
                 weight.data -= lr * (step + 0.9 * velocity)
     assert_same_weights(trained.network, network)
-    assert (trained.num_epochs, trained.epoch_limit_hit) == (12, False)
+    assert (trained.course.num_epochs, trained.course.epoch_limit_hit) == (12, False)
 
 
 def test_probe_sgd_is_what_was_published():
@@ -98,8 +98,8 @@ def test_probe_adamw_drops_out_normalises_and_goes_back_to_the_lowest_training_l
                 break
     network.load_state_dict(best)
     assert_same_weights(trained.network, network)
-    assert trained.num_epochs == num_epochs
-    assert trained.epoch_limit_hit == (max_epochs == 7)
+    assert trained.course.num_epochs == num_epochs
+    assert trained.course.epoch_limit_hit == (max_epochs == 7)
     assert not torch.equal(trained.network.batch_norm.running_var, torch.ones(5))
 
 
