@@ -10,7 +10,7 @@ from al_bench.core.network import Network
 from al_bench.core.strategy import Needs, Strategy
 from al_bench.loop.querying import check_strategy
 from al_bench.training.learner import Learner
-from al_bench.training.outputs import Preparation
+from al_bench.training.outputs import Passes
 from al_bench.training.trained import Trained
 
 OF_NETWORKS = Needs.LOGITS | Needs.EMBEDDING | Needs.HEAD | Needs.SAMPLES
@@ -50,8 +50,8 @@ def check_first(chooser: Strategy, strategy: Strategy, num_initial: int, batch_s
 def untrained(learner: Learner) -> Trained:
     """What can be said of examples without a network: their features."""
     channels_last = learner.training.channels_last
-    prepare = Preparation.to_device(learner.device, learner.normalisation, channels_last=channels_last)
-    return Trained(_NoNetwork(), prepare)
+    passes = Passes.of(learner.device, learner.normalisation, channels_last=channels_last)
+    return Trained(_NoNetwork(), passes)
 
 
 class _NoNetwork(Network):

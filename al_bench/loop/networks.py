@@ -72,18 +72,18 @@ class RoundNetworks:
         """The network that chooses, with the samples of its weights that the strategy needs; of a few networks of an
         ensemble it is the first, and the others are trained now.
         """
-        wanted, prepare = self.strategy.samples, choosing.prepare
+        wanted, passes = self.strategy.samples, choosing.passes
         if wanted is None or Needs.SAMPLES not in self.strategy.needs:
             return choosing
         if wanted.kind == "network":
-            through = partial(prepare.logits, choosing.network)
+            through = partial(passes.logits, choosing.network)
             return replace(choosing, samples=dropout_samples(choosing.network, wanted.num, self.seed, round, through))
         networks = [choosing.network]
         for member in range(1, wanted.num):
             what = f"round {round}: training network {member + 1} of {wanted.num} that choose"
             with self.heartbeat.during("training", what):
                 networks.append(self._fit(round, CHOOSES, member=member).network)
-        return replace(choosing, samples=tuple(partial(prepare.logits, each) for each in networks))
+        return replace(choosing, samples=tuple(partial(passes.logits, each) for each in networks))
 
     def _fit(self, round: int, purpose: str, *, member: int = 0) -> Trained:
         trained = self.learner.fit(

@@ -75,7 +75,7 @@ def pool_outputs(pool: Pool, trained: Trained, strategy: Strategy) -> Outputs:
 
 def _context(pool: Pool, trained: Trained, needs: Needs, unlabelled: Tensor, dataset: Dataset) -> QueryContext:
     """All but the round and the outputs for the unlabelled examples, as far as it is declared."""
-    device = trained.prepare.device
+    device = trained.passes.device
 
     def known(examples: Examples | None, need: Needs) -> Known:
         if examples is None or need not in needs:

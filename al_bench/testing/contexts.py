@@ -10,10 +10,10 @@ import torch
 from al_bench.core.seeding import Stream, torch_seeded
 from al_bench.core.strategy import Known, Needs, Outputs, QueryContext
 from al_bench.models.mlp import MLP
-from al_bench.training.outputs import PRODUCERS, ForwardPass, Preparation
+from al_bench.training.outputs import PRODUCERS, ForwardPass, Passes
 
 DRAWN = ("logits", "embedding")  # of each other, unless the head is declared; other outputs are the network's
-UNCHANGED = Preparation.to_device("cpu", None)
+UNCHANGED = Passes.of("cpu", None)
 
 
 def made_context(

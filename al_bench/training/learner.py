@@ -20,7 +20,7 @@ from al_bench.training.fitting.minibatch_fit import MinibatchFit
 from al_bench.training.fitting.probe import fit_probe
 from al_bench.training.fitting.starting import start_from
 from al_bench.training.options import TrainingOptions
-from al_bench.training.outputs import Preparation, outputs_of
+from al_bench.training.outputs import Passes, outputs_of
 from al_bench.training.trained import Trained
 from al_bench.training.unlabelled_term import Unlabelled
 
@@ -72,7 +72,7 @@ class Learner:
         if not network.is_pretrained:
             return self
         with torch_seeded(seed, Stream.PRETRAIN, 0, self.device):
-            network.pretrain(self._prepare.inputs(inputs).clone())  # which is not the pool's, whatever it does
+            network.pretrain(self._passes.inputs(inputs).clone())  # which is not the pool's, whatever it does
         return replace(self, weights=body_of(network), learned_from=(inputs, seed))
 
     def fit(
@@ -105,16 +105,16 @@ class Learner:
             objective = BalancedCrossEntropy(to_device(labelled.targets, self.device))
         try:
             if self.training.ridge is not None:
-                course = fit_probe(network, self._prepare, labelled, objective, self.training.ridge)
+                course = fit_probe(network, self._passes, labelled, objective, self.training.ridge)
             else:
-                fit = MinibatchFit(self.training, self._prepare, labelled, validation, (seed, round, member))
+                fit = MinibatchFit(self.training, self._passes, labelled, validation, (seed, round, member))
                 course = fit.train(network, objective, unlabelled)
         except TrainingError as error:
             raise TrainingError(f"round {round}, {error}") from error
         taken = stopwatch.seconds()
         return Trained(
             network=network.eval(),
-            prepare=self._prepare,
+            passes=self._passes,
             course=course,
             fit_seconds=taken.wall,
             fit_cpu_seconds=taken.cpu,
@@ -124,7 +124,7 @@ class Learner:
         """The network of an earlier fit, by its state; of its training nothing is known."""
         network = self._new_network(0, 0)
         network.load_state_dict(weights)
-        return Trained(network.eval(), self._prepare)
+        return Trained(network.eval(), self._passes)
 
     def tried(self, inputs: Tensor) -> tuple[Network, int]:
         """A network that has taken some inputs (N, ...), to know before training that it can, and its dimensions D.
@@ -142,7 +142,7 @@ class Learner:
         learner, rows = replace(self, device="cpu"), torch.arange(len(inputs), device=inputs.device)
         try:
             network = learner._new_network(0, 0).eval()
-            outputs = outputs_of(network, learner._prepare, inputs, rows, Needs.LOGITS | Needs.EMBEDDING)
+            outputs = outputs_of(network, learner._passes, inputs, rows, Needs.LOGITS | Needs.EMBEDDING)
             num_dimensions = outputs.embedding_ND.shape[1]
         except InputsError:
             raise
@@ -181,8 +181,8 @@ class Learner:
         return network
 
     @cached_property
-    def _prepare(self) -> Preparation:
-        return Preparation.to_device(
+    def _passes(self) -> Passes:
+        return Passes.of(
             self.device,
             self.normalisation,
             channels_last=self.training.channels_last,

@@ -26,14 +26,14 @@ class ForwardPass:
     """A network and some inputs (N, ...) for it, prepared; they go through it, and its samples, once if at all."""
 
     network: Network
-    prepare: "Preparation"
+    passes: "Passes"
     inputs: Tensor
     samples: Sequence[Sample] = ()
 
     @cached_property
     def embedding_ND(self) -> Tensor:
         """The input of the last layer."""
-        return self.prepare.embedding(self.network, self.inputs)
+        return self.passes.embedding(self.network, self.inputs)
 
 
 Producer = Callable[[ForwardPass], Tensor]
@@ -41,14 +41,14 @@ Producer = Callable[[ForwardPass], Tensor]
 
 PRODUCERS: Mapping[str, Producer] = {  # by the field of `Outputs`, which is called as the flag of `Needs`
     "embedding": lambda forward: forward.embedding_ND,
-    "logits": lambda forward: forward.prepare.head(forward.network, forward.embedding_ND),
+    "logits": lambda forward: forward.passes.head(forward.network, forward.embedding_ND),
     "features": lambda forward: forward.inputs.flatten(start_dim=1),
     "samples": lambda forward: torch.stack([sample(forward.inputs) for sample in forward.samples], dim=1),
 }
 
 
 @dataclass(frozen=True)
-class Preparation:
+class Passes:
     """How inputs pass: what is stored becomes what the network takes, float32, normalised, on its device.
 
     uint8 inputs x become x * scale + shift; float32 inputs are taken as they are. `channels_last` is the order in
@@ -63,14 +63,14 @@ class Preparation:
     precision: Precision = "float32"
 
     @classmethod
-    def to_device(
+    def of(
         cls,
         device: str,
         normalisation: Normalisation | None,
         *,
         channels_last: bool = False,
         precision: Precision = "float32",
-    ) -> "Preparation":
+    ) -> "Passes":
         """Scaling to 0 .. 1, then (x - mean) / std, as one multiplication and one addition."""
         mean, std = torch.zeros(()), torch.ones(())
         if normalisation is not None:
@@ -114,21 +114,21 @@ class Preparation:
 @torch.no_grad()
 def outputs_of(
     network: Network,
-    prepare: Preparation,
+    passes: Passes,
     inputs: Tensor,
     rows: Tensor,
     needs: Needs,
     samples: Sequence[Sample] = (),
 ) -> Outputs:
-    """See `Trained.outputs`; the network is in evaluation mode, and passes are of the precision of `prepare`."""
+    """See `Trained.outputs`; the network is in evaluation mode, and passes are of the precision of `passes`."""
     wanted = {name: producer for name, producer in PRODUCERS.items() if Needs[name.upper()] in needs}
     outputs: dict[str, Tensor] = {}
     if not wanted:
         return Outputs()
     start = 0
-    with prepare.autocast():
-        for chunk in _chunks(network, prepare, inputs, rows):
-            forward = ForwardPass(network, prepare, prepare.inputs(inputs.index_select(0, chunk)), samples)
+    with passes.autocast():
+        for chunk in _chunks(network, passes, inputs, rows):
+            forward = ForwardPass(network, passes, passes.inputs(inputs.index_select(0, chunk)), samples)
             for name, producer in wanted.items():
                 output = producer(forward)
                 if name not in outputs:
@@ -138,18 +138,18 @@ def outputs_of(
     return Outputs(**outputs)
 
 
-def _chunks(network: Network, prepare: Preparation, inputs: Tensor, rows: Tensor) -> Sequence[Tensor]:
+def _chunks(network: Network, passes: Passes, inputs: Tensor, rows: Tensor) -> Sequence[Tensor]:
     """Rows that pass together. Those of an MLP on a CPU are more, unless that changes the rounding of its products."""
-    device = torch.device(prepare.device).type
+    device = torch.device(passes.device).type
     size, num_large = FORWARD_SIZE[device], len(rows) // MLP_SIZE
     if device != "cpu" or type(network) is not MLP or num_large < 2:
         chunks: Sequence[Tensor] = rows.split(size)
         return chunks
     shapes = (network.hidden.weight.shape, network.head.weight.shape)
-    key: Hashable = (*shapes, prepare.precision, size, torch.get_num_threads())
+    key: Hashable = (*shapes, passes.precision, size, torch.get_num_threads())
     if key not in _is_same:
-        some = prepare.inputs(inputs.index_select(0, rows[:MLP_SIZE]))
-        whole, *parts = (ForwardPass(network, prepare, each) for each in (some, *some.split(size)))
+        some = passes.inputs(inputs.index_select(0, rows[:MLP_SIZE]))
+        whole, *parts = (ForwardPass(network, passes, each) for each in (some, *some.split(size)))
         _is_same[key] = all(
             torch.equal(output(whole), torch.cat([output(part) for part in parts]))
             for output in (PRODUCERS["embedding"], PRODUCERS["logits"])

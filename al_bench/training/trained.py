@@ -21,7 +21,7 @@ from al_bench.core.rounds import Metrics
 from al_bench.core.strategy import Needs, Outputs
 from al_bench.models.dropout import Sample
 from al_bench.training.fitting.course import Course
-from al_bench.training.outputs import Preparation, outputs_of
+from al_bench.training.outputs import Passes, outputs_of
 
 NUM_CHECKED = 64  # examples whose logits are compared with what the last layer gives
 HEAD_TOLERANCE = 1e-3  # of the largest logit
@@ -43,7 +43,7 @@ class Trained:
     """
 
     network: Network
-    prepare: Preparation
+    passes: Passes
     course: Course | None = None
     fit_seconds: float = 0.0
     fit_cpu_seconds: float = 0.0
@@ -51,7 +51,7 @@ class Trained:
 
     def outputs(self, inputs: Tensor, rows: Tensor, needs: Needs) -> Outputs:
         """The outputs declared in `needs` for these rows of `inputs`, in their order, in one pass."""
-        return outputs_of(self.network, self.prepare, inputs, rows, needs, self.samples)
+        return outputs_of(self.network, self.passes, inputs, rows, needs, self.samples)
 
     @torch.no_grad()
     def head(self, inputs: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,7 +65,7 @@ class Trained:
         layer = self.network.head
         weight_CD = layer.weight.detach().float().clone()
         bias_C = torch.zeros_like(weight_CD[:, 0]) if layer.bias is None else layer.bias.detach().float().clone()
-        inputs = self.prepare.inputs(inputs.index_select(0, rows[:NUM_CHECKED]))
+        inputs = self.passes.inputs(inputs.index_select(0, rows[:NUM_CHECKED]))
         logits_NC = self.network(inputs)
         difference = (self.network.embed(inputs) @ weight_CD.T + bias_C - logits_NC).abs().amax()
         if difference > HEAD_TOLERANCE * logits_NC.abs().amax():
@@ -77,22 +77,22 @@ class Trained:
 
     def logits(self, examples: Examples) -> tuple[Tensor, Tensor]:
         """Logits (N, C), float32, and targets (N,) of labelled examples, on one device."""
-        return _logits_and_targets(self.network, self.prepare, examples)
+        return _logits_and_targets(self.network, self.passes, examples)
 
     def evaluate(self, examples: Examples) -> Metrics:
         """What is measured on labelled examples; see `metrics_of`."""
         return metrics_of(*self.logits(examples))
 
 
-def loss_of(network: Network, prepare: Preparation, examples: Examples) -> float:
+def loss_of(network: Network, passes: Passes, examples: Examples) -> float:
     """The mean cross-entropy in nats; the network is in evaluation mode."""
-    logits_NC, targets = _logits_and_targets(network, prepare, examples)
+    logits_NC, targets = _logits_and_targets(network, passes, examples)
     return functional.cross_entropy(logits_NC.double(), targets).item()
 
 
-def _logits_and_targets(network: Network, prepare: Preparation, examples: Examples) -> tuple[Tensor, Tensor]:
+def _logits_and_targets(network: Network, passes: Passes, examples: Examples) -> tuple[Tensor, Tensor]:
     rows = torch.arange(len(examples), device=examples.targets.device)
-    logits_NC = outputs_of(network, prepare, examples.inputs, rows, Needs.LOGITS).logits
+    logits_NC = outputs_of(network, passes, examples.inputs, rows, Needs.LOGITS).logits
     assert logits_NC is not None
     return logits_NC, to_device(examples.targets, logits_NC.device)
 

@@ -14,7 +14,7 @@ from al_bench.core.devices import to_device
 from al_bench.core.network import Network, UnlabelledTerm
 from al_bench.core.rounds import PoolMetrics
 from al_bench.training.batch_norm import batch_norm_layers, statistics_of_first
-from al_bench.training.outputs import Preparation
+from al_bench.training.outputs import Passes
 
 Term = Callable[[Tensor], Tensor]
 """labelled inputs of a step -> its weighted term (), after the gradient of that was added to the parameters'."""
@@ -39,7 +39,7 @@ class UnlabelledSteps:
     Args:
         unlabelled: at least one example.
         rng: draws the orders, and whatever `augment` draws.
-        prepare: stored inputs to what the network takes.
+        passes: how inputs pass.
         augment: stored inputs -> stored inputs; None to leave them as they are.
         precision: of the forward pass.
         part_size: examples in memory at once; the gradients of the parts of a step add up.
@@ -47,7 +47,7 @@ class UnlabelledSteps:
 
     unlabelled: Unlabelled
     rng: np.random.Generator
-    prepare: Preparation
+    passes: Passes
     augment: Callable[[Tensor], Tensor] | None
     precision: Callable[[], AbstractContextManager[object]]
     part_size: int
@@ -72,13 +72,13 @@ class UnlabelledSteps:
 
     def _add_gradient(self, network: Network, rows: Tensor, weight: float, labelled_inputs: Tensor) -> Tensor:
         if len(rows) == 0:  # more steps than examples
-            return torch.zeros((), device=self.prepare.device)
+            return torch.zeros((), device=self.passes.device)
         terms = []
         for part in rows.split(self.part_size):
-            inputs = to_device(self.unlabelled.inputs[part], self.prepare.device)
+            inputs = to_device(self.unlabelled.inputs[part], self.passes.device)
             if self.augment is not None:
                 inputs = self.augment(inputs)
-            logits_MC = self._logits(network, self.prepare.inputs(inputs), labelled_inputs)
+            logits_MC = self._logits(network, self.passes.inputs(inputs), labelled_inputs)
             term = weight * self.unlabelled.term.losses(logits_MC).sum() / len(rows)
             term.backward()
             terms.append(term.detach())

@@ -52,7 +52,7 @@ def passes(data_dir: Path, device: str) -> Table:
         plain, another = (
             learner.fit(dataset.train.take(labelled), cross_entropy, seed=seed, round=0) for seed in (0, 1)
         )
-        rounded = replace(plain, prepare=replace(plain.prepare, precision="bfloat16"))
+        rounded = replace(plain, passes=replace(plain.passes, precision="bfloat16"))
         exact, ours, other = (context(each, dataset, unlabelled, labelled) for each in (plain, rounded, another))
         seconds = [seconds_of_a_pass(each, dataset, unlabelled) for each in (plain, rounded)]
         classes = [of.unlabelled.logits_NC.argmax(dim=1) for of in (exact, ours)]
@@ -76,7 +76,7 @@ def context(trained: Trained, dataset: Dataset, unlabelled: torch.Tensor, labell
 
 def seconds_of_a_pass(trained: Trained, dataset: Dataset, rows: torch.Tensor) -> float:
     """Of the processor, or of the clock on a GPU."""
-    now = time.process_time if trained.prepare.device == "cpu" else time.perf_counter
+    now = time.process_time if trained.passes.device == "cpu" else time.perf_counter
     start = now()
     trained.outputs(dataset.train.inputs, rows, Needs.LOGITS).logits_NC.sum().item()  # which waits for the GPU
     return now() - start

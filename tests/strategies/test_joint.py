@@ -107,7 +107,7 @@ def test_training_is_that_of_a_textbook_loop(size, ramp):
 
 
 def unlabelled_steps(of: Learner, unlabelled: Unlabelled, labelled: Examples = LABELLED) -> UnlabelledSteps:
-    return MinibatchFit(of.training, of._prepare, labelled, None, (0, 0, 0))._unlabelled_steps(unlabelled)
+    return MinibatchFit(of.training, of._passes, labelled, None, (0, 0, 0))._unlabelled_steps(unlabelled)
 
 
 def rows_of_epochs(size: int | str, num_rows: int, num_steps: int, num_epochs: int) -> list[list[list[int]]]:
@@ -259,7 +259,7 @@ def test_unlabelled_images_are_augmented_like_labelled_ones():
     next(next(steps.terms(Watched(), 1)))(dataset.train.inputs[:4].float())
     rng = generator(0, Stream.UNLABELLED, 0)
     rows = torch.from_numpy(rng.permutation(20)[:6])
-    assert torch.equal(seen[0], made._prepare.inputs(crop_flip(dataset.train.inputs[rows], rng)))
+    assert torch.equal(seen[0], made._passes.inputs(crop_flip(dataset.train.inputs[rows], rng)))
 
 
 def test_a_term_that_is_not_finite_is_an_error():

@@ -23,7 +23,7 @@ from al_bench.training.augmentation import PADDING, crop_flip
 from al_bench.training.learner import Learner
 from al_bench.training.minibatches import minibatch_sizes
 from al_bench.training.options import TrainingOptions
-from al_bench.training.outputs import FORWARD_SIZE, Preparation
+from al_bench.training.outputs import FORWARD_SIZE, Passes
 from tests.conftest import blobs, small_learner
 
 DATASET = blobs()
@@ -208,14 +208,14 @@ def test_metrics_equal_those_of_scikit_learn():
 def test_images_are_scaled_and_normalised_per_channel():
     images = torch.randint(256, (6, 3, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     mean, std = (0.1, 0.2, 0.3), (0.5, 0.6, 0.7)
-    prepared = Preparation.to_device("cpu", Normalisation(mean, std)).inputs(images)
+    prepared = Passes.of("cpu", Normalisation(mean, std)).inputs(images)
     for channel in range(3):
         expected = (images[:, channel].float() / 255 - mean[channel]) / std[channel]
         assert torch.allclose(prepared[:, channel], expected, atol=1e-6)
 
 
 def test_uint8_without_normalisation_is_scaled_and_floats_are_left_alone():
-    preparation = Preparation.to_device("cpu", None)
+    preparation = Passes.of("cpu", None)
     assert torch.allclose(
         preparation.inputs(torch.tensor([[0, 51, 255]], dtype=torch.uint8)), torch.tensor([[0, 0.2, 1]])
     )

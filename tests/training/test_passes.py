@@ -85,7 +85,7 @@ def test_the_test_set_is_measured_by_such_passes():
 
 def test_validation_examples_that_end_training_are_measured_by_such_passes(monkeypatch):
     prepared = []
-    monkeypatch.setattr(minibatch_fit, "loss_of", lambda _, prepare, __: prepared.append(prepare) or 1.0)
+    monkeypatch.setattr(minibatch_fit, "loss_of", lambda _, passes, __: prepared.append(passes) or 1.0)
     for precision in ("bfloat16", "float32"):
         options = {"patience": 1, "max_epochs": 1, "stop_at_train_accuracy": None, "pass_precision": precision}
         learner = small_learner(DATASET, **options)
@@ -166,8 +166,8 @@ def test_a_pass_in_float32_goes_the_way_of_the_network_itself():
 
     network = Doubled().eval()
     inputs = DATASET.train.inputs[:9]
-    prepare = fit("float32").prepare
-    assert torch.equal(prepare.logits(network, inputs), network(inputs))
+    passes = fit("float32").passes
+    assert torch.equal(passes.logits(network, inputs), network(inputs))
     (sample,) = dropout_samples(network, 1, 0, 0)
     assert torch.equal(sample(inputs), sample(inputs))
 

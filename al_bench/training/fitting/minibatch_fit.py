@@ -20,7 +20,7 @@ from al_bench.training.fitting.course import Course
 from al_bench.training.minibatches import Minibatches, minibatch_sizes
 from al_bench.training.mlp_step import fast_step
 from al_bench.training.options import TrainingOptions
-from al_bench.training.outputs import Preparation
+from al_bench.training.outputs import Passes
 from al_bench.training.steps import AutogradStep
 from al_bench.training.stopping import LowestLoss, StoppingRule, TrainAccuracy
 from al_bench.training.trained import loss_of
@@ -33,14 +33,14 @@ class MinibatchFit:
 
     Args:
         training: how.
-        prepare: stored inputs to what the network takes, on its device.
+        passes: how inputs pass, on the device of the network.
         labelled: what it is trained on.
         validation: what `training.patience` goes by.
         key: seed, round and member of an ensemble, which all random numbers depend on.
     """
 
     training: TrainingOptions
-    prepare: Preparation
+    passes: Passes
     labelled: Examples
     validation: Examples | None
     key: tuple[int, int, int]
@@ -57,7 +57,7 @@ class MinibatchFit:
         num_steps = len(minibatches.sizes)
         added_terms = None if unlabelled is None else self._unlabelled_steps(unlabelled).terms(network, num_steps)
         seed, round, member = self.key
-        with torch_seeded(seed, Stream.LAYERS, round, self.prepare.device, member):
+        with torch_seeded(seed, Stream.LAYERS, round, self.passes.device, member):
             accuracy, num_epochs, is_limit_hit = self._epochs(network, minibatches, objective, rule, added_terms).train(
                 network
             )
@@ -87,7 +87,7 @@ class MinibatchFit:
         )
 
     def _precision(self) -> AbstractContextManager[object]:
-        return self.training.autocast(self.prepare.device)
+        return self.training.autocast(self.passes.device)
 
     def _minibatches(self, network: Network) -> Minibatches:
         seed, *of_fit = self.key
@@ -99,9 +99,9 @@ class MinibatchFit:
                 is_one_too_few=bool(batch_norm_layers(network)),
                 are_equal=self.training.minibatches == "equal",
             ),
-            prepare=self.prepare.inputs,
+            prepare=self.passes.inputs,
             order_rng=generator(seed, Stream.MINIBATCH, *of_fit),
-            device=self.prepare.device,
+            device=self.passes.device,
             augment=self._augmentation(generator(seed, Stream.AUGMENT, *of_fit)),
         )
 
@@ -114,7 +114,7 @@ class MinibatchFit:
         return UnlabelledSteps(
             unlabelled=unlabelled,
             rng=rng,
-            prepare=self.prepare,
+            passes=self.passes,
             augment=self._augmentation(rng),
             precision=self._precision,
             part_size=max(self.training.minibatch_size, PART_SIZE),
@@ -131,10 +131,10 @@ class MinibatchFit:
 
         def validation_loss(network: Network, _: float) -> float:
             self._recompute_batch_norm(network)
-            return loss_of(network.eval(), self.prepare, validation)
+            return loss_of(network.eval(), self.passes, validation)
 
         return LowestLoss(training.patience, validation_loss, training.min_delta)
 
     def _recompute_batch_norm(self, network: Network) -> None:
         if self.training.recompute_batch_norm:
-            recompute_statistics(network, self.labelled.inputs, self.training.minibatch_size, self.prepare.inputs)
+            recompute_statistics(network, self.labelled.inputs, self.training.minibatch_size, self.passes.inputs)

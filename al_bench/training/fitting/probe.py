@@ -9,11 +9,11 @@ from al_bench.core.strategy import Needs
 from al_bench.strategies.maths.linear_fit import linear_fit
 from al_bench.training.fitting.class_weights import BalancedCrossEntropy
 from al_bench.training.fitting.course import Course
-from al_bench.training.outputs import Preparation, outputs_of
+from al_bench.training.outputs import Passes, outputs_of
 
 
 @torch.no_grad()
-def fit_probe(network: Network, prepare: Preparation, labelled: Examples, objective: Objective, ridge: float) -> Course:
+def fit_probe(network: Network, passes: Passes, labelled: Examples, objective: Objective, ridge: float) -> Course:
     """Give the network the head that `linear_fit` finds; an epoch is an iteration of it, a step an evaluation.
 
     The objective is the cross-entropy, plain or balanced.
@@ -22,8 +22,8 @@ def fit_probe(network: Network, prepare: Preparation, labelled: Examples, object
         TrainingError: if it finds none.
     """
     rows = torch.arange(len(labelled), device=labelled.targets.device)
-    embedding_ND = outputs_of(network.eval(), prepare, labelled.inputs, rows, Needs.EMBEDDING).embedding_ND
-    targets = to_device(labelled.targets, prepare.device)
+    embedding_ND = outputs_of(network.eval(), passes, labelled.inputs, rows, Needs.EMBEDDING).embedding_ND
+    targets = to_device(labelled.targets, passes.device)
     head = network.head
     weights_C = objective.weights_C(head.out_features) if isinstance(objective, BalancedCrossEntropy) else None
     found = linear_fit(
