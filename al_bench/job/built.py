@@ -76,14 +76,14 @@ class Parts:
             device=device_of(config.device),
         )
 
-    def prepared(self, rows: Loaded, where: Where, seed: int) -> tuple[Loaded, str]:
+    def prepared(self, as_loaded: Loaded, where: Where, seed: int) -> tuple[Loaded, str]:
         """What is learned from, of what was loaded; and a digest of the examples that an index in its pool means.
 
         Raises:
             ConfigError, DataError: if features or wrappers do not fit the data set.
         """
-        pool = wrapped(on_features(rows, self.features, where), self.wrappers, seed)
-        return fitted_to(pool, self.features, where), pool_digest(rows, self.wrappers, seed)
+        pool = wrapped(on_features(as_loaded, self.features, where), self.wrappers, seed)
+        return fitted_to(pool, self.features, where), pool_digest(as_loaded, self.wrappers, seed)
 
     def learner(self, dataset: Dataset) -> Learner:
         """What trains the networks on this data set."""

@@ -92,17 +92,17 @@ def _data(planned: Planned, parts: Parts, directory: RunDirectory, heartbeat: He
     """What the run learns from; DataError if its rounds so far were trained on something else."""
     config = planned.config
     with heartbeat.during("reading", "reading the data set"):
-        rows = loaded(parts.dataset, config.data_dir, config.seed)
+        as_loaded = loaded(parts.dataset, config.data_dir, config.seed)
     where = Where(config.features, config.data_dir, parts.device, directory.check_weights)
-    data, examples = parts.prepared(rows, where, config.seed)
+    data, examples_digest = parts.prepared(as_loaded, where, config.seed)
     directory.check_data(
         data.digest,
         data.copies.as_dict(),
         data.flips,
         budget=_scheduled(config, len(data.dataset.train)),
-        examples=None if examples == data.digest else examples,
+        examples_digest=None if examples_digest == data.digest else examples_digest,
     )
-    parts.purchases.check(examples, directory.committed.batches)
+    parts.purchases.check(examples_digest, directory.committed.batches)
     return data
 
 

@@ -56,8 +56,8 @@ class Purchases:
         self._told.append((said, path, bought))
         return bought
 
-    def check(self, examples: str, committed: Sequence[Batch]) -> None:
-        """Once the data is there, whose digest that is, before features; and what the run has bought so far.
+    def check(self, examples_digest: str, committed: Sequence[Batch]) -> None:
+        """Once the data is there, whose digest, before features, that is; and what the run has bought so far.
 
         Raises:
             DataError: if the others were on other data.
@@ -66,7 +66,7 @@ class Purchases:
         for said, path, bought in self._told:
             starts = starts_of(path)
             theirs = starts[-1].get("examples", starts[-1].get("data")) if starts else None
-            if theirs != examples:
+            if theirs != examples_digest:
                 raise DataError(f"{said}: its runs are on other data than this one, where an index is another example")
             ours = np.concatenate([bought.indices[:0], *(batch.indices for batch in committed)])
             if not np.array_equal(ours, bought.indices[: len(ours)]):

@@ -81,11 +81,11 @@ def wrapped(data: Loaded, wrappers: Mapping[str, Wrapper], seed: int) -> Loaded:
     )
 
 
-def pool_digest(rows: Loaded, wrappers: Mapping[str, Wrapper], seed: int) -> str:
+def pool_digest(as_loaded: Loaded, wrappers: Mapping[str, Wrapper], seed: int) -> str:
     """Which examples an index in the pool means, whatever features they have."""
     if not wrappers:
-        return rows.digest
-    return hashlib.blake2b(json.dumps([rows.digest, *wrappers, seed]).encode(), digest_size=16).hexdigest()
+        return as_loaded.digest
+    return hashlib.blake2b(json.dumps([as_loaded.digest, *wrappers, seed]).encode(), digest_size=16).hexdigest()
 
 
 def _flips(targets_N: NDArray[np.int64], given_N: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -52,8 +52,8 @@ def retrained(drawn: Drawn) -> str:
     config = drawn.place.planned.config.with_seed(first.seed)  # ours
     parts = Parts.checked(config)
     set_up_torch(config.num_threads, parts.device)
-    rows = loaded(parts.dataset, config.data_dir, config.seed)
-    data, split = parts.prepared(rows, Where(config.features, config.data_dir, parts.device), config.seed)
+    as_loaded = loaded(parts.dataset, config.data_dir, config.seed)
+    data, split = parts.prepared(as_loaded, Where(config.features, config.data_dir, parts.device), config.seed)
     if split != first.split_digest:
         raise DataError(
             f"{drawn.place}: the data here are not those that are published (seed {first.seed}: {split}, where "

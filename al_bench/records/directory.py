@@ -158,9 +158,12 @@ class RunDirectory:
         digest: str,
         copies: Mapping[str, int] | None = None,
         flips_F3: NDArray[np.int64] | None = None,
-        **others: object,
+        *,
+        budget: int | None = None,
+        examples_digest: str | None = None,
     ) -> None:
-        """Note which data this start has loaded, its copies and what else it tells; keep its wrong labels.
+        """Note which data this start has loaded, its copies, the labels in all that its schedule asks of it, and which
+        examples an index means, where that is not told by `digest`; keep its wrong labels.
 
         Raises:
             DataError: if rounds are committed on other data.
@@ -173,7 +176,12 @@ class RunDirectory:
                     "or give the run another name"
                 )
             flips = keep_flips(self.path, flips_F3, has_rounds=bool(self.committed.batches))
-            facts = {"copies": copies and dict(copies), "flips": flips or None, **others}
+            facts = {
+                "copies": copies and dict(copies),
+                "flips": flips or None,
+                "budget": budget,
+                "examples": examples_digest,
+            }
             self._starts.note({"data": digest} | {key: fact for key, fact in facts.items() if fact is not None})
 
     def finish(self, num_labelled: int, pool_size: int) -> None:
