@@ -12,7 +12,7 @@ from al_bench.core.errors import InputsError
 Rows = Tensor | tuple[str, ...]
 """What `Examples.inputs` holds: float32 or uint8 (N, ...), or N texts."""
 
-Precision = Literal["float16", "float32"]
+KeptType = Literal["float16", "float32"]
 
 INSTEAD = {  # options of the group `features` that take a kind of inputs
     "texts": "features=minilm or features=sentence_transformers",
@@ -32,7 +32,7 @@ class Extractor(ABC):
         batch_size: rows that it is called with.
     """
 
-    dtype: Precision = "float16"
+    dtype: KeptType = "float16"
     batch_size: ClassVar[int] = 64
 
     @abstractmethod

@@ -8,7 +8,7 @@ if TYPE_CHECKING:  # a tenth of a second, which --help need not wait
     import numpy as np
     from numpy.typing import NDArray
 
-Weights = Mapping[str, Mapping[str, Any]]
+RoundWeights = Mapping[str, Mapping[str, Any]]
 """Of the networks of a round, by what they are for: parameters and buffers by name, as tensors."""
 
 
@@ -111,7 +111,7 @@ class RoundRecord:
     fit_cpu_seconds: float = 0.0
     query_cpu_seconds: float = 0.0
     num_copies: int = 0
-    weights: Weights | None = field(default=None, compare=False, repr=False)
+    weights: RoundWeights | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Committed:
 
     batches: Sequence[Batch] = ()
     strategy_states: Sequence[dict[str, Any] | None] = ()
-    weights: Weights | None = field(default=None, compare=False, repr=False)
+    weights: RoundWeights | None = field(default=None, compare=False, repr=False)
 
     @property
     def num_labelled(self) -> int:

@@ -11,7 +11,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from al_bench.core.features import Precision
+from al_bench.core.features import KeptType
 from al_bench.features.networks.images import ImageExtractor, Preprocessing
 from al_bench.features.networks.packages import folder_of, require
 
@@ -32,7 +32,7 @@ class EfficientNetLite0(ImageExtractor):
         self,
         resolution: Annotated[int, Ge(32)] = 96,
         pooling: Literal["average", "max"] = "average",
-        dtype: Precision = "float16",
+        dtype: KeptType = "float16",
     ) -> None:
         super().__init__(dtype)
         require("efficientnet_lite0", CODE, PACKAGE)

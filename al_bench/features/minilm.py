@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from al_bench.core.features import Precision
+from al_bench.core.features import KeptType
 from al_bench.features.networks.packages import folder_of, require
 from al_bench.features.sentence_transformers import SentenceTransformers
 
@@ -27,7 +27,7 @@ class MiniLM(SentenceTransformers):
         self,
         max_tokens: Annotated[int, Ge(1)] = 256,
         pooling: Literal["mean", "cls", "max"] = "mean",
-        dtype: Precision = "float16",
+        dtype: KeptType = "float16",
     ) -> None:
         require("minilm", PACKAGE, "sentence_transformers")
         super().__init__(str(folder_of(PACKAGE) / "model"), max_tokens, pooling, dtype)

@@ -13,7 +13,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from al_bench.core.errors import DataError
-from al_bench.core.features import Extractor, Precision, Rows, wrong_kind
+from al_bench.core.features import Extractor, KeptType, Rows, wrong_kind
 from al_bench.core.torchvision import torchvision_module
 from al_bench.features.networks.packages import require
 
@@ -33,7 +33,7 @@ class SentenceTransformers(Extractor):
         name: str = "all-MiniLM-L6-v2",
         max_tokens: Annotated[int, Ge(1)] | None = None,
         pooling: Literal["mean", "cls", "max"] | None = None,
-        dtype: Precision = "float16",
+        dtype: KeptType = "float16",
     ) -> None:
         require("sentence_transformers", "sentence_transformers")
         self.name, self.max_tokens, self.pooling, self.dtype = name, max_tokens, pooling, dtype

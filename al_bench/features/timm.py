@@ -7,7 +7,7 @@ from torch import nn
 
 from al_bench.core.data import Normalisation
 from al_bench.core.errors import ConfigError, DataError
-from al_bench.core.features import Precision
+from al_bench.core.features import KeptType
 from al_bench.core.torchvision import torchvision_module
 from al_bench.features.networks.images import ImageExtractor, Preprocessing
 from al_bench.features.networks.packages import require
@@ -28,7 +28,7 @@ class Timm(ImageExtractor):
         name: str = "resnet18.a1_in1k",
         resolution: Annotated[int, Ge(1)] | None = None,
         pooling: str | None = None,
-        dtype: Precision = "float16",
+        dtype: KeptType = "float16",
     ) -> None:
         super().__init__(dtype)
         require("timm", "timm")

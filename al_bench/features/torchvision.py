@@ -9,7 +9,7 @@ from torch import nn
 
 from al_bench.core.data import Normalisation
 from al_bench.core.errors import ConfigError, DataError, nearest
-from al_bench.core.features import Precision
+from al_bench.core.features import KeptType
 from al_bench.core.torchvision import torchvision_module
 from al_bench.features.networks.images import ImageExtractor, Preprocessing
 
@@ -32,7 +32,7 @@ class Torchvision(ImageExtractor):
         name: str = "resnet18",
         weights: str = "DEFAULT",
         resolution: Annotated[int, Ge(1)] | None = None,
-        dtype: Precision = "float16",
+        dtype: KeptType = "float16",
     ) -> None:
         super().__init__(dtype)
         models = torchvision_module("models")

@@ -31,7 +31,7 @@ from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
 
 FACTS = {"input_shape", "num_classes", "modalities"}  # of the data set, for models
-OF_PROBES = {"preprocess", "bias"}  # keys that no other file of conf/training has
+NETWORK_KEYS_OF_PROBES = {"preprocess", "bias"}  # keys that no other file of conf/training has
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def checked_model(node: Any) -> tuple["partial[Network]", TrainingOptions]:
     """A model's node holds the arguments of its network and of `TrainingOptions`."""
     network = located("model", node)
     given = {key: value for key, value in node.items() if key != "_target_"}
-    if given.keys() - inspect.signature(network).parameters.keys() >= OF_PROBES:
+    if given.keys() - inspect.signature(network).parameters.keys() >= NETWORK_KEYS_OF_PROBES:
         raise ConfigError(
             f"training@model=probe_sgd and probe_adamw are for model=linear: they say model.preprocess and model.bias, "
             f"and {node['_target_'].rpartition('.')[2]} has neither; say training@model=fixed or regularised"

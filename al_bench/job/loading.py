@@ -68,7 +68,7 @@ def check_features(node: Mapping[str, Any], features: object) -> None:
         raise ConfigError(NO_NUMBERS)
 
 
-def family_of(node: Mapping[str, Any], label: str) -> str | None:
+def dataset_family(node: Mapping[str, Any], label: str) -> str | None:
     """What data sets that are views of the same examples have in common: `dataset.family`.
 
     Without it, what a label says beside its choice, where that stands for many: `openml,id=6`, `arrays,name=mine`.

@@ -17,7 +17,7 @@ from al_bench.core.network import Network
 from al_bench.job.built import Parts, check_trainable, tried
 from al_bench.job.environment import describe
 from al_bench.job.features.replacing import Where
-from al_bench.job.loading import Loaded, family_of, loaded
+from al_bench.job.loading import Loaded, dataset_family, loaded
 from al_bench.job.observer import Observer, Plan
 from al_bench.job.pretraining import pretrained
 from al_bench.job.saving import save_round, warn_of_lacking
@@ -111,7 +111,7 @@ def _environment(planned: Planned, parts: Parts) -> dict[str, Any]:
     config = planned.config
     return describe(parts.device) | {
         "budget": config.budget,
-        "family": family_of(config.dataset, planned.identity.dataset),
+        "family": dataset_family(config.dataset, planned.identity.dataset),
         **({"is_oracle": True} if parts.strategy.is_oracle else {}),
     }
 

@@ -10,7 +10,7 @@ from functools import partial
 from torch import Tensor
 
 from al_bench.core.devices import Seconds, Stopwatch
-from al_bench.core.rounds import Weights
+from al_bench.core.rounds import RoundWeights
 from al_bench.core.strategy import Needs, Outputs, Strategy, trained_with
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.pool import Pool
@@ -35,7 +35,7 @@ class Fitted:
     measured: Trained
     outputs: Outputs | None
     spent: Seconds
-    weights: Weights | None
+    weights: RoundWeights | None
 
 
 @dataclass
@@ -56,7 +56,7 @@ class RoundNetworks:
     def fitted(self, round: int, *, is_measured: bool) -> Fitted:
         """The networks of a round; if they are not measured any more, the one that chooses stands for both."""
         wanted, pool = trained_with(self.strategy), self.pool
-        with self.heartbeat.during("training", f"round {round}: training on {pool.num_trained_on:,} labels"):
+        with self.heartbeat.during("training", f"round {round}: training on {pool.num_labelled:,} labels"):
             is_kept = CHOOSES in self.earlier and not is_measured
             choosing = self.learner.restored(self.earlier[CHOOSES]) if is_kept else self._fit(round, CHOOSES)
         stopwatch = Stopwatch(self.learner.device)

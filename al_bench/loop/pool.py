@@ -39,8 +39,8 @@ class Pool:
         return self._examples.inputs
 
     @property
-    def num_labelled(self) -> int:
-        """How many examples have been labelled, those for validation among them."""
+    def num_labels(self) -> int:
+        """How many labels are known: what a budget counts, those for validation among them."""
         return int(self._is_labelled.sum())
 
     @property
@@ -49,14 +49,14 @@ class Pool:
         return len(self._validation)
 
     @property
-    def num_trained_on(self) -> int:
-        """How many labelled examples are not for validation."""
-        return self.num_labelled - self.num_validation
+    def num_labelled(self) -> int:
+        """How many examples are labelled to train on, as `labelled_indices` has them."""
+        return self.num_labels - self.num_validation
 
     @property
     def num_unlabelled(self) -> int:
         """How many examples have not been labelled."""
-        return len(self) - self.num_labelled
+        return len(self) - self.num_labels
 
     @property
     def num_copies(self) -> int:

@@ -119,7 +119,6 @@ class RunDirectory:
             self._num_states += len(states)
         with self._appending():
             self._rounds.append([row | {"queries_digest": self._queries_hash.hexdigest()[:DIGEST_LENGTH]}])
-
         with self._appending():
             drop_older(self.path)
 
@@ -162,8 +161,8 @@ class RunDirectory:
         budget: int | None = None,
         examples_digest: str | None = None,
     ) -> None:
-        """Note which data this start has loaded, its copies, the labels in all that its schedule asks of it, and which
-        examples an index means, where that is not told by `digest`; keep its wrong labels.
+        """Note which data this start has loaded, with its copies, its schedule's labels in all, and a digest of the
+        examples themselves where that is another; keep its wrong labels.
 
         Raises:
             DataError: if rounds are committed on other data.
@@ -176,22 +175,14 @@ class RunDirectory:
                     "or give the run another name"
                 )
             flips = keep_flips(self.path, flips_F3, has_rounds=bool(self.committed.batches))
-            facts = {
-                "copies": copies and dict(copies),
-                "flips": flips or None,
-                "budget": budget,
-                "examples": examples_digest,
-            }
+            facts: dict[str, object] = {"copies": copies and dict(copies), "flips": flips or None}
+            facts |= {"budget": budget, "examples": examples_digest}
             self._starts.note({"data": digest} | {key: fact for key, fact in facts.items() if fact is not None})
 
     def finish(self, num_labelled: int, pool_size: int) -> None:
         """Mark the run as done with the labels it has."""
-        done = {
-            "schema_version": SCHEMA_VERSION,
-            "num_labelled": num_labelled,
-            "pool_size": pool_size,
-            "identity": self.identity.as_dict(),
-        }
+        done: dict[str, object] = {"schema_version": SCHEMA_VERSION, "num_labelled": num_labelled}
+        done |= {"pool_size": pool_size, "identity": self.identity.as_dict()}
         with self._appending():
             replace_text(self.path / "done.json", json.dumps(done, indent=1) + "\n")
 

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from al_bench.core.devices import Precision, autocast
 from al_bench.core.ranges import NonNegativeFloat, PositiveFloat, PositiveInt
 
-OF_PROBES = ("ridge", "class_weights")  # options that a probe has
+OPTIONS_OF_PROBES = ("ridge", "class_weights")  # options that a probe has
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class TrainingOptions:
             )
         for each in fields(self):
             value = getattr(self, each.name)
-            if each.name not in OF_PROBES and value != each.default:
+            if each.name not in OPTIONS_OF_PROBES and value != each.default:
                 raise ValueError(
                     f"{each.name}={value}: a probe (ridge={self.ridge}) is fitted to its optimum, without steps or "
                     "epochs; leave it out, or choose another training@model=..."

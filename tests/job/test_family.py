@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from al_bench.job.loading import family_of
+from al_bench.job.loading import dataset_family
 from tests.conftest import run_directory
 
 QUICK = ("model.width=8", "model.max_epochs=2", "budget=200")
@@ -22,7 +22,7 @@ QUICK = ("model.width=8", "model.max_epochs=2", "budget=200")
     ],
 )
 def test_it_is_what_was_said_or_what_the_label_says_of_one_among_many(node, label, family):
-    assert family_of(node, label) == family
+    assert dataset_family(node, label) == family
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from al_bench.core.features import Extractor, Precision, Rows
+from al_bench.core.features import Extractor, KeptType, Rows
 
 
 class Tiny(Extractor):
@@ -13,7 +13,7 @@ class Tiny(Extractor):
     batch_size = 8
 
     def __init__(
-        self, seed: int = 0, dtype: Precision = "float16", called: Callable[[int], object] = lambda number: None
+        self, seed: int = 0, dtype: KeptType = "float16", called: Callable[[int], object] = lambda number: None
     ) -> None:
         self.dtype, self.called = dtype, called
         self.weight_DE = torch.randn(5, 3, generator=torch.Generator().manual_seed(seed))

@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 
 from al_bench.core.data import Normalisation
 from al_bench.core.errors import InputsError
-from al_bench.core.features import Extractor, Precision, Rows, kind_of, wrong_kind
+from al_bench.core.features import Extractor, KeptType, Rows, kind_of, wrong_kind
 
 IMAGENET = Normalisation(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 Interpolation = Literal["bilinear", "bicubic"]
@@ -45,7 +45,7 @@ class Preprocessing:
 class ImageExtractor(Extractor):
     """A convolutional network or a transformer, without its head."""
 
-    def __init__(self, dtype: Precision = "float16") -> None:
+    def __init__(self, dtype: KeptType = "float16") -> None:
         self.dtype = dtype
 
     def check(self, inputs: Rows) -> None:
