@@ -6,8 +6,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
 
 from al_bench.cli.commands import COMMANDS
+from al_bench.config.schema import CONF
 from tests.system.test_pages import prose
 
 ROOT = Path(__file__).parents[2]
@@ -67,3 +69,18 @@ def test_files_that_the_docs_name_are_there():
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
     for script in re.findall(r"python (scripts/\w+\.py)", "\n".join(CONSOLE)):
         assert (ROOT / script).exists(), script
+
+
+def test_strategies_are_as_many_as_the_docs_say():
+    folder = CONF / "strategy"
+    options = [*folder.rglob("*.yaml")]
+    swept = [file for file in folder.glob("*.yaml") if "???" not in file.read_text()]  # by glob(*)
+    board = yaml.safe_load((CONF / "experiment" / "leaderboard" / "low.yaml").read_text())["hydra"]["sweeper"]["params"]
+    competing = [each for each in board["strategy"].split(",") if not each.strip().startswith("oracle/")]
+    for page, pattern, expected in (
+        ("README.md", r"^\| \[`strategy`\].*\| (\d+) in families", options),
+        ("README.md", r"`experiment=leaderboard/low`, compares (\d+) strategies", competing),
+        ("docs/sweeps.md", r"experiment=strategies dataset=mnist .*# (\d+) strategies, five seeds", swept),
+    ):
+        said = re.findall(pattern, (ROOT / page).read_text(), flags=re.MULTILINE)
+        assert said == [str(len(expected))], page
