@@ -10,21 +10,13 @@ from al_bench.analysis.results import SETTING, listed
 from al_bench.analysis.settings import BASELINE
 from al_bench.analysis.statistics.areas import areas, with_larger_better
 from al_bench.analysis.statistics.measures import ACCURACY, Measure
+from al_bench.config.reading.families import ORACLES as ORACLES
+from al_bench.config.reading.families import families
 from al_bench.core.errors import ResultsError
 
 MANY = 12  # strategies, that a panel, or a row of marks, holds at most
-ORACLES, OTHER = "oracles", "other"
-FAMILIES = {  # by what a strategy goes by, as docs/strategies has them
-    "uncertainty": ("confidence", "margin", "entropy", "power_margin", "power_entropy", "power_confidence"),
-    "diversity": ("random", "coreset", "kmeans", "typiclust", "facility_location", "maxherding", "probcover"),
-    "both": (
-        *("badge", "kdpp", "joint", "uherding", "lcmd", "clue", "albl", "cal", "falcun", "bait", "alfamix"),
-        *("dropquery", "refine", "joint_random"),
-    ),
-    "Bayesian": ("bald", "power_bald", "epig"),
-    ORACLES: ("balanced_oracle", "boss", "greedy_oracle"),
-    OTHER: (),  # of one's own
-}
+OTHER = "other"
+FAMILIES = {**families(), OTHER: ()}  # as docs/strategies has them; others are of one's own
 FAMILY_OF = {choice: family for family, choices in FAMILIES.items() for choice in choices}
 
 

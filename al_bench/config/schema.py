@@ -1,6 +1,7 @@
 """The root keys: their types and ranges; what a configuration is compared with."""
 
 import re
+import textwrap
 import warnings
 from copy import copy
 from dataclasses import Field, dataclass, field, make_dataclass
@@ -14,13 +15,13 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from al_bench.config.parts import checked_value, is_plain
+from al_bench.config.reading.sources import CONF as CONF  # whoever composes what is there needs what is registered here
 from al_bench.config.yaml_files import parse_once
 from al_bench.core.errors import ConfigError, nearest
 from al_bench.core.ranges import PositiveFloat, PositiveInt, check_budget
 from al_bench.records.identity import GROUPS, canonical, flattened
 from al_bench.records.run_config import KEYS, SAVED, VARIANT_GROUPS, BatchSize, RunConfig, Schedule
 
-CONF = next(folder for folder in (parent / "conf" for parent in Path(__file__).parents[1:3]) if folder.is_dir())
 RANDOM = "al_bench.strategies.random.Random"
 UNIFORM, BY_STRATEGY = "al_bench.loop.initial.uniform", "al_bench.loop.initial.by_strategy"
 
@@ -105,6 +106,14 @@ def _keys(*, _root_: DictConfig) -> str:
     return shown(_root_, min(get_terminal_size().columns, 100)).replace("$", "$$")
 
 
+def _family(family: str, note: str) -> str:
+    """Of `--help`: the options of a family of strategies."""
+    from al_bench.config.reading.families import families
+
+    text = f"{family:<13}{', '.join(families()[family])}: {note}"
+    return textwrap.fill(text, 78, subsequent_indent=" " * 13, break_on_hyphens=False)
+
+
 def _scheduled_batch(*, _root_: DictConfig) -> int:
     """Labels of the first batch, and of each that follows."""
     return int(_root_.schedule.labels_per_class * _root_.dataset.num_classes)
@@ -121,6 +130,7 @@ OmegaConf.register_new_resolver("al_bench_workers", _num_workers)
 OmegaConf.register_new_resolver("al_bench_budget", _budget)
 OmegaConf.register_new_resolver("al_bench_sum", lambda *numbers: sum(numbers))
 OmegaConf.register_new_resolver("al_bench_keys", _keys)
+OmegaConf.register_new_resolver("al_bench_family", _family)
 OmegaConf.register_new_resolver("al_bench_at_home", lambda folder: at_home("output_dir", folder))
 # conf/hydra/launcher/joblib.yaml and others are checked against the schema of Hydra's plugin of that name: as we want
 warnings.filterwarnings("ignore", r"\n'hydra/\w+/\w+' is validated against ConfigStore schema")

@@ -201,11 +201,15 @@ class Samples:
     kind: Literal["network", "ensemble"]
 
 
+Family = Literal["uncertainty", "diversity", "both", "Bayesian", "other"]
+
+
 class Strategy(ABC):
     """A query strategy: a pure function of (context, batch size, random numbers).
 
     One that learns between rounds keeps it in `state_dict`, so that a killed run goes on. `trained_with`: what the
     network is trained with. An oracle (`is_oracle`), in no ranks or penalties, sees what no annotator could tell ahead.
+    `family`: what a strategy of this package goes by, as figures and `--help` have them; of oracles it is not asked.
 
     Args:
         subset_size: it is shown so many of the unlabelled examples, drawn anew each round. None: all of them.
@@ -215,6 +219,7 @@ class Strategy(ABC):
     trained_with: TrainedWith = TrainedWith()
     samples: Samples | None = None
     is_oracle: bool = False
+    family: Family = "other"
     subset_size: int | None = None
 
     def check(self, *, pool_size: int, batch_size: int, num_classes: int, num_dimensions: int) -> None:  # noqa: B027

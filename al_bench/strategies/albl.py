@@ -34,6 +34,7 @@ class Albl(Strategy):
     """
 
     needs = Needs.LOGITS | Needs.EMBEDDING | Needs.LABELLED
+    family = "both"
 
     def __init__(
         self,

@@ -27,6 +27,7 @@ class AlfaMix(Strategy):
     """
 
     needs = Needs.EMBEDDING | Needs.LABELLED | Needs.HEAD
+    family = "both"
 
     def __init__(self, cap: Annotated[float, Gt(0), Le(1)] = 0.2) -> None:
         self.cap = cap

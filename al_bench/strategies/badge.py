@@ -26,6 +26,7 @@ class Badge(Strategy):
     """
 
     needs = Needs.LOGITS | Needs.EMBEDDING
+    family = "both"
 
     def __init__(self, first: Literal["uniform", "largest"] = "uniform") -> None:
         self.first = first

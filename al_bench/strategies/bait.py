@@ -39,6 +39,7 @@ class Bait(Strategy):
     """
 
     needs = Needs.LOGITS | Needs.EMBEDDING | Needs.LABELLED
+    family = "both"
 
     def __init__(
         self,

@@ -25,6 +25,8 @@ class Cal(Strategy):
         normalise: to length 1 before.
     """
 
+    family = "both"
+
     def __init__(self, num_neighbours: PositiveInt = 10, space: Space = "embedding", normalise: bool = True) -> None:
         self.needs = Needs.LOGITS | Needs.LABELLED | NEEDS[space]
         self.num_neighbours = num_neighbours

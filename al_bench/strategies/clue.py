@@ -25,6 +25,8 @@ class Clue(Strategy):
         normalise: whether rows are scaled to length 1.
     """
 
+    family = "both"
+
     def __init__(self, temperature: PositiveFloat = 1.0, space: Space = "embedding", normalise: bool = False) -> None:
         self.needs = Needs.LOGITS | NEEDS[space]
         self.temperature = temperature

@@ -29,6 +29,7 @@ class Coreset(Strategy):
     """
 
     needs = Needs.EMBEDDING | Needs.LABELLED
+    family = "diversity"
 
     def __init__(self, space: Space = "embedding", normalise: bool = False) -> None:
         self.needs = NEEDS[space] | Needs.LABELLED

@@ -27,6 +27,7 @@ class DropQuery(Strategy):
     """
 
     needs = Needs.EMBEDDING | Needs.HEAD
+    family = "both"
 
     def __init__(self, num_samples: PositiveInt = 3, dropout: Fraction = 0.75) -> None:
         self.num_samples = num_samples

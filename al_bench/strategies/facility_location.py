@@ -21,6 +21,8 @@ class FacilityLocation(Strategy):
         space: what z is.
     """
 
+    family = "diversity"
+
     def __init__(self, space: Space = "embedding") -> None:
         self.space = space
         self.needs = NEEDS[space] | Needs.LABELLED

@@ -26,6 +26,7 @@ class Falcun(Strategy):
     """
 
     needs = Needs.LOGITS
+    family = "both"
 
     def __init__(self, gamma: PositiveFloat = 10.0) -> None:
         self.gamma = gamma

@@ -30,6 +30,8 @@ class Joint(Strategy):
             the choices of joint training are worth without it.
     """
 
+    family = "both"
+
     def __init__(
         self,
         query: Strategy,

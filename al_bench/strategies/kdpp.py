@@ -33,6 +33,7 @@ class KDPP(Strategy):
     """An exact sample of the k-DPP, by the eigenvectors of the smaller one of the two Gram matrices."""
 
     needs = Needs.LOGITS | Needs.EMBEDDING
+    family = "both"
 
     def check(self, *, pool_size: int, batch_size: int, num_classes: int, num_dimensions: int) -> None:
         """See `Strategy.check`."""

@@ -23,6 +23,7 @@ class KMeans(Strategy):
     """
 
     needs = Needs.EMBEDDING
+    family = "diversity"
 
     def __init__(self, max_iterations: PositiveInt = 30, space: Space = "embedding", normalise: bool = False) -> None:
         self.needs = NEEDS[space]

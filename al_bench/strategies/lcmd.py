@@ -31,6 +31,8 @@ class LCMD(Strategy):
         use_labelled: whether labelled examples are centres. Without any the first choice is the longest row.
     """
 
+    family = "both"
+
     def __init__(
         self,
         space: Literal["embedding", "features", "gradient"] = "embedding",

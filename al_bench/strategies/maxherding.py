@@ -23,6 +23,8 @@ class MaxHerding(Strategy):
         normalise: whether x is scaled to length 1.
     """
 
+    family = "diversity"
+
     def __init__(self, sigma: PositiveFloat = 1.0, space: Space = "embedding", normalise: bool = True) -> None:
         self.sigma, self.space, self.normalise = sigma, space, normalise
         self.needs = NEEDS[space] | Needs.LABELLED

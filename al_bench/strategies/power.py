@@ -37,6 +37,7 @@ class Power(Strategy):
     """
 
     needs = Needs.LOGITS
+    family = "uncertainty"
 
     def __init__(self, score: Score, kind: Kind = "power", beta: PositiveFloat = 1.0) -> None:
         self.score = score

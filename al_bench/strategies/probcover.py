@@ -34,6 +34,8 @@ class ProbCover(Strategy):
         normalise: whether x is scaled to length 1.
     """
 
+    family = "diversity"
+
     def __init__(
         self,
         delta: Literal["auto"] | PositiveFloat = "auto",

@@ -10,6 +10,8 @@ from al_bench.core.strategy import QueryContext, Strategy
 class Random(Strategy):
     """Uniformly without replacement."""
 
+    family = "diversity"
+
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:
         """See `Strategy.query`."""
         return torch.from_numpy(rng.permutation(context.num_unlabelled)[:batch_size])

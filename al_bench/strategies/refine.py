@@ -31,6 +31,8 @@ class Refine(Strategy):
         num_batches: that are proposed in each round.
     """
 
+    family = "both"
+
     def __init__(
         self, strategies: Sequence[Member] = ALL, num_rounds: PositiveInt = 5, num_batches: PositiveInt = 100
     ) -> None:

@@ -23,6 +23,8 @@ class Sampled(Strategy):
         num_members: S, the networks of the ensemble.
     """
 
+    family = "Bayesian"
+
     def __init__(
         self,
         num_samples: NumSamples = 20,

@@ -35,6 +35,8 @@ class TypiClust(Strategy):
         normalise: whether rows are scaled to length 1.
     """
 
+    family = "diversity"
+
     def __init__(
         self,
         num_neighbours: PositiveInt = 20,

@@ -42,6 +42,8 @@ class UHerding(Strategy):
         normalise: whether x is scaled to length 1.
     """
 
+    family = "both"
+
     def __init__(
         self,
         uncertainty: Literal["margin", "entropy", "confidence"] = "margin",

@@ -20,6 +20,7 @@ class Uncertainty(Strategy):
     """The `batch_size` examples of largest acquisition score."""
 
     needs = Needs.LOGITS
+    family = "uncertainty"
 
     def query(self, context: QueryContext, batch_size: int, rng: np.random.Generator) -> Tensor:  # noqa: ARG002
         """See `Strategy.query`."""

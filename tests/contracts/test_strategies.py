@@ -2,7 +2,7 @@
 
 import math
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -11,9 +11,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from scipy.stats import chisquare
 
+from al_bench.config.reading.families import IN_ORDER, ORACLES, families
 from al_bench.config.schema import CONF
 from al_bench.core.errors import ConfigError, StrategyError
-from al_bench.core.strategy import Needs, Outputs, QueryContext, Strategy
+from al_bench.core.strategy import Family, Needs, Outputs, QueryContext, Strategy
 from al_bench.job.built import checked_strategy
 from al_bench.strategies.maths.gradients import GradientEmbedding
 from al_bench.strategies.replay import Bought
@@ -56,6 +57,18 @@ MOST = {"oracle/boss": 40, "oracle/greedy_oracle": 40, "refine": 40}  # of a bat
 def strategy(option: str) -> Strategy:
     """A new one each time."""
     return checked(node(option) | CHEAPER.get(option, {}), batch_size=1)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_it_is_of_the_family_that_its_class_says(option):
+    found = strategy(option)
+    name = option.removeprefix("oracle/")
+    said = [family for family, options in families().items() if name in options]
+    assert said == ([] if option == "replay" else [ORACLES if found.is_oracle else found.family])
+
+
+def test_families_have_the_names_that_a_class_can_say():
+    assert {*IN_ORDER, "other"} == {*get_args(Family), ORACLES}
 
 
 def checked(node: dict[str, Any], batch_size: int) -> Strategy:

@@ -3,17 +3,17 @@
 import ast
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.machinery import PathFinder
 from inspect import cleandoc
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+from al_bench.config.reading.sources import bases, definition
 
 SCHEMA = "al_bench.config.schema"
 BESIDE = {  # by path of a node: whose docstring has the keys that the one behind `_target_` does not know
@@ -110,17 +110,14 @@ def documented(target: str) -> Documented:
 
     Nothing is known of what has no source that is found from the working directory or among the installed packages.
     """
-    module, _, name = target.rpartition(".")
-    body = _source(module).body if module else []
-    definitions = (each for each in body if isinstance(each, ast.ClassDef | ast.FunctionDef))
-    found = next((each for each in definitions if each.name == name), None)
+    found = definition(target)
     if found is None:
         return Documented()
     texts = [ast.get_docstring(found) or ""]
     meanings: dict[str, str] = {}
     if isinstance(found, ast.ClassDef):
-        for base in reversed(found.bases):
-            meanings |= documented(_imported(body, module, ast.unparse(base))).meanings
+        for base in reversed(bases(target)):
+            meanings |= documented(base).meanings
         functions = [each for each in found.body if isinstance(each, ast.FunctionDef)]
         for constructor in (each for each in functions if each.name == "__init__"):
             names = {each.arg for each in (*constructor.args.args, *constructor.args.kwonlyargs)}
@@ -131,34 +128,9 @@ def documented(target: str) -> Documented:
     return Documented(" ".join(texts[0].partition("\n\n")[0].split()), meanings)
 
 
-def _imported(body: Sequence[ast.stmt], module: str, name: str) -> str:
-    """Where a class comes from that a module knows by this name."""
-    for each in body:
-        known = {alias.asname or alias.name: alias.name for alias in getattr(each, "names", ())}
-        if isinstance(each, ast.ImportFrom) and each.module and name in known:
-            return f"{each.module}.{known[name]}"
-    return f"{module}.{name}"
-
-
 def _arguments(docstring: str) -> dict[str, str]:
     """What stands under `Args`, each in one line; YAML's null for None."""
     found = re.search(r"^Args:\n((?:[ ]+\S.*\n?|\n)+)", docstring, flags=re.MULTILINE)
     told = re.split(r"^(\w+):", cleandoc(f"\n{found[1]}"), flags=re.MULTILINE)[1:] if found else []
     texts = (re.sub(r"\bNone\b", "null", " ".join(text.split())) for text in told[1::2])
     return dict(zip(told[::2], texts, strict=True))
-
-
-@cache
-def _source(module: str) -> ast.Module:
-    """The syntax of a module, which is looked for as importing it would, but imports no package that it is in."""
-    places: Sequence[str] | None = None
-    path, parts = None, module.split(".")
-    for last in range(len(parts)):
-        spec = PathFinder.find_spec(".".join(parts[: last + 1]), places)
-        if spec is None:
-            return ast.Module([], [])
-        path, places = spec.origin, spec.submodule_search_locations
-    try:
-        return ast.parse(Path(path or "").read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, ValueError):
-        return ast.Module([], [])
