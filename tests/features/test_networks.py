@@ -18,6 +18,7 @@ from al_bench.features.sentence_transformers import SentenceTransformers
 from al_bench.features.timm import Timm
 from al_bench.features.torchvision import Torchvision, _take_head_off
 from al_bench.job.features.files import digest_of
+from tests.support.extractors import put_into_hub, timm_in
 
 IMAGES = torch.randint(256, (3, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 TEXTS = ("my card did not arrive", "why?", "the exchange rate of my last payment abroad was wrong, I think")
@@ -67,24 +68,13 @@ class TestImages:
 def hub(tmp_path: Path, monkeypatch) -> Path:
     """A folder that torchvision finds weights in, which it would have fetched."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    folder = tmp_path / "hub" / "checkpoints"
-    folder.mkdir(parents=True)
-    return folder
-
-
-def put(folder: Path, name: str, seed: int) -> nn.Module:
-    """A random network as the published weights of that name."""
-    models = torchvision_module("models")
-    torch.manual_seed(seed)
-    network = models.get_model(name, weights=None)
-    torch.save(network.state_dict(), folder / Path(models.get_model_weights(name).DEFAULT.url).name)
-    return network.eval()
+    return tmp_path
 
 
 @pytest.mark.slow
 class TestTorchvision:
     def test_features_times_the_head_are_what_the_network_says(self, hub):
-        network = put(hub, "shufflenet_v2_x0_5", 0)
+        network = put_into_hub(hub, "shufflenet_v2_x0_5", 0)
         found = features_of(Torchvision("shufflenet_v2_x0_5", resolution=64), IMAGES)
         assert found.shape == (3, 1024)
         with torch.inference_mode():
@@ -100,7 +90,7 @@ class TestTorchvision:
     def test_random_weights_are_not_taken_for_trained_ones(self, hub):
         digests = []
         for seed in (0, 1, 0):
-            put(hub, "shufflenet_v2_x0_5", seed)
+            put_into_hub(hub, "shufflenet_v2_x0_5", seed)
             digests.append(digest_of(Torchvision("shufflenet_v2_x0_5").weights()))
         assert digests[0] == digests[2] != digests[1]
 
@@ -125,7 +115,7 @@ class TestTorchvision:
             ConfigError, match=r"features.weights=X: resnet18 has no such weights; known: DEFAULT, IMAGE"
         ):
             Torchvision("resnet18", weights="X")
-        put(hub, "squeezenet1_1", 0)
+        put_into_hub(hub, "squeezenet1_1", 0)
         with pytest.raises(ConfigError, match="its head is no linear layer"):
             [*Torchvision("squeezenet1_1").weights()]
 
@@ -200,13 +190,10 @@ def test_a_network_of_sentence_transformers_in_a_folder(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_timm(tmp_path):
     needs("timm")
-    torchvision_module("transforms")
     import timm
 
-    torch.manual_seed(0)
-    network = timm.create_model("test_resnet.r160_in1k", pretrained=False).eval()
-    timm.models.save_for_hf(network, str(tmp_path), safe_serialization=False)
-    found = features_of(Timm(f"local-dir:{tmp_path}", resolution=64), IMAGES)
+    name, network = timm_in(tmp_path)
+    found = features_of(Timm(name, resolution=64), IMAGES)
     trained = timm.data.resolve_model_data_config(network)
     preprocessed = Preprocessing(64, trained["interpolation"], Normalisation(trained["mean"], trained["std"]))(IMAGES)
     with torch.inference_mode():
