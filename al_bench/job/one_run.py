@@ -14,6 +14,7 @@ from al_bench.config.planning import Planned
 from al_bench.core.data import Dataset
 from al_bench.core.errors import ConfigError
 from al_bench.core.network import Network
+from al_bench.files.digests import digest_of_paths
 from al_bench.job.built import Parts, check_trainable, tried
 from al_bench.job.environment import describe
 from al_bench.job.features.replacing import Where
@@ -26,6 +27,7 @@ from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.measuring import MeasuredRound
 from al_bench.loop.rounds_of import ActiveLearning, checked_budget
 from al_bench.records.directory import RunDirectory
+from al_bench.records.identity import own_paths
 from al_bench.records.run_config import RunConfig
 from al_bench.training.learner import Learner
 from al_bench.training.stopping import warn_if_out_of_reach
@@ -91,6 +93,7 @@ def set_up_torch(num_threads: int, device: str) -> None:
 def _data(planned: Planned, parts: Parts, directory: RunDirectory, heartbeat: Heartbeat) -> Loaded:
     """What the run learns from; DataError if its rounds so far were trained on something else."""
     config = planned.config
+    own_files = digest_of_paths(own_paths(config.dataset))  # before they are read, lest they change meanwhile
     with heartbeat.during("reading", "reading the data set"):
         as_loaded = loaded(parts.dataset, config.data_dir, config.seed)
     where = Where(config.features, config.data_dir, parts.device, directory.check_weights)
@@ -101,6 +104,7 @@ def _data(planned: Planned, parts: Parts, directory: RunDirectory, heartbeat: He
         data.flips,
         budget=_scheduled(config, len(data.dataset.train)),
         examples_digest=None if examples_digest == data.digest else examples_digest,
+        own_files=own_files,
     )
     parts.purchases.check(examples_digest, directory.committed.batches)
     return data

@@ -9,10 +9,8 @@ interrupted, and is dropped when the directory is opened.
 
 import json
 import logging
-import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,18 +19,29 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
-from al_bench.core.errors import DIVERGED, DataError, RunDirectoryError, StrategyError, TrainingError, message_of
+from al_bench.core.errors import DIVERGED, DataError, RunDirectoryError, StrategyError, TrainingError
 from al_bench.core.rounds import Committed, RoundRecord
 from al_bench.files.locks import Lock
 from al_bench.files.writing import append_lines, check_link, keep_lines, replace_bytes, replace_text
 from al_bench.records.columns import ROUND_COLUMNS
 from al_bench.records.committed import DIGEST_LENGTH, checked_row, parsed_state
-from al_bench.records.identity import NO_DEFAULTS, Identity
+from al_bench.records.identity import NO_DEFAULTS, Identity, check_same_run, holds_run
 from al_bench.records.layout import check_files, logging_to
 from al_bench.records.queries import QUERY_COLUMNS
-from al_bench.records.resuming import QUERIES, ROUNDS, STATES, WAY_ON, Starts, found_in, keep_flips
+from al_bench.records.resuming import (
+    QUERIES,
+    ROUNDS,
+    STATES,
+    WAY_ON,
+    Starts,
+    as_finished,
+    found_in,
+    keep_error,
+    keep_flips,
+    now,
+)
 from al_bench.records.saved import drop_older, drop_uncommitted, save
-from al_bench.records.state import SCHEMA_VERSION, check_same_run, holds_run
+from al_bench.records.state import SCHEMA_VERSION
 from al_bench.records.tables import Table, query_rows, round_row
 
 log = logging.getLogger(__name__)
@@ -54,6 +63,7 @@ class RunDirectory:
         self._states = path / STATES
         self._num_states = 0
         self._starts = Starts(path)
+        self._as_finished: dict[str, bytes] = {}  # what a start that adds no round puts back
 
     @classmethod
     @contextmanager
@@ -68,7 +78,7 @@ class RunDirectory:
         """Create or reopen, lock and mend a run directory; `committed` then says what is done.
 
         `default` is that of `records.identity.differing_keys`. An error inside the `with` is kept in error.json until
-        the next start, and raised again.
+        the next start, and raised again; a run that was finished stays as it was, unless the start adds a round.
 
         Raises:
             BusyError: if another process has it open.
@@ -90,10 +100,9 @@ class RunDirectory:
             with logging_to(path / "run.log", lock.is_held):
                 try:
                     yield directory
-                except KeyboardInterrupt:
-                    raise
                 except BaseException as error:
-                    directory._record_error(error)
+                    if lock.is_held():
+                        keep_error(path, error, directory._as_finished)
                     raise
         finally:
             lock.release()
@@ -111,6 +120,7 @@ class RunDirectory:
             checked_row(row)
         except ValueError as error:
             raise TrainingError(f"round {record.round}: {error}; {DIVERGED}") from error
+        self._as_finished = {}
         with self._appending():
             self._queries_hash.update(self._queries.append(query_rows(record)).encode())
         if states:
@@ -160,9 +170,10 @@ class RunDirectory:
         *,
         budget: int | None = None,
         examples_digest: str | None = None,
+        own_files: str | None = None,
     ) -> None:
-        """Note which data this start has loaded, with its copies, its schedule's labels in all, and a digest of the
-        examples themselves where that is another; keep its wrong labels.
+        """Note which data this start has loaded, with its copies, its schedule's labels in all, a digest of the
+        examples themselves where that is another, and one of a user's own files; keep its wrong labels.
 
         Raises:
             DataError: if rounds are committed on other data.
@@ -172,11 +183,11 @@ class RunDirectory:
             if self.committed.batches and self._starts.known("data") not in (None, digest):
                 raise DataError(
                     f"the data set is not the one that the finished rounds in {self.path} were trained on; restore it, "
-                    "or give the run another name"
+                    "or give the runs another name=..., or data of one's own another dataset.name=..."
                 )
             flips = keep_flips(self.path, flips_F3, has_rounds=bool(self.committed.batches))
             facts: dict[str, object] = {"copies": copies and dict(copies), "flips": flips or None}
-            facts |= {"budget": budget, "examples": examples_digest}
+            facts |= {"budget": budget, "examples": examples_digest, "own_files": own_files}
             self._starts.note({"data": digest} | {key: fact for key, fact in facts.items() if fact is not None})
 
     def finish(self, num_labelled: int, pool_size: int) -> None:
@@ -219,17 +230,10 @@ class RunDirectory:
     def _start(self, config: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
         """Say what is started; the error of an earlier start is removed."""
         self._lock.check()
+        self._as_finished = as_finished(self.path)
         replace_text(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(config))))
-        self._starts.add({"time": _now(), **environment}, self.identity.title)
+        self._starts.add({"time": now(), **environment}, self.identity.title)
         (self.path / "error.json").unlink(missing_ok=True)
-
-    def _record_error(self, error: BaseException) -> None:
-        if not self._lock.is_held():
-            return
-        entry = {"time": _now(), "type": type(error).__name__, "message": message_of(error)}
-        entry["traceback"] = "".join(traceback.format_exception(error))
-        with suppress(OSError):  # a full disk must not hide the error
-            replace_text(self.path / "error.json", json.dumps(entry, indent=1) + "\n")
 
 
 @contextmanager
@@ -242,7 +246,3 @@ def _writing(path: Path) -> Iterator[None]:
             f"cannot write to {path}: {error.strerror}; mend that or choose another output_dir=..., and start the "
             "same command again: finished rounds are kept"
         ) from error
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

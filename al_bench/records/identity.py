@@ -14,8 +14,9 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
+from al_bench.core.errors import RunDirectoryError
 from al_bench.records.layout import folder_named, identity_of_path, path_of, run_title
-from al_bench.records.run_config import IRRELEVANT, VARIANT_GROUPS, VARIANT_KEYS
+from al_bench.records.run_config import IRRELEVANT, VARIANT_GROUPS, VARIANT_KEYS, read_config
 
 GROUPS = ("dataset", "model", "strategy")
 UNNAMED = {
@@ -55,6 +56,12 @@ class Identity:
     def as_dict(self) -> dict[str, str | int]:
         """The columns that identify a row of a table."""
         return asdict(self)
+
+
+def own_paths(dataset: Mapping[str, Any]) -> list[str]:
+    """The user's own files, or the folder, that the node of a data set names; none of one that is not a user's."""
+    keys = ("path", "test_path") if dataset.get("_target_") in NAMED else ()
+    return [path for key in keys if isinstance(path := dataset.get(key), str)]
 
 
 def identity_of(
@@ -200,3 +207,29 @@ def _label(parts: list[str]) -> str:
         return label
     digest = hashlib.sha256(label.encode()).hexdigest()[:12]
     return f"{label[: MAX_LABEL - 13]}~{digest}"
+
+
+def check_same_run(path: Path, config: Mapping[str, Any], default: Mapping[str, Any] = NO_DEFAULTS) -> None:
+    """RunDirectoryError, with the keys, if the directory holds a run whose results may differ from this one's."""
+    try:
+        stored: Any = read_config(path / "config.yaml")
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except Exception as error:  # whatever the YAML reader makes of a foreign file
+        raise RunDirectoryError(f"{path / 'config.yaml'} cannot be read ({error})") from error
+    if not isinstance(stored, dict) or not stored:
+        problem = "is empty" if not stored else f"holds a {type(stored).__name__} where a run's configuration was"
+        raise RunDirectoryError(f"{path / 'config.yaml'} {problem}; delete {path} to start again")
+    differences = differing_keys(config, stored, default)
+    if differences:
+        listed = "\n  ".join(differences)
+        raise RunDirectoryError(f"{path} holds a run of another configuration; give this one another name:\n  {listed}")
+
+
+def holds_run(path: Path, config: Mapping[str, Any], default: Mapping[str, Any] = NO_DEFAULTS) -> bool:
+    """Whether the directory holds a run that this configuration's goes on from; see `check_same_run`."""
+    try:
+        check_same_run(path, config, default)
+    except RunDirectoryError:
+        return False
+    return (path / "config.yaml").exists()

@@ -6,16 +6,18 @@ So does flips.csv, the labels of the pool that were made wrong: they are drawn a
 import csv
 import json
 import logging
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from al_bench.core.errors import RunDirectoryError
+from al_bench.core.errors import RunDirectoryError, message_of
 from al_bench.core.rounds import Batch, Committed
 from al_bench.files.writing import read_bytes, replace_bytes, replace_text, whole_lines
 from al_bench.records.columns import IDENTITY_COLUMNS, REQUIRED, ROUND_COLUMNS
@@ -23,7 +25,7 @@ from al_bench.records.committed import digest_of, num_queried, parsed_rounds, pa
 from al_bench.records.identity import Identity
 from al_bench.records.layout import FLIPS
 from al_bench.records.queries import check_queries, parsed_queries
-from al_bench.records.state import raw_starts
+from al_bench.records.state import RunFiles, raw_starts
 
 ROUNDS, QUERIES, STATES = "rounds.csv", "queries.csv", "strategy_state.jsonl"
 WAY_ON = (
@@ -120,6 +122,28 @@ def _reading(file: Path) -> Iterator[None]:
         yield
     except (ValueError, csv.Error) as error:
         raise RunDirectoryError(f"{file}: {error}; {WAY_ON}") from error
+
+
+def as_finished(folder: Path) -> dict[str, bytes]:
+    """What a start changes of a run that is finished, by the names of files, as it is; nothing of another run."""
+    names = ("config.yaml", "environment.json") if RunFiles(folder).is_finished else ()
+    return {name: read_bytes(folder / name) for name in names if (folder / name).exists()}
+
+
+def keep_error(folder: Path, error: BaseException, as_finished: Mapping[str, bytes]) -> None:
+    """What ended a start is kept in error.json, unless it is a Ctrl-C; a run that was finished stays as it was."""
+    entry = {"time": now(), "type": type(error).__name__, "message": message_of(error)}
+    entry["traceback"] = "".join(traceback.format_exception(error))
+    with suppress(OSError):  # a full disk must not hide the error
+        for name, content in as_finished.items():
+            replace_bytes(folder / name, content)
+        if not as_finished and not isinstance(error, KeyboardInterrupt):
+            replace_text(folder / "error.json", json.dumps(entry, indent=1) + "\n")
+
+
+def now() -> str:
+    """As files say it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class Starts:

@@ -2,23 +2,25 @@
 
 from codecs import BOM_UTF8
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from al_bench.core.errors import RunDirectoryError
+from al_bench.files.digests import digest_of_paths
 from al_bench.files.writing import read_bytes, read_json, whole_lines
 from al_bench.records.columns import IDENTITY_COLUMNS, MOST
 from al_bench.records.committed import Columns, digest_of, num_queried, parsed_rounds
-from al_bench.records.identity import NO_DEFAULTS, differing_keys
+from al_bench.records.identity import NO_DEFAULTS, check_same_run, own_paths
 from al_bench.records.layout import FLIPS
-from al_bench.records.run_config import Wanted, read_config
+from al_bench.records.run_config import Wanted
 
 SCHEMA_VERSION = 1
 TEXTS_OF_A_START = (
     *("time", "host", "device", "device_name", "python", "al_bench", "torch_build", "commit", "data", "examples"),
-    *("feature_weights", "flips"),
+    *("feature_weights", "flips", "own_files"),
 )
 
 
@@ -103,20 +105,28 @@ class RunFiles:
             and self._has_flips()
         )
 
+    def has_own_files(self, dataset: Mapping[str, Any]) -> bool:
+        """Whether the files that a data set of a user's names are those of the run; so it is where nothing is known."""
+        known = self._noted("own_files")
+        return known is None or digest_of_paths(own_paths(dataset)) in (None, known)
+
     def _has_flips(self) -> bool:
         """Whether flips.csv is as it was written, if it was."""
-        written: str | None = next((start["flips"] for start in reversed(self.starts) if "flips" in start), None)
-        try:
+        written = self._noted("flips")
+        with suppress(OSError):
             return written is None or digest_of(read_bytes(self.path / FLIPS)) == written
-        except OSError:
-            return False
+        return False
+
+    def _noted(self, key: str) -> str | None:
+        return next((start[key] for start in reversed(self.starts) if key in start), None)
 
 
 def is_finished(path: Path, config: Mapping[str, Any] | None = None, default: Mapping[str, Any] = NO_DEFAULTS) -> bool:
     """Whether the run in this directory has all labels that a configuration asks for, or else its own last start.
 
-    It has them if done.json, rounds.csv, queries.csv and strategy_state.jsonl all say so. Nothing is raised without a
-    configuration. What `default` says see `differing_keys`.
+    It has them if done.json, rounds.csv, queries.csv and strategy_state.jsonl all say so. With a configuration, it has
+    not where the last start asked for more, or a user's own files have changed: another start tells what they hold.
+    Nothing is raised without one. What `default` says see `differing_keys`.
 
     Raises:
         RunDirectoryError: if the directory belongs to another configuration or another version of al_bench, or
@@ -127,7 +137,10 @@ def is_finished(path: Path, config: Mapping[str, Any] | None = None, default: Ma
         return files.is_finished
     check_same_run(path, config, default)
     done = files.done
-    return done is not None and done.num_labelled >= Wanted.of(config).within(done.pool_size) and files.is_whole
+    if done is None or done.num_labelled < Wanted.of(config).within(done.pool_size):
+        return False
+    is_asked_for_more = "budget" in (files.starts or [{}])[-1] and not files.says_finished
+    return not is_asked_for_more and files.has_own_files(config.get("dataset", {})) and files.is_whole
 
 
 def done_of(path: Path) -> Done | None:
@@ -210,32 +223,6 @@ def _is_written(key: str, value: object) -> bool:
         case "commit_clean":
             return isinstance(value, bool | None)
     return key not in TEXTS_OF_A_START or isinstance(value, str | None)
-
-
-def check_same_run(path: Path, config: Mapping[str, Any], default: Mapping[str, Any] = NO_DEFAULTS) -> None:
-    """RunDirectoryError, with the keys, if the directory holds a run whose results may differ from this one's."""
-    try:
-        stored: Any = read_config(path / "config.yaml")
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except Exception as error:  # whatever the YAML reader makes of a foreign file
-        raise RunDirectoryError(f"{path / 'config.yaml'} cannot be read ({error})") from error
-    if not isinstance(stored, dict) or not stored:
-        problem = "is empty" if not stored else f"holds a {type(stored).__name__} where a run's configuration was"
-        raise RunDirectoryError(f"{path / 'config.yaml'} {problem}; delete {path} to start again")
-    differences = differing_keys(config, stored, default)
-    if differences:
-        listed = "\n  ".join(differences)
-        raise RunDirectoryError(f"{path} holds a run of another configuration; give this one another name:\n  {listed}")
-
-
-def holds_run(path: Path, config: Mapping[str, Any], default: Mapping[str, Any] = NO_DEFAULTS) -> bool:
-    """Whether the directory holds a run that this configuration's goes on from; see `check_same_run`."""
-    try:
-        check_same_run(path, config, default)
-    except RunDirectoryError:
-        return False
-    return (path / "config.yaml").exists()
 
 
 def _are_done(rounds: Columns, done: Done) -> bool:

@@ -1,9 +1,12 @@
 """One's own data and texts in runs: what needs features, what a run is called after, and the number of classes."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
+from al_bench.analysis.runs import State, runs_in
 from al_bench.core.errors import ConfigError, DataError
 from al_bench.features.inputs import Inputs
 from al_bench.job.features.replacing import Where, on_features
@@ -134,3 +137,63 @@ class TestNumberOfClasses:
         assert cli(*own, "dataset.num_classes=3").code == 0
         assert run_directory(tmp_path).parts[-6] == "mine"
         assert cli(*own, "name=two").code == 0
+
+
+@pytest.mark.slow
+class TestAFileThatHasChanged:
+    """The label of a run names a user's data by their name or path, so what is in the files is looked at."""
+
+    SWEEP = ("-m", "dataset=csv", "dataset.path=x.csv", "dataset.target=y", "dataset.name=mine", "seed=0,1", *QUICK)
+
+    @staticmethod
+    def write(folder: Path, change: int = 0, name: str = "x.csv") -> None:
+        rows = "\n".join(f"{row % 7},{'pq'[(row + change) % 3 % 2]}" for row in range(60))
+        (folder / name).write_text(f"n,y\n{rows}\n")
+
+    def test_a_finished_run_of_other_data_is_not_skipped_and_stays_as_it_was(self, cli, tmp_path):
+        self.write(tmp_path)
+        assert cli(*self.SWEEP).code == 0
+        before = {path: path.read_bytes() for path in tmp_path.rglob("s[01]/*") if path.name != "run.log"}
+        assert "2 skipped (finished before)" in cli(*self.SWEEP).out
+        self.write(tmp_path, 1)
+        told = cli(*self.SWEEP)
+        assert told.code == 1
+        assert "2 failed" in told.out
+        assert "the data set is not the one that the finished rounds in" in told.out
+        assert "another dataset.name=..." in told.out
+        self.write(tmp_path, 1, "other.csv")
+        assert "2 failed" in cli(*self.SWEEP, "dataset.path=other.csv").out
+        assert {path: path.read_bytes() for path in before} == before
+        assert not [*tmp_path.rglob("error.json")]
+        self.write(tmp_path)
+        assert "2 skipped (finished before)" in cli(*self.SWEEP).out
+
+    def test_another_file_of_the_same_data_is_taken_once_it_was_read(self, cli, tmp_path):
+        self.write(tmp_path)
+        assert cli(*self.SWEEP).code == 0
+        text = (tmp_path / "x.csv").read_text()
+        (tmp_path / "x.csv").write_text(text.replace("\n", "\r\n"))
+        assert "2 finished, 0 skipped" in cli(*self.SWEEP).out
+        assert "2 skipped (finished before)" in cli(*self.SWEEP).out
+
+
+@pytest.mark.slow
+def test_a_start_that_asked_for_more_and_did_not_get_there_is_settled_by_the_first_command(cli, tmp_path, monkeypatch):
+    assert cli(*QUICK).code == 0
+    path = run_directory(tmp_path)
+
+    def stops(*_: object, **__: object) -> None:
+        raise SystemExit("killed")
+
+    entries = json.loads((path / "environment.json").read_text())
+    asked_for_more = [*entries, {**entries[-1], "budget": 40}]
+    (path / "environment.json").write_text(json.dumps(asked_for_more))  # as a kill before the next round leaves it
+    assert [run.state for run in runs_in(tmp_path / "outputs")] == [State.INTERRUPTED]
+    assert "finished before" not in cli(*QUICK).out
+    assert [run.state for run in runs_in(tmp_path / "outputs")] == [State.FINISHED]
+    assert "finished before" in cli(*QUICK).out
+    kept = (path / "environment.json").read_bytes()
+    monkeypatch.setattr("al_bench.training.learner.Learner.fit", stops)
+    assert cli(*QUICK, "budget=40").code == 1
+    assert (path / "environment.json").read_bytes() == kept
+    assert [run.state for run in runs_in(tmp_path / "outputs")] == [State.FINISHED]
