@@ -17,10 +17,14 @@ TRAINING = ("patience", "start", "stop_at_train_accuracy", "training")  # of a l
 
 
 @cache
-def conditions_of(dataset: str, variant: str) -> str:
-    """The variant of a setting, after what the label of its data set says of the pool."""
+def conditions_of(dataset: str, variant: str, batch_size: int) -> str:
+    """The variant of a setting, after what the label of its data set says of the pool.
+
+    A first batch as large as the others is no condition, as the size of batches is none: a schedule has such batches,
+    of as many labels as a data set has classes.
+    """
     done = [part for part in _parts(dataset)[1:] if part.partition("=")[0].partition(".")[0] in WRAPPERS]
-    return ",".join([*done, *([variant] if variant else [])])
+    return ",".join([*done, *(part for part in _parts(variant) if part and part != f"num_initial={batch_size}")])
 
 
 @cache
@@ -36,7 +40,7 @@ def with_conditions(table: pd.DataFrame) -> pd.DataFrame:
     """
     if "dataset" not in table:
         return table
-    columns = zip(table["dataset"].map(str), table["variant"].map(str), strict=True)
+    columns = zip(table["dataset"].map(str), table["variant"].map(str), table["batch_size"].map(int), strict=True)
     return table.assign(variant=[conditions_of(*each) for each in columns])
 
 

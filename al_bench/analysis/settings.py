@@ -204,8 +204,8 @@ def grouped(settings: Sequence[Mapping[str, object]]) -> Iterator[tuple[dict[str
     """
     conditions = []
     for setting in settings:
-        parts = conditions_of(str(setting["dataset"]), str(setting["variant"])), trained_as(str(setting["model"]))
-        conditions.append(",".join(filter(None, parts)))
+        conditions_there = conditions_in(setting), trained_as(str(setting["model"]))
+        conditions.append(",".join(filter(None, conditions_there)))
     apart = ("variant",) if len(set(conditions)) > 1 else ()
     described = [{**setting, "variant": each} for setting, each in zip(settings, conditions, strict=True)]
     for columns in ((*apart, *others) for others in GROUPINGS):
@@ -214,6 +214,11 @@ def grouped(settings: Sequence[Mapping[str, object]]) -> Iterator[tuple[dict[str
             groups.setdefault(tuple(setting[column] for column in columns), []).append(position)
         for values, members in sorted(groups.items(), key=lambda item: tuple(map(_sort_key, item[0]))):
             yield dict(zip(columns, values, strict=True)), members
+
+
+def conditions_in(setting: Mapping[str, object]) -> str:
+    """Its `conditions_of`."""
+    return conditions_of(str(setting["dataset"]), str(setting["variant"]), int(str(setting["batch_size"])))
 
 
 def is_of_all(group: Mapping[str, object]) -> bool:

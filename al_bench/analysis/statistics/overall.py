@@ -13,9 +13,9 @@ import pandas as pd
 
 from al_bench.analysis.budgets import TIE
 from al_bench.analysis.families import MIN_DATASETS, family_column
-from al_bench.analysis.regimes import REGIME, by_regime, conditions_of, with_conditions
+from al_bench.analysis.regimes import REGIME, by_regime, with_conditions
 from al_bench.analysis.results import SETTING
-from al_bench.analysis.settings import Floats
+from al_bench.analysis.settings import Floats, conditions_in
 from al_bench.analysis.statistics.gains import PARTS
 from al_bench.analysis.statistics.intervals import MARGIN, Sample, holm, verdicts
 from al_bench.analysis.statistics.measures import ACCURACY, MEASURES, Measure
@@ -86,7 +86,7 @@ def overall(
     both = pd.concat([areas.astype({"batch_size": str}), areas.assign(batch_size=ALL)], ignore_index=True)
     margins = {measure.column: margin if measure.is_share else measure.margin for measure in measures}
     expected = Counter(
-        (str(setting["model"]), size, conditions_of(str(setting["dataset"]), str(setting["variant"])))
+        (str(setting["model"]), size, conditions_in(setting))
         for setting in settings
         for size in (str(setting["batch_size"]), ALL)
     )
