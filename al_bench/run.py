@@ -167,6 +167,7 @@ def _done(run: "Planned", is_sweep: bool) -> Outcome:
     """Run, unless that is done or not wanted."""
     from al_bench.cli.display import console, display_for, draw_curve
     from al_bench.config.composing import model_nodes
+    from al_bench.config.planning import warn_of_code
 
     display = display_for(is_sweep)
     identity, path = run.identity, run.path
@@ -177,6 +178,7 @@ def _done(run: "Planned", is_sweep: bool) -> Outcome:
         dry_run.show(to_do, finished, run.folder, console)
         return Outcome(identity.title, Status.SKIPPED)
     if run.is_finished():
+        warn_of_code([run])
         display.skip(identity, path, None if is_sweep else draw_curve(path))
         return Outcome(identity.title, Status.SKIPPED, path=path)
     from al_bench.job import one_run  # torch, a second that skipping and --help need not wait

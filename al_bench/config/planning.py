@@ -1,6 +1,7 @@
 """Which run a composed configuration is, before anything of it is built: for a job, and for the sweeper that skips."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,15 @@ from hydra.conf import HydraConf
 from omegaconf import DictConfig
 
 from al_bench.config.composing import identity_of_job
+from al_bench.config.own_code import changed_code
 from al_bench.config.parts import checked_part
 from al_bench.config.schedule import check_schedule
 from al_bench.config.schema import checked_root
 from al_bench.records.identity import Identity
 from al_bench.records.run_config import RunConfig
-from al_bench.records.state import is_finished
+from al_bench.records.state import is_finished, starts_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,10 @@ class Planned:
         """Of the run directory."""
         return self.folder / self.identity.path
 
+    def changed_code(self) -> list[str]:
+        """See `al_bench.config.own_code.changed_code`."""
+        return changed_code(self.config.plain, starts_of(self.path))
+
     def is_finished(self) -> bool:
         """See `al_bench.records.state.is_finished`."""
         return is_finished(self.path, self.config.plain, self.default)
@@ -43,3 +51,16 @@ def planned(cfg: DictConfig, hydra: HydraConf) -> Planned:
     checked_part("tracker", config.tracker)  # no part of the identity: skipping must not hide a mistake in it
     identity, default = identity_of_job(config.plain, hydra)
     return Planned(config, identity, config.folder, default)
+
+
+def warn_of_code(runs: Sequence[Planned]) -> None:
+    """Of finished runs that are skipped: a line for each module of a user's that has changed since."""
+    changed: dict[str, list[Planned]] = {}
+    for run in runs:
+        for module in run.changed_code():
+            changed.setdefault(module, []).append(run)
+    for module, those in changed.items():
+        more = f" and {len(those) - 1} more" * (len(those) > 1)
+        log.warning(
+            "%s%s: finished before %s was changed; another name=... starts again", those[0].identity.title, more, module
+        )

@@ -34,6 +34,7 @@ class Needs(Flag):
     INDICES = auto()  # where in the pool the unlabelled examples are
 
 
+Family = Literal["uncertainty", "diversity", "both", "Bayesian", "other"]
 OF_ORACLES = Needs.POOL_TARGETS | Needs.EVALUATION
 
 
@@ -201,15 +202,11 @@ class Samples:
     kind: Literal["network", "ensemble"]
 
 
-Family = Literal["uncertainty", "diversity", "both", "Bayesian", "other"]
-
-
 class Strategy(ABC):
     """A query strategy: a pure function of (context, batch size, random numbers).
 
-    One that learns between rounds keeps it in `state_dict`, so that a killed run goes on. `trained_with`: what the
-    network is trained with. An oracle (`is_oracle`), in no ranks or penalties, sees what no annotator could tell ahead.
-    `family`: what a strategy of this package goes by, as figures and `--help` have them; of oracles it is not asked.
+    One that learns between rounds keeps it in `state_dict`, so that a killed run goes on. An oracle (`is_oracle`), in
+    no ranks or penalties, sees what no annotator could tell ahead. Figures and `--help` go by the `family`.
 
     Args:
         subset_size: it is shown so many of the unlabelled examples, drawn anew each round. None: all of them.
@@ -244,12 +241,10 @@ class Strategy(ABC):
 
 
 def trained_with(strategy: Strategy) -> TrainedWith:
-    """`strategy.trained_with`; what a strategy of before 0.2 has as members of its own counts, with a warning."""
+    """`strategy.trained_with`; what a strategy of before 0.3 has as members of its own counts, with a warning."""
     members = {each.name: getattr(strategy, each.name) for each in fields(TrainedWith) if hasattr(strategy, each.name)}
     if not members:
         return strategy.trained_with
-    names = ", ".join(members)
-    warnings.warn(
-        f"{type(strategy).__name__}: {names}: say trained_with = al_bench.TrainedWith({names}=...)", FutureWarning, 2
-    )
+    told = f"{', '.join(members)}: say trained_with = al_bench.TrainedWith({', '.join(members)}=...)"
+    warnings.warn(f"{type(strategy).__name__}: {told}", FutureWarning, 2)
     return replace(strategy.trained_with, **members)

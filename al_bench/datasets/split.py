@@ -28,6 +28,11 @@ def drawn_split(
         TooRareError: if a thousand draws do not find one.
     """
     num_classes = len(np.unique(targets))
+    if num_classes > max(MANY_CLASSES, len(targets) / 2):
+        raise TooRareError(
+            f"{num_classes:,} different values in {len(targets):,} rows; to predict numbers would be regression, which "
+            "al_bench does not do; drop what is too rare"
+        )
     num_not_tested = int((1 - test_fraction) * len(targets))
     order = rng.permutation(len(targets))
     for _ in range(MAX_TRIES):
@@ -37,10 +42,7 @@ def drawn_split(
         is_possible = len(np.unique(targets[rest])) == num_classes
         order = np.concatenate([rng.permutation(rest), test]) if is_possible else rng.permutation(len(targets))
     counts = np.bincount(targets)
-    are_numbers = num_classes > max(MANY_CLASSES, len(targets) / 2)
     raise TooRareError(
         f"no training pool with all {num_classes} classes in {MAX_TRIES} draws: the rarest class is too rare, with "
-        f"{counts[counts > 0].min()} of {len(targets):,} examples"
-        + " (to predict numbers would be regression, which al_bench does not do)" * are_numbers
-        + "; drop such classes"
+        f"{counts[counts > 0].min()} of {len(targets):,} examples; drop such classes"
     )

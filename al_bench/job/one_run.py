@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
+from al_bench.config.own_code import own_code
 from al_bench.config.planning import Planned
 from al_bench.core.data import Dataset
 from al_bench.core.errors import ConfigError
@@ -116,6 +117,7 @@ def _environment(planned: Planned, parts: Parts) -> dict[str, Any]:
     return describe(parts.device) | {
         "budget": config.budget,
         "family": dataset_family(config.dataset, planned.identity.dataset),
+        "own_code": own_code(config.plain),
         **({"is_oracle": True} if parts.strategy.is_oracle else {}),
     }
 

@@ -161,6 +161,13 @@ class Starts:
                     "%s: %s was %s at the last start and is %s now: the numbers may differ from an undisturbed run's",
                     *(title, key, starts[-1].get(key), environment.get(key)),
                 )
+        known, code = (each.get("own_code") or {} for each in (starts[-1] if starts else {}, environment))
+        for module in sorted(module for module in code if known.get(module, code[module]) != code[module]):
+            log.warning(
+                "%s: %s has changed since the last start, and rounds from here on are by what it says now; another "
+                "name=... starts again",
+                *(title, module),
+            )
         self._write([*starts, dict(environment)])
 
     def note(self, facts: Mapping[str, object]) -> None:

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from al_bench.config.arguments import check_sweeps, swept_values
 from al_bench.config.compositions import Compositions
 from al_bench.config.overrides import plain_key, said_once
+from al_bench.config.planning import warn_of_code
 from al_bench.config.schema import at_home
 from al_bench.core.errors import ConfigError, UserError
 from al_bench.files.locks import alone_in
@@ -66,10 +67,17 @@ class Sweeper(BasicSweeper):
         with alone_in(sweep_dir):  # other sweeps have it too
             replace_text(sweep_dir / "multirun.yaml", OmegaConf.to_yaml(self.config))
         skipped = [Outcome(job.name, Status.SKIPPED) for job in jobs if job.is_finished]
-        to_do = [job for job in jobs if not job.is_finished]
-        log.info("%d runs: %d finished before, %d to do", len(jobs), len(skipped), len(to_do))
+        refused = [Outcome(job.name, Status.FAILED, job.error) for job in jobs if job.error]
+        to_do = [job for job in jobs if not job.is_finished and not job.error]
+        log.info(
+            "%d runs: %d finished before, %d to do%s",
+            *(len(jobs), len(skipped), len(to_do)),
+            f", {len(refused)} refused" * bool(refused),
+        )
+        _tell("refused", refused)
+        warn_of_code([job.run for job in jobs if job.run is not None and job.is_finished])
         with Progress([job.run.path for job in to_do if job.run is not None], len(skipped), len(jobs)):
-            return _summed_up([*skipped, *sweeps.done(to_do, self._launched)])
+            return _summed_up([*skipped, *refused, *sweeps.done(to_do, self._launched)])
 
     def _jobs(self, all_overrides: Sequence[list[str]]) -> Iterator[Job]:
         """Whether a run is finished is told by its directory alone."""
@@ -194,6 +202,15 @@ def _own_parts(job: DictConfig, sweep: DictConfig) -> str:
     return " and ".join(f"a hydra.{part}" for part in own if own[part] != common[part])
 
 
+def _tell(what: str, outcomes: Sequence[Outcome]) -> None:
+    """A line for each reason, with the first run of it."""
+    runs: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        runs.setdefault(outcome.message, []).append(outcome.run)
+    for message, those in runs.items():
+        log.error("%s: %s%s: %s", what, those[0], f" and {len(those) - 1} more" * (len(those) > 1), message)
+
+
 def _summed_up(outcomes: list[Outcome]) -> list[Outcome]:
     counts = {
         status: sum(outcome.status is status for outcome in outcomes) for status in Status if status is not Status.BUSY
@@ -203,9 +220,7 @@ def _summed_up(outcomes: list[Outcome]) -> list[Outcome]:
         len(outcomes),
         ", ".join(f"{count} {status.value}" for status, count in counts.items()),
     )
-    for outcome in outcomes:
-        if outcome.status is Status.FAILED:
-            log.error("failed: %s: %s", outcome.run, outcome.message)
+    _tell("failed", [outcome for outcome in outcomes if outcome.status is Status.FAILED])
     if counts[Status.FAILED]:
         raise SystemExit(1)
     return outcomes

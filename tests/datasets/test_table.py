@@ -136,6 +136,10 @@ def test_classes_may_be_called_as_if_they_were_missing(tmp_path):
         (["x,c,y", *BASE, "1,?,1"], lacks("c", 22)),
         (["x,c,y", *BASE, "1,a,NaN"], lacks("y", 22)),
         (
+            ["x,c,y", *BASE, "1,,0", ",?,1"],
+            "@: columns 'x' (1), 'c' (2) have no value in 2 of 22 rows (the first: line 22); fill in or drop them",
+        ),
+        (
             ["x,c,y", "-inf,a,1", *BASE, "1e400,a,1"],
             "@: column 'x' has no finite value in 2 of 22 rows (the first: line 2); mend or drop them",
         ),
@@ -145,9 +149,8 @@ def test_classes_may_be_called_as_if_they_were_missing(tmp_path):
         (["x,c,y", "1,a,0"], "@: column 'y' holds one class, '0'; classification needs two"),
         (
             ["x,y", *(f"1,{row}.5" for row in range(30))],
-            "dataset.target=y: no training pool with all 30 classes in 1000 draws: the rarest class is too rare, with "
-            "1 of 30 examples (to predict numbers would be regression, which al_bench does not do); drop such classes, "
-            "or choose another column as the target",
+            "dataset.target=y: 30 different values in 30 rows; to predict numbers would be regression, which al_bench "
+            "does not do; drop what is too rare, or choose another column as the target",
         ),
     ],
 )  # fmt: skip

@@ -71,6 +71,19 @@ def test_a_failing_run_stops_nothing_and_the_same_command_tries_it_again(cli, tm
 
 
 @pytest.mark.slow
+def test_what_is_refused_is_told_once_before_the_first_run_and_nothing_is_launched_for_it(cli, tmp_path):
+    told = cli("-m", "strategy=random", "seed=zero,1,2", "batch_size.size=0,20", *QUICK[:3], "budget=60")
+    assert told.code == 1
+    assert "6 runs: 0 finished before, 2 to do, 4 refused" in told.out
+    reason = "and 1 more: batch_size.size=0: input should be greater than 0"
+    assert told.out.index(reason) < told.out.index("starts")
+    assert told.out.count(reason) == 2, "refused, and at the end failed"
+    assert "seed=zero: input should be a valid integer" in told.out
+    assert "6 runs: 2 finished, 0 skipped (finished before), 4 failed" in told.out
+    assert len(paths(tmp_path / "outputs")) == 2
+
+
+@pytest.mark.slow
 def test_whatever_a_part_raises_the_others_run(cli, tmp_path):
     (tmp_path / "faulty.py").write_text(
         "from al_bench.strategies.random import Random\n"

@@ -34,7 +34,8 @@ def classes_of(key: str, tables: Sequence[Table], name: str) -> list[NDArray[np.
     named = {cell for cells in labels for cell in cells if cell.lower() not in NO_NUMBER}
     are_numbers = bool(named) and all(map(NUMBER.fullmatch, named))
     for table, cells in zip(tables, labels, strict=True):
-        _check_missing(table, name, [(cell.lower() in NO_NUMBER) if are_numbers else cell in MISSING for cell in cells])
+        is_missing_N = [(cell.lower() in NO_NUMBER) if are_numbers else cell in MISSING for cell in cells]
+        _check_all(table, [name], "value", "fill in", np.array(is_missing_N)[:, None])
     classes = ordered(set(labels[0]))
     if unknown := ordered(set().union(*labels[1:]) - set(classes)):
         raise DataError(
@@ -59,8 +60,9 @@ def numbers_of(tables: Sequence[Table], names: Sequence[str]) -> list[NDArray[np
         value_of = _values(tables, name)
         for table, inputs_ND in zip(tables, inputs, strict=True):
             inputs_ND[:, column] = [value_of[cell] for cell in table.columns[name]]
-            _check_missing(table, name, np.isnan(inputs_ND[:, column]))
-            _check_none(table, name, "finite value", "mend", np.isinf(inputs_ND[:, column]))
+    for table, inputs_ND in zip(tables, inputs, strict=True):
+        _check_all(table, names, "value", "fill in", np.isnan(inputs_ND))
+        _check_all(table, names, "finite value", "mend", np.isinf(inputs_ND))
     return inputs
 
 
@@ -90,16 +92,15 @@ def _warn_of_texts(tables: Sequence[Table], name: str, others: set[str]) -> None
                 return
 
 
-def _check_missing(table: Table, name: str, is_missing: Sequence[bool] | NDArray[np.bool_]) -> None:
-    _check_none(table, name, "value", "fill in", is_missing)
-
-
-def _check_none(
-    table: Table, name: str, what: str, remedy: str, is_without: Sequence[bool] | NDArray[np.bool_]
-) -> None:
-    rows = np.flatnonzero(is_without)
-    if len(rows):
-        raise DataError(
-            f"{table.place}: column {shown(name)} has no {what} in {len(rows)} of {len(table)} rows (the first: line "
-            f"{table.lines[rows[0]]}); {remedy} or drop them"
-        )
+def _check_all(table: Table, names: Sequence[str], what: str, remedy: str, is_without_ND: NDArray[np.bool_]) -> None:
+    """DataError, with all columns in which something is missing."""
+    counts = {name: count for name, count in zip(names, is_without_ND.sum(axis=0).tolist(), strict=True) if count}
+    if not counts:
+        return
+    rows = np.flatnonzero(is_without_ND.any(axis=1))
+    named = [shown(name) + f" ({count})" * (len(counts) > 1) for name, count in counts.items()]
+    columns = f"column {named[0]} has" if len(named) == 1 else f"columns {', '.join(named)} have"
+    raise DataError(
+        f"{table.place}: {columns} no {what} in {len(rows)} of {len(table)} rows (the first: line "
+        f"{table.lines[rows[0]]}); {remedy} or drop them"
+    )
