@@ -16,7 +16,7 @@ from al_bench.core.errors import UserError
 if TYPE_CHECKING:
     from al_bench.analysis.runs import Run
 
-MAX_LISTED = 15  # lines of a state
+MAX_LISTED, MAX_BUSY = 15, 3  # lines of a state, and of busy machines, the slowest first
 DESCRIPTION = """How the runs of a folder stand: finished, running, failed (why), interrupted,
 broken, and missing.
 
@@ -54,21 +54,21 @@ def main(arguments: Sequence[str], called: Called) -> None:
         of_state = [run for run in runs if run.state is state]
         if state is State.FINISHED or not of_state:
             continue
-        show_lines(console, state.value, described(of_state), len(of_state), is_all=options.all)
+        show_lines(console, state.value, described(of_state), len(of_state), None if options.all else MAX_LISTED)
     slowed = busy(runs, options.folder)
-    show_lines(console, "runs on a busy machine", slowed, len(slowed), is_all=options.all)
+    show_lines(console, "runs on a busy machine", slowed, len(slowed), None if options.all else MAX_BUSY)
     for line in misplaced(runs):
         console.print(f"\n{escape(line)}", soft_wrap=True)
 
 
-def show_lines(console: Console, title: str, lines: Sequence[str], count: int, *, is_all: bool) -> None:
-    """A list, if there is anything in it; the first of its lines if there are many."""
+def show_lines(console: Console, title: str, lines: Sequence[str], count: int, most: int | None) -> None:
+    """A list, if there is anything in it; the first of its lines if there are more than `most`."""
     if lines:
         console.print(f"\n[bold]{title}: {count}[/bold]")
-    for line in lines if is_all else lines[:MAX_LISTED]:
+    for line in lines[:most]:
         console.print(f"  {escape(line)}", soft_wrap=True)
-    if not is_all and len(lines) > MAX_LISTED:
-        console.print(f"  ... and {len(lines) - MAX_LISTED} more lines (--all)")
+    if most is not None and len(lines) > most:
+        console.print(f"  ... and {len(lines) - most} more lines (--all)")
 
 
 def busy(runs: Sequence["Run"], folder: Path) -> list[str]:

@@ -49,14 +49,14 @@ def _processor() -> str:
 
 @cache
 def _commit() -> dict[str, object]:
-    """The commit that this package's source tree is at, if it is one."""
+    """The commit that this package's source tree is at, if it is one, and whether its code is that of the commit."""
     tree = Path(__file__).parents[2]
     if not (tree / ".git").exists():
         return {}
     try:
         head, changes = (
             subprocess.run(["git", "-C", str(tree), *command], capture_output=True, check=True, text=True).stdout
-            for command in (["rev-parse", "HEAD"], ["status", "--porcelain"])
+            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--", "al_bench", "hydra_plugins"])
         )
     except (OSError, subprocess.CalledProcessError):
         return {}

@@ -51,9 +51,12 @@ def gain_table(everything: Everything, curves: Curves) -> dict[str, object] | No
         return None
     parts = gains["part"].unique().tolist()
     texts: dict[tuple[str, str], str] = {}
-    columns = ["strategy", "part", "gain", "low", "high", "verdict_holm", "detectable"]
-    for strategy, part, gain, low, high, verdict, detectable in gains[columns].itertuples(index=False, name=None):
-        found = _or_nothing(detectable, " ({:.2f} would be found)") if verdict == Verdict.OPEN else ""
+    columns = ["strategy", "part", "gain", "low", "high", "p_holm", "verdict_holm", "detectable"]
+    for strategy, part, gain, low, high, p_holm, verdict, detectable in gains[columns].itertuples(
+        index=False, name=None
+    ):
+        corrected = f"p {p_holm:.2g} by Holm; " if low > 0 or high < 0 else ""  # though the interval, of one, is off 0
+        found = _or_nothing(detectable, f" ({corrected}{{:.2f}} would be found)") if verdict == Verdict.OPEN else ""
         texts[strategy, part] = _with_spread(gain, low, high, verdict) + found
     names = [name for name in everything.strategies if name in set(gains["strategy"])]
     rows = [(name, [texts.get((name, part), "") for part in parts]) for name in names]
