@@ -142,7 +142,7 @@ def _scheduled(config: RunConfig, pool_size: int) -> int | None:
         return None
     if config.wanted.first > pool_size // 3:
         raise ConfigError(
-            f"schedule.labels_per_class={config.schedule['labels_per_class']}: that is {config.wanted.first:,} labels "
+            f"schedule.labels_per_class={config.schedule.labels_per_class}: that is {config.wanted.first:,} labels "
             f"at once, beyond a third of the training pool's {pool_size:,} examples; take a lower schedule"
         )
     budget = config.wanted.within(pool_size)

@@ -10,7 +10,6 @@ from al_bench.leaderboard.published import First
 from al_bench.leaderboard.submission import Run
 from al_bench.records.columns import SETTING_COLUMNS
 from al_bench.records.identity import differing_keys
-from al_bench.records.run_config import Wanted
 
 ROUNDING = 1e-6  # of an accuracy that is a share of the test set
 
@@ -55,7 +54,7 @@ def other_features(run: Run, first: First) -> bool:
 def _rounds(run: Run, place: Place, first: First) -> Iterator[str]:
     """What is wrong with rounds.csv and queries.csv."""
     rounds = run.rounds
-    wanted = Wanted.of(place.planned.config.plain)
+    wanted = place.planned.config.wanted
     last = wanted.within(first.pool_size)
     size = place.planned.identity.batch_size
     due = [first.num_labelled, *range(first.num_labelled + size, last + 1, size)]

@@ -84,13 +84,19 @@ class Wanted:
     is_scheduled: bool = False
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> "Wanted":
-        """Of a configuration, plain."""
-        is_scheduled = config.get("schedule") is not None
-        if not is_scheduled:
-            return cls(config["budget"])
-        first = config["num_initial"] + config["num_validation"]
-        return cls(config["budget"], config["batch_size"]["size"], first, is_scheduled)
+    def of(cls, config: "RunConfig") -> "Wanted":
+        """Of a checked configuration."""
+        if config.schedule is None:
+            return cls(config.budget)
+        return cls(config.budget, config.batch_size, config.num_initial + config.num_validation, is_scheduled=True)
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> "Wanted":
+        """Of a configuration as config.yaml holds it, which may be from before there were schedules."""
+        if plain.get("schedule") is None:
+            return cls(plain["budget"])
+        first = plain["num_initial"] + plain["num_validation"]
+        return cls(plain["budget"], plain["batch_size"]["size"], first, is_scheduled=True)
 
     def within(self, pool_size: int) -> int:
         """Of a pool of this size."""
@@ -136,7 +142,7 @@ class RunConfig:
     num_initial: NonNegativeInt = field(metadata=NAMED)
     num_validation: NonNegativeInt = field(metadata=NAMED)
     budget: PositiveInt | None = field(metadata=ASIDE)
-    schedule: Node | None = field(default=None, metadata=ASIDE | {"schema": Schedule | None, "default": None})
+    schedule: Schedule | None = field(default=None, metadata=ASIDE | {"default": None})
     name: str = field(metadata=ASIDE)
     output_dir: Path = field(metadata=ASIDE | {"schema": str})
     data_dir: Path = field(metadata=ASIDE | {"schema": str})
@@ -161,13 +167,15 @@ class RunConfig:
         """Of plain values that have been checked."""
         values = {each.name: plain[each.name] for each in KEYS if each.name in plain}
         values["batch_size"] = plain["batch_size"]["size"]
+        if values.get("schedule") is not None:
+            values["schedule"] = Schedule(**plain["schedule"])
         values |= {key: Path(plain[key]) for key in ("output_dir", "data_dir")}
         return cls(**values, plain=plain)
 
     @property
     def wanted(self) -> "Wanted":
         """Labels in all."""
-        return Wanted.of(self.plain)
+        return Wanted.of(self)
 
     @property
     def folder(self) -> Path:

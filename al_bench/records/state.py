@@ -137,7 +137,7 @@ def is_finished(path: Path, config: Mapping[str, Any] | None = None, default: Ma
         return files.is_finished
     check_same_run(path, config, default)
     done = files.done
-    if done is None or done.num_labelled < Wanted.of(config).within(done.pool_size):
+    if done is None or done.num_labelled < Wanted.of_plain(config).within(done.pool_size):
         return False
     is_asked_for_more = "budget" in (files.starts or [{}])[-1] and not files.says_finished
     return not is_asked_for_more and files.has_own_files(config.get("dataset", {})) and files.is_whole

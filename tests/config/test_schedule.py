@@ -10,6 +10,7 @@ from al_bench.config.schema import CONF
 from al_bench.records.reading import rows_of
 from al_bench.records.run_config import Wanted
 from tests.conftest import run_directory
+from tests.support.configs import run_config
 from tests.support.tables import letters, openml_folder
 
 QUICK = ("strategy=random", "model.width=8", "model.max_epochs=1")
@@ -130,8 +131,16 @@ def test_a_key_of_no_schedule_is_told(cli):
 
 
 def test_a_budget_that_is_no_schedule_is_what_it_says():
-    assert Wanted.of({"budget": 70}).within(100) == 70  # of a config.yaml of before there were schedules
-    assert Wanted.of({"budget": None, "schedule": None}).within(100) == 100
+    assert Wanted.of_plain({"budget": 70}).within(100) == 70  # of a config.yaml of before there were schedules
+    assert Wanted.of_plain({"budget": None, "schedule": None}).within(100) == 100
+
+
+@pytest.mark.parametrize("schedule", [None, {"labels_per_class": 2, "num_rounds": 3}])
+def test_what_is_wanted_is_the_same_of_a_checked_configuration_and_of_its_plain_values(schedule):
+    config = run_config(schedule=schedule, num_initial=20, num_validation=5, budget=85)
+    assert config.wanted == Wanted.of_plain(config.plain)
+    assert config.wanted.is_scheduled == (schedule is not None)
+    assert schedule is None or (config.wanted.first, config.schedule.num_rounds) == (25, 3)
 
 
 @pytest.mark.parametrize("pool_size", [29, 30, 31, 59, 60, 61, 62, 63, 64, 90, 10_000])
