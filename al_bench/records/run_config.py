@@ -108,7 +108,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """The root keys, checked: below the check nobody indexes a configuration by strings. Nodes of parts stay plain.
+    """The root keys, checked: below the check they are attributes. Nodes of parts stay plain, for who builds them.
 
     `plain` is all of it as config.yaml holds it, in the order in which it was composed. A key that an older config.yaml
     lacks counts as its default, which must mean what was done before there was the key.
