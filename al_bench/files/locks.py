@@ -12,6 +12,7 @@ from pathlib import Path
 from al_bench.core.errors import BusyError, RunDirectoryError
 from al_bench.files.writing import open_own, open_regular, read_bytes
 
+LOCK = ".lock"  # the name of the file, in each run directory
 TRIES = 5  # who looks whether a run is going on holds its lock for an instant
 LOOKS = 3  # at a file, to know whether its inode can be relied on
 
@@ -71,7 +72,7 @@ class Lock:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._path = folder / ".lock"
+        self._path = folder / LOCK
         self._token = b""
         self._descriptor = open_own(self._path, os.O_RDWR | os.O_CREAT)
 

@@ -14,7 +14,7 @@ from al_bench.core.errors import ConfigError, DataError, RunDirectoryError
 from al_bench.core.rounds import Batch
 from al_bench.files.writing import open_regular
 from al_bench.records.identity import Identity, canonical
-from al_bench.records.layout import check_files, folder_named, identity_of_path
+from al_bench.records.layout import CONFIG, check_files, folder_named, identity_of_path
 from al_bench.records.resuming import found_in
 from al_bench.records.run_config import RunConfig, read_config
 from al_bench.records.state import Done, done_of, is_finished, starts_of
@@ -40,7 +40,7 @@ class Purchases:
                 open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)  # which says what it is
             check_files(path)
             found = found_in(path, Identity(**identity_of_path(path)))  # type: ignore[arg-type]
-            stored, done = read_config(path / "config.yaml"), done_of(path)
+            stored, done = read_config(path / CONFIG), done_of(path)
             is_done = is_finished(path)
         except FileNotFoundError:
             is_done = False

@@ -16,7 +16,7 @@ from al_bench.records.archive.runs import problem_of, read
 from al_bench.records.archive.safety import Limits, regular_files
 from al_bench.records.committed import Columns
 from al_bench.records.identity import Identity
-from al_bench.records.layout import FILES, FLIPS, MEASURES, WEIGHTS, check_files, identity_of_path
+from al_bench.records.layout import CONFIG, FILES, FLIPS, MEASURES, ROUNDS, WEIGHTS, check_files, identity_of_path
 from al_bench.records.resuming import found_in
 from al_bench.records.run_config import read_config
 from al_bench.records.state import RunFiles
@@ -77,7 +77,7 @@ def read_submission(folder: Path) -> Submission:
     _check_files(archive)
     with TemporaryDirectory() as scratch, _called(scratch, archive):
         restore(archive, Path(scratch), LIMITS)
-        paths = sorted(path.parent for path in Path(scratch).rglob("rounds.csv"))
+        paths = sorted(path.parent for path in Path(scratch).rglob(ROUNDS))
         runs = [_run(path, path.relative_to(scratch).as_posix()) for path in paths]
     return Submission(card, files[CARD], files[ARCHIVE], runs)
 
@@ -102,7 +102,7 @@ def _run(path: Path, name: str) -> Run:
         raise ResultsError(f"{path}: its files do not agree that it is finished; pack it as al_bench wrote it")
     if (index := max(int(batch.indices.max()) for batch in committed.batches)) >= done.pool_size:
         raise ResultsError(f"{path / 'queries.csv'}: pool_index={index}, where the pool has {done.pool_size} examples")
-    config = read_config(path / "config.yaml")
+    config = read_config(path / CONFIG)
     if not isinstance(config, dict):
         raise ResultsError(f"{path / 'config.yaml'}: holds no configuration of a run")
     return Run(name, identity, config, files.rounds, committed.batches, files.starts, done.pool_size)

@@ -26,27 +26,16 @@ from al_bench.files.writing import append_lines, check_link, keep_lines, replace
 from al_bench.records.columns import ROUND_COLUMNS
 from al_bench.records.committed import DIGEST_LENGTH, checked_row, parsed_state
 from al_bench.records.identity import NO_DEFAULTS, Identity, check_same_run, holds_run
-from al_bench.records.layout import check_files, logging_to
+from al_bench.records.layout import CONFIG, DONE, ERROR, LOCK, LOG, QUERIES, ROUNDS, STATES, check_files, logging_to
 from al_bench.records.queries import QUERY_COLUMNS
-from al_bench.records.resuming import (
-    QUERIES,
-    ROUNDS,
-    STATES,
-    WAY_ON,
-    Starts,
-    as_finished,
-    found_in,
-    keep_error,
-    keep_flips,
-    now,
-)
+from al_bench.records.resuming import WAY_ON, Starts, as_finished, found_in, keep_error, keep_flips, now
 from al_bench.records.saved import drop_older, drop_uncommitted, save
 from al_bench.records.state import SCHEMA_VERSION
 from al_bench.records.tables import Table, query_rows, round_row
 
 log = logging.getLogger(__name__)
 
-BEGINNINGS = (".lock", ".config.yaml.partial")  # what a kill leaves before it can be told which run it is
+BEGINNINGS = (LOCK, f".{CONFIG}.partial")  # what a kill leaves before it can be told which run it is
 
 
 class RunDirectory:
@@ -97,7 +86,7 @@ class RunDirectory:
                 check_files(path)
                 directory._mend()
                 directory._start(config, environment)
-            with logging_to(path / "run.log", lock.is_held):
+            with logging_to(path / LOG, lock.is_held):
                 try:
                     yield directory
                 except BaseException as error:
@@ -195,7 +184,7 @@ class RunDirectory:
         done: dict[str, object] = {"schema_version": SCHEMA_VERSION, "num_labelled": num_labelled}
         done |= {"pool_size": pool_size, "identity": self.identity.as_dict()}
         with self._appending():
-            replace_text(self.path / "done.json", json.dumps(done, indent=1) + "\n")
+            replace_text(self.path / DONE, json.dumps(done, indent=1) + "\n")
 
     def _mend(self) -> None:
         """Know what is committed, and cut off what is not."""
@@ -231,9 +220,9 @@ class RunDirectory:
         """Say what is started; the error of an earlier start is removed."""
         self._lock.check()
         self._as_finished = as_finished(self.path)
-        replace_text(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(config))))
+        replace_text(self.path / CONFIG, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
         self._starts.add({"time": now(), **environment}, self.identity.title)
-        (self.path / "error.json").unlink(missing_ok=True)
+        (self.path / ERROR).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from al_bench.core.errors import RunDirectoryError
-from al_bench.records.layout import folder_named, identity_of_path, path_of, run_title
+from al_bench.records.layout import CONFIG, folder_named, identity_of_path, path_of, run_title
 from al_bench.records.run_config import IRRELEVANT, VARIANT_GROUPS, VARIANT_KEYS, read_config
 
 GROUPS = ("dataset", "model", "strategy")
@@ -212,7 +212,7 @@ def _label(parts: list[str]) -> str:
 def check_same_run(path: Path, config: Mapping[str, Any], default: Mapping[str, Any] = NO_DEFAULTS) -> None:
     """RunDirectoryError, with the keys, if the directory holds a run whose results may differ from this one's."""
     try:
-        stored: Any = read_config(path / "config.yaml")
+        stored: Any = read_config(path / CONFIG)
     except (FileNotFoundError, NotADirectoryError):
         return
     except Exception as error:  # whatever the YAML reader makes of a foreign file
@@ -232,4 +232,4 @@ def holds_run(path: Path, config: Mapping[str, Any], default: Mapping[str, Any] 
         check_same_run(path, config, default)
     except RunDirectoryError:
         return False
-    return (path / "config.yaml").exists()
+    return (path / CONFIG).exists()

@@ -9,16 +9,15 @@ from io import TextIOWrapper
 from itertools import groupby
 from pathlib import Path
 
+from al_bench.files.locks import LOCK as LOCK
 from al_bench.files.writing import open_own, open_regular, read_text
 
-APPENDED = ("rounds.csv", "queries.csv", "strategy_state.jsonl", "run.log")
-WANDB_ID = "wandb_id"
-FLIPS, MEASURES = "flips.csv", "measures.csv"
+ROUNDS, QUERIES, STATES, LOG = "rounds.csv", "queries.csv", "strategy_state.jsonl", "run.log"
+CONFIG, ENVIRONMENT, DONE, ERROR = "config.yaml", "environment.json", "done.json", "error.json"
+FLIPS, MEASURES, CURVE, WANDB_ID = "flips.csv", "measures.csv", "curve.png", "wandb_id"
 WEIGHTS = ("weights_even.bin", "weights_odd.bin")  # of the last round of each kind, where the next starts from them
-REPLACED = (
-    *("config.yaml", "environment.json", FLIPS, "done.json", "error.json", "curve.png", MEASURES, WANDB_ID),
-    *WEIGHTS,
-)
+APPENDED = (ROUNDS, QUERIES, STATES, LOG)
+REPLACED = (CONFIG, ENVIRONMENT, FLIPS, DONE, ERROR, CURVE, MEASURES, WANDB_ID, *WEIGHTS)
 POSSIBLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as wandb takes it, and no pattern in it
 FILES = (*APPENDED, *REPLACED)
 BATCH_PART, SEED_PART, MOST_PARTS = re.compile(r"b\d+"), re.compile(r"s\d+"), 6  # of the path of a run directory

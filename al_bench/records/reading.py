@@ -14,12 +14,12 @@ from al_bench.core.errors import RunDirectoryError
 from al_bench.files.writing import whole_lines
 from al_bench.records.columns import IDENTITY_COLUMNS, USUAL
 from al_bench.records.committed import Columns, parsed_rounds
-from al_bench.records.layout import MEASURES, identity_of_path
+from al_bench.records.layout import DONE, ENVIRONMENT, ERROR, LOCK, MEASURES, QUERIES, ROUNDS, identity_of_path
 from al_bench.records.queries import check_queries, parsed_queries
 from al_bench.records.state import RunFiles, error_of
 from al_bench.records.tables import read_measures
 
-MARKS = {".lock", "rounds.csv", "environment.json", "error.json", "done.json"}
+MARKS = {LOCK, ROUNDS, ENVIRONMENT, ERROR, DONE}
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
@@ -29,7 +29,7 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
         OSError: if rounds.csv cannot be read.
         ValueError: with the line, for what no run writes.
     """
-    if len(lines := whole_lines(path / "rounds.csv")) < 2:
+    if len(lines := whole_lines(path / ROUNDS)) < 2:
         return []
     columns = parsed_rounds(lines)
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
@@ -70,7 +70,7 @@ class Told:
 def told_of(path: Path, names: Set[str]) -> Told:
     """By the files of a run directory, of which these names are there."""
     files = RunFiles(path)
-    file = _rounds_file(files) if "rounds.csv" in names else None
+    file = _rounds_file(files) if ROUNDS in names else None
     return Told(file, files.is_finished, error_of(path), tuple(files.starts))
 
 
@@ -92,7 +92,7 @@ def run_directories(
         folders, names = _entries(parent, real)
         path = Path(parent)
         marks, is_named, is_run = MARKS & names, bool(identity_of_path(path)), False
-        if "rounds.csv" in marks or (marks and is_named):
+        if ROUNDS in marks or (marks and is_named):
             told = tell(path, names)
             is_run = told.file is not None and told.file.columns is not None
             yield path, marks, told
@@ -128,7 +128,7 @@ def read_rounds(path: Path) -> RoundsFile:
 
 
 def _rounds_file(files: RunFiles) -> RoundsFile:
-    path = files.path / "rounds.csv"
+    path = files.path / ROUNDS
     try:
         columns, remark, lacking = _read(files)
     except (ValueError, OSError, csv.Error) as error:
@@ -159,12 +159,12 @@ def _read(files: RunFiles) -> tuple[Columns, str, tuple[str, ...]]:
         raise ValueError(str(error)) from error
     run = dict(files.rounds)
     lacking = tuple(column for column in USUAL if column not in run)
-    if (folder / "queries.csv").exists():
+    if (folder / QUERIES).exists():
         try:
             check_queries(parsed_queries(files.queries), run, None if done is None else done.pool_size)
         except ValueError as error:
             raise ValueError(f"queries.csv beside it: {error}") from error
-    is_known = done is not None or (folder / "environment.json").exists()
+    is_known = done is not None or (folder / ENVIRONMENT).exists()
     run["is_finished"] = [not is_known or files.is_finished] * len(run["round"])
     remarks = [] if files.rounds_bytes.endswith(b"\n") else ["its last, half-written row is left out"]
     try:

@@ -23,11 +23,10 @@ from al_bench.files.writing import read_bytes, replace_bytes, replace_text, whol
 from al_bench.records.columns import IDENTITY_COLUMNS, REQUIRED, ROUND_COLUMNS
 from al_bench.records.committed import digest_of, num_queried, parsed_rounds, parsed_states
 from al_bench.records.identity import Identity
-from al_bench.records.layout import FLIPS
+from al_bench.records.layout import CONFIG, ENVIRONMENT, ERROR, FLIPS, QUERIES, ROUNDS, STATES
 from al_bench.records.queries import check_queries, parsed_queries
 from al_bench.records.state import RunFiles, raw_starts
 
-ROUNDS, QUERIES, STATES = "rounds.csv", "queries.csv", "strategy_state.jsonl"
 WAY_ON = (
     "the folder was changed by something else: put back what was there, or delete it to start again, or give the run "
     "another name"
@@ -63,7 +62,7 @@ def found_in(path: Path, identity: Identity) -> Found:
     expected = identity.as_dict()
     if rounds and any(rounds[column][0] != expected[column] for column in IDENTITY_COLUMNS):
         raise RunDirectoryError(f"{path / ROUNDS} holds rows of another run; give this run another name")
-    if rounds and not (path / "config.yaml").exists():  # it is written before any round
+    if rounds and not (path / CONFIG).exists():  # it is written before any round
         raise RunDirectoryError(f"{path}: config.yaml is gone, so nobody knows which run it is; {WAY_ON}")
     with _reading(path / QUERIES):
         query_lines = whole_lines(path / QUERIES)
@@ -126,7 +125,7 @@ def _reading(file: Path) -> Iterator[None]:
 
 def as_finished(folder: Path) -> dict[str, bytes]:
     """What a start changes of a run that is finished, by the names of files, as it is; nothing of another run."""
-    names = ("config.yaml", "environment.json") if RunFiles(folder).is_finished else ()
+    names = (CONFIG, ENVIRONMENT) if RunFiles(folder).is_finished else ()
     return {name: read_bytes(folder / name) for name in names if (folder / name).exists()}
 
 
@@ -138,7 +137,7 @@ def keep_error(folder: Path, error: BaseException, as_finished: Mapping[str, byt
         for name, content in as_finished.items():
             replace_bytes(folder / name, content)
         if not as_finished and not isinstance(error, KeyboardInterrupt):
-            replace_text(folder / "error.json", json.dumps(entry, indent=1) + "\n")
+            replace_text(folder / ERROR, json.dumps(entry, indent=1) + "\n")
 
 
 def now() -> str:
@@ -150,7 +149,7 @@ class Starts:
     """What environment.json says of each start of a run, the last of which is this one."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "environment.json"
+        self._path = folder / ENVIRONMENT
 
     def add(self, environment: Mapping[str, Any], title: str) -> None:
         """This start; warns of what is not as it was at the last one."""

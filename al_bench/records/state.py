@@ -14,7 +14,7 @@ from al_bench.files.writing import read_bytes, read_json, whole_lines
 from al_bench.records.columns import IDENTITY_COLUMNS, MOST
 from al_bench.records.committed import Columns, digest_of, num_queried, parsed_rounds
 from al_bench.records.identity import NO_DEFAULTS, check_same_run, own_paths
-from al_bench.records.layout import FLIPS
+from al_bench.records.layout import CONFIG, DONE, ENVIRONMENT, ERROR, FLIPS, QUERIES, ROUNDS, STATES
 from al_bench.records.run_config import Wanted
 
 SCHEMA_VERSION = 1
@@ -52,7 +52,7 @@ class RunFiles:
     @cached_property
     def rounds_bytes(self) -> bytes:
         """Of rounds.csv."""
-        return read_bytes(self.path / "rounds.csv")
+        return read_bytes(self.path / ROUNDS)
 
     @cached_property
     def rounds(self) -> Columns:
@@ -63,7 +63,7 @@ class RunFiles:
     @cached_property
     def queries(self) -> bytes:
         """Of queries.csv."""
-        return read_bytes(self.path / "queries.csv")
+        return read_bytes(self.path / QUERIES)
 
     @property
     def says_finished(self) -> bool:
@@ -88,7 +88,7 @@ class RunFiles:
         """
         try:
             done, rounds, queries = self.done, self.rounds, self.queries
-            num_states = len(whole_lines(self.path / "strategy_state.jsonl"))
+            num_states = len(whole_lines(self.path / STATES))
         except (OSError, ValueError, RunDirectoryError):
             return False
         digest = digest_of(queries)
@@ -101,7 +101,7 @@ class RunFiles:
             and queries.count(b"\n") == 1 + num_queried(rounds)[-1]
             and rounds.get("queries_digest", [digest])[-1] == digest
             and num_states in (0, len(rounds["round"]))
-            and (self.path / "config.yaml").exists()
+            and (self.path / CONFIG).exists()
             and self._has_flips()
         )
 
@@ -150,7 +150,7 @@ def done_of(path: Path) -> Done | None:
         RunDirectoryError: if it cannot be read, or is of another version of al_bench.
     """
     try:
-        done = read_json(path / "done.json")
+        done = read_json(path / DONE)
         if not isinstance(done, dict):
             raise ValueError("it holds no mapping")
         version = done.get("schema_version")
@@ -192,7 +192,7 @@ def starts_of(path: Path) -> list[dict[str, Any]]:
 def raw_starts(path: Path) -> list[dict[str, Any]]:
     """The entries of environment.json as they are; ValueError if there is anything else in it."""
     try:
-        starts = read_json(path / "environment.json")
+        starts = read_json(path / ENVIRONMENT)
     except (FileNotFoundError, NotADirectoryError):
         return []
     if not isinstance(starts, list) or not all(isinstance(start, dict) for start in starts):
@@ -203,7 +203,7 @@ def raw_starts(path: Path) -> list[dict[str, Any]]:
 def error_of(path: Path) -> str | None:
     """The error that the last start ended with, `TypeError: its message`; None if it left none."""
     try:
-        error = read_json(path / "error.json")
+        error = read_json(path / ERROR)
         return f"{error['type']}: {error['message']}"
     except (FileNotFoundError, NotADirectoryError):
         return None

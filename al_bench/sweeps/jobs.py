@@ -12,6 +12,7 @@ from al_bench.config.planning import Planned
 from al_bench.core.errors import LaunchError
 from al_bench.files.locks import is_locked
 from al_bench.files.writing import is_newer
+from al_bench.records.layout import ENVIRONMENT, ERROR, LOCK, LOG
 from al_bench.records.state import error_of
 from al_bench.sweeps.lost import told
 from al_bench.sweeps.outcome import Outcome, Status
@@ -36,11 +37,11 @@ class Job:
 
     def has_begun(self, since: float) -> bool:
         """Whether a process has opened the run directory after a time (seconds of the epoch)."""
-        return self.run is not None and is_newer(self.run.path / "environment.json", since)
+        return self.run is not None and is_newer(self.run.path / ENVIRONMENT, since)
 
     def is_busy(self) -> bool:
         """Whether a process is doing it now."""
-        return self.run is not None and is_locked(self.run.path / ".lock")
+        return self.run is not None and is_locked(self.run.path / LOCK)
 
     def was_finished(self) -> bool:
         """Whether it is finished by now, though it was not at first."""
@@ -52,14 +53,14 @@ class Job:
             return None
         if self.was_finished():
             return Outcome(self.name, Status.FINISHED, path=self.run.path)
-        file = self.run.path / "error.json"
+        file = self.run.path / ERROR
         if not is_newer(file, since):
             return None
         return Outcome(self.name, Status.FAILED, error_of(self.run.path) or "")
 
     def lost(self, reason: str, since: float) -> Outcome:
         """Its outcome where the process that did it is gone, for a reason; with the run's log, if that has begun."""
-        file = None if self.run is None else self.run.path / "run.log"
+        file = None if self.run is None else self.run.path / LOG
         where = f"; the run's log: {file}" if file is not None and is_newer(file, since) else ""
         return Outcome(self.name, Status.FAILED, f"{reason}{where}")
 

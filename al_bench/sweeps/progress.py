@@ -10,6 +10,7 @@ from types import TracebackType
 from al_bench.core.clock import duration
 from al_bench.files.locks import is_locked
 from al_bench.files.writing import is_newer
+from al_bench.records.layout import DONE, ENVIRONMENT, ERROR, LOCK
 
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_BETWEEN_LINES = 10.0
@@ -28,7 +29,7 @@ class Progress:
 
     def __init__(self, paths: Sequence[Path], num_skipped: int, num_runs: int) -> None:
         self._left = list(paths)
-        self._ended = {"done.json": 0, "error.json": 0}
+        self._ended = {DONE: 0, ERROR: 0}
         self.num_skipped = num_skipped
         self.num_runs = num_runs
         self._is_over = threading.Event()
@@ -55,9 +56,9 @@ class Progress:
                 self._ended[ended] += 1
             else:
                 left.append(path)
-                has_begun = is_newer(path / "environment.json", self._start)
+                has_begun = is_newer(path / ENVIRONMENT, self._start)
                 self._has_begun |= has_begun
-                num_running += has_begun and is_locked(path / ".lock")
+                num_running += has_begun and is_locked(path / LOCK)
         self._left = left
         done, failed = self._ended.values()
         self._has_begun |= done + failed > 0

@@ -9,6 +9,7 @@ from wandb.errors import AuthenticationError, CommError, UsageError
 from al_bench.analysis.runs import Run, State
 from al_bench.core.errors import UserError, described, message_of
 from al_bench.records.identity import Identity
+from al_bench.records.layout import CONFIG
 from al_bench.records.run_config import read_config
 from al_bench.tracking import wandb_runs
 
@@ -52,7 +53,7 @@ def is_out_of_reach(error: Exception) -> bool:
 def upload(run: Run, folder: Path, project: str, mode: wandb_runs.Mode) -> None:
     """One run, with its configuration if that is there."""
     assert run.path is not None
-    config = run.path / "config.yaml"
+    config = run.path / CONFIG
     plain = read_config(config) if config.exists() else {}
     identity = Identity(**run.identity)  # type: ignore[arg-type]
     tracked = wandb_runs.begun(identity, plain, run.path, folder, project, mode)

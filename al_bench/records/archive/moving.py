@@ -15,7 +15,6 @@ from al_bench.core.errors import ResultsError
 from al_bench.files.locks import alone_in
 from al_bench.files.writing import replace_bytes
 from al_bench.records.archive.runs import (
-    DONE,
     Files,
     archived,
     committed_part,
@@ -28,7 +27,7 @@ from al_bench.records.archive.runs import (
     with_kept,
 )
 from al_bench.records.archive.safety import USUAL, Limits
-from al_bench.records.layout import identity_of_path, setting_parts
+from al_bench.records.layout import DONE, identity_of_path, setting_parts
 from al_bench.records.reading import RoundsFile, run_directories
 from al_bench.records.state import RunFiles, is_finished
 

@@ -11,7 +11,19 @@ from pathlib import Path
 from al_bench.core.errors import ResultsError
 from al_bench.records.archive.safety import Limits, members_of, regular_files
 from al_bench.records.committed import texts_of
-from al_bench.records.layout import FILES, MEASURES, identity_of_path
+from al_bench.records.layout import (
+    CONFIG,
+    CURVE,
+    DONE,
+    ENVIRONMENT,
+    ERROR,
+    FILES,
+    MEASURES,
+    QUERIES,
+    ROUNDS,
+    STATES,
+    identity_of_path,
+)
 from al_bench.records.saved import PREDICTIONS, saved_path, saved_rounds
 
 Files = Mapping[str, bytes]
@@ -20,8 +32,7 @@ Files = Mapping[str, bytes]
 Runs = Mapping[str, Files]
 """By name: the path of a run directory below the folder of its experiment."""
 
-NEEDED = ("config.yaml", "environment.json", "queries.csv", "rounds.csv")
-DONE, STATES = "done.json", "strategy_state.jsonl"
+NEEDED = (CONFIG, ENVIRONMENT, QUERIES, ROUNDS)
 
 
 def name_of(path: Path) -> str:
@@ -64,7 +75,7 @@ def files_in(path: Path, *, with_predictions: bool = False) -> tuple[Files, list
 
     rounds.csv is read first, so that what it counts is in the others. Predictions are those of committed rounds.
     """
-    files, problems = regular_files(path, sorted(FILES, key=lambda name: name != "rounds.csv"))
+    files, problems = regular_files(path, sorted(FILES, key=lambda name: name != ROUNDS))
     if with_predictions:
         try:
             there = saved_rounds(path, PREDICTIONS) & {*range(len(rounds_of(files)))}
@@ -89,12 +100,12 @@ def is_saved(name: str) -> bool:
 
 def committed_part(files: Files) -> Files:
     """Of a run that is not finished: nothing beyond its last committed round, and no mark of how a start ended."""
-    rounds = whole(files.get("rounds.csv", b""))
-    num_rounds = len(rounds_of({"rounds.csv": rounds}))
-    kept = {name: content for name, content in files.items() if name not in (DONE, "error.json", "curve.png")}
-    kept["rounds.csv"] = rounds
+    rounds = whole(files.get(ROUNDS, b""))
+    num_rounds = len(rounds_of({ROUNDS: rounds}))
+    kept = {name: content for name, content in files.items() if name not in (DONE, ERROR, CURVE)}
+    kept[ROUNDS] = rounds
     num_queries = num_queried(kept)
-    kept["queries.csv"] = b"".join(whole(files.get("queries.csv", b"")).splitlines(keepends=True)[: 1 + num_queries])
+    kept[QUERIES] = b"".join(whole(files.get(QUERIES, b"")).splitlines(keepends=True)[: 1 + num_queries])
     if STATES in files:
         kept[STATES] = b"".join(whole(files[STATES]).splitlines(keepends=True)[:num_rounds])
     return kept
@@ -112,7 +123,7 @@ def problem_of(files: Files, *, is_finished: bool) -> str:
         return f"{', '.join(lacking)}: missing or empty"
     if not (rounds := rounds_of(files)):
         return "rounds.csv has no round"
-    if files["queries.csv"].count(b"\n") - 1 != num_queried(files):
+    if files[QUERIES].count(b"\n") - 1 != num_queried(files):
         return "queries.csv does not hold the labels that rounds.csv counts"
     states = files.get(STATES)
     if states is not None and states.count(b"\n") != len(rounds):
@@ -133,7 +144,7 @@ def goes_on(files: Files, others: Files, where: str) -> bool:
             break
         if any(first[name] != second[name] for name in first.keys() & second.keys()):
             raise ResultsError(f"{where}: two runs of the same identity with different results; nothing was changed")
-    queries, other_queries = (each.get("queries.csv", b"") for each in (files, others))
+    queries, other_queries = (each.get(QUERIES, b"") for each in (files, others))
     if not queries.startswith(other_queries) and not other_queries.startswith(queries):
         raise ResultsError(f"{where}: two runs of the same identity with different queries; nothing was changed")
     return len(rounds_of(files)) > len(rounds_of(others))
@@ -151,7 +162,7 @@ def num_queried(files: Files) -> int:
 def rounds_of(files: Files) -> Sequence[Mapping[str, str]]:
     """The rows of rounds.csv without seconds; none if it is no table of rounds."""
     try:
-        columns = texts_of(files.get("rounds.csv", b"").decode(errors="replace").splitlines(keepends=True))
+        columns = texts_of(files.get(ROUNDS, b"").decode(errors="replace").splitlines(keepends=True))
     except ValueError:
         return []
     names = [name for name in columns if not name.endswith("_seconds")]
