@@ -13,9 +13,9 @@ from al_bench.config.schema import BY_STRATEGY, UNIFORM
 from al_bench.core.errors import ConfigError, DataError, RunDirectoryError
 from al_bench.core.rounds import Batch
 from al_bench.files.writing import open_regular
+from al_bench.records.committed import found_in
 from al_bench.records.identity import Identity, canonical
 from al_bench.records.layout import CONFIG, check_files, folder_named, identity_of_path
-from al_bench.records.resuming import found_in
 from al_bench.records.run_config import RunConfig, read_config
 from al_bench.records.state import Done, done_of, is_finished, starts_of
 from al_bench.strategies.replay import Bought

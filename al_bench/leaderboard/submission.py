@@ -14,10 +14,10 @@ from al_bench.leaderboard.cards import CARD, Card, read_card
 from al_bench.records.archive.moving import restore
 from al_bench.records.archive.runs import problem_of, read
 from al_bench.records.archive.safety import Limits, regular_files
-from al_bench.records.committed import Columns
+from al_bench.records.committed import found_in
 from al_bench.records.identity import Identity
 from al_bench.records.layout import CONFIG, FILES, FLIPS, MEASURES, ROUNDS, WEIGHTS, check_files, identity_of_path
-from al_bench.records.resuming import found_in
+from al_bench.records.rounds_file import Columns
 from al_bench.records.run_config import read_config
 from al_bench.records.state import RunFiles
 

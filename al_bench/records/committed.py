@@ -1,174 +1,191 @@
-"""What rounds.csv and strategy_state.jsonl can hold: whatever no run writes is refused with its line.
+"""What a run directory has committed: the files hold it as it was written, or are refused by name.
 
-Resuming, skipping what is finished and all analysis read by way of this, and what is written has been held against it.
-Imports neither torch nor numpy, so that skipping is quick.
+So does flips.csv, the labels of the pool that were made wrong: they are drawn anew at every start.
 """
 
 import csv
 import json
-import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
-from itertools import pairwise
+import logging
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from al_bench.records.columns import BY_NAME, IDENTITY_COLUMNS, REQUIRED
+import numpy as np
+from numpy.typing import NDArray
 
-Columns = dict[str, list[Any]]
-"""The values of rounds.csv by column; a column that is not ours is text, an empty real number NaN."""
+from al_bench.core.errors import RunDirectoryError, message_of
+from al_bench.core.rounds import Batch, Committed
+from al_bench.files.writing import read_bytes, replace_bytes, replace_text, whole_lines
+from al_bench.records.columns import IDENTITY_COLUMNS, REQUIRED, ROUND_COLUMNS
+from al_bench.records.identity import Identity
+from al_bench.records.layout import CONFIG, ENVIRONMENT, ERROR, FLIPS, QUERIES, ROUNDS, STATES
+from al_bench.records.queries import check_queries, parsed_queries
+from al_bench.records.rounds_file import digest_of, num_queried, parsed_rounds, parsed_states
+from al_bench.records.state import RunFiles, raw_starts
 
-DIGEST_LENGTH = 16  # hexadecimal digits of the sha256 of queries.csv up to a round
-MAX_SHOWN = 60  # letters of a value in a message
-IN_REAL = b"0123456789.eE+-"
+WAY_ON = (
+    "the folder was changed by something else: put back what was there, or delete it to start again, or give the run "
+    "another name"
+)
+FLIP_COLUMNS = ("index", "target", "given")
 
-
-def parsed_rounds(lines: Iterable[str]) -> Columns:
-    """The columns of rounds.csv, from its whole lines.
-
-    Raises:
-        ValueError: with the line, for what no run writes.
-    """
-    columns = {name: _column(name, values) for name, values in texts_of(lines).items()}
-    _check_rows(columns)
-    return columns
-
-
-def texts_of(lines: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The columns of rounds.csv as written, from its whole lines; ValueError if they are no table of rounds."""
-    reader = csv.reader(lines)
-    try:
-        header, *rows = list(reader) or [[]]
-    except csv.Error as error:
-        raise ValueError(f"line {reader.line_num}: {error}") from error
-    _check_shape(header, rows)
-    return dict(zip(header, zip(*rows, strict=True), strict=True))
+log = logging.getLogger(__name__)
 
 
-def checked_row(row: Mapping[str, object]) -> None:
-    """ValueError if a row, about to be written, holds what would be refused later."""
-    for name, value in row.items():
-        text = str(value)
-        if problem := _problem(name, [text]):
-            raise ValueError(f"{name}={_shown(text)} {problem}")
+@dataclass(frozen=True)
+class Found:
+    """What is committed, the columns of rounds.csv, and of each file the lines to keep: others were interrupted."""
+
+    committed: Committed
+    header: Sequence[str]
+    kept: Mapping[str, Sequence[str]]
 
 
-def num_queried(columns: Columns) -> list[int]:
-    """After each round, how many rows of queries.csv are committed; ValueError if that does not grow."""
-    num_validation = columns.get("num_validation", [0] * len(columns["round"]))
-    counts = [labels - validation for labels, validation in zip(columns["num_labelled"], num_validation, strict=True)]
-    if counts[0] < 1:
-        raise ValueError(f"line 2: num_labelled={columns['num_labelled'][0]} with num_validation={num_validation[0]}")
-    return counts
+def found_in(path: Path, identity: Identity) -> Found:
+    """Read a run directory, and change nothing.
 
-
-def digest_of(queries: bytes) -> str:
-    """What `queries_digest` says of the bytes of queries.csv up to a round."""
-    return sha256(queries).hexdigest()[:DIGEST_LENGTH]
-
-
-def parsed_states(lines: Sequence[str], num_rounds: int) -> list[dict[str, Any] | None]:
-    """The states of a strategy after its rounds, from the whole lines of strategy_state.jsonl; none without a state.
-
-    There is one more than `num_rounds` where a kill left one of a round that was not committed.
+    Rounds without their labels, or more labels and states than a kill leaves behind the last round, are refused, as is
+    what no run writes.
 
     Raises:
-        ValueError: with the line, if it is not that of its round, or holds a number that is not finite.
+        RunDirectoryError: with file and line.
     """
-    states = [parsed_state(line, round) for round, line in enumerate(lines)]
-    if all(state is None for state in states):
-        return []
-    if not 0 <= len(states) - num_rounds <= 1:
-        raise ValueError(f"line {len(states)} is its last, where rounds.csv has {num_rounds} rounds")
-    return states
+    with _reading(path / ROUNDS):
+        lines = whole_lines(path / ROUNDS)
+        header = _checked_header(path / ROUNDS, lines)
+        rounds = parsed_rounds(lines) if len(lines) > 1 else {}
+    num_rounds, num_rows = (len(rounds["round"]), num_queried(rounds)[-1]) if rounds else (0, 0)
+    expected = identity.as_dict()
+    if rounds and any(rounds[column][0] != expected[column] for column in IDENTITY_COLUMNS):
+        raise RunDirectoryError(f"{path / ROUNDS} holds rows of another run; give this run another name")
+    if rounds and not (path / CONFIG).exists():  # it is written before any round
+        raise RunDirectoryError(f"{path}: config.yaml is gone, so nobody knows which run it is; {WAY_ON}")
+    with _reading(path / QUERIES):
+        query_lines = whole_lines(path / QUERIES)
+        queries = parsed_queries("".join(query_lines).encode())
+        if len(queries.rows_N4) and (last := int(queries.rows_N4[-1, 0])) > num_rounds:
+            raise ValueError(f"it goes on to round {last}, where rounds.csv has {num_rounds} rounds")
+        if rounds:
+            check_queries(queries, rounds)
+    with _reading(path / STATES):
+        state_lines = whole_lines(path / STATES)
+        states = parsed_states(state_lines, num_rounds)[:num_rounds]
+    batches = [Batch(*rows_B4[:, 2:].T.copy()) for rows_B4 in queries.batches(num_rounds)]
+    kept = {ROUNDS: lines, QUERIES: query_lines[: num_rows + 1], STATES: state_lines[: len(states)]}
+    return Found(Committed(batches, states), header, kept)
 
 
-def parsed_state(line: str, round: int) -> dict[str, Any] | None:
-    """The state in a line; ValueError, with the line, if it is of another round, or a number in it is not finite."""
+def keep_flips(path: Path, flips_F3: NDArray[np.int64] | None, *, has_rounds: bool) -> str | None:
+    """Have flips.csv hold these rows of `FLIP_COLUMNS`, in pool order; its digest. None, and no file, without any.
+
+    What is lacking of it is written again, and all of it where no round is committed; anything else is refused.
+
+    Raises:
+        RunDirectoryError: if it holds others.
+        OSError: if it cannot be read or written.
+    """
+    file = path / FLIPS
+    if flips_F3 is None:
+        if file.exists():
+            raise RunDirectoryError(f"{file}: no label of this run was made wrong; {WAY_ON}")
+        return None
+    lines = [",".join(FLIP_COLUMNS), *(f"{index},{target},{given}" for index, target, given in flips_F3.tolist())]
+    content = "".join(f"{line}\n" for line in lines).encode()
+    there = read_bytes(file) if file.exists() else b""
+    if has_rounds and not content.startswith(there):
+        raise RunDirectoryError(f"{file}: it does not hold the labels that are made wrong in this run; {WAY_ON}")
+    if there != content:
+        if has_rounds:
+            log.warning("%s was not whole, and is written again", file)
+        replace_bytes(file, content)
+    return digest_of(content)
+
+
+def _checked_header(path: Path, lines: Sequence[str]) -> Sequence[str]:
+    header = next(csv.reader(lines), list(ROUND_COLUMNS))
+    if not set(REQUIRED) <= set(header) <= set(ROUND_COLUMNS) or len(set(header)) < len(header):
+        raise RunDirectoryError(
+            f"{path} is damaged or was written by another version of al_bench (its columns are "
+            f"{','.join(header)}); give the run another name, or delete its folder to start again"
+        )
+    return header
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
     try:
-        entry = json.loads(line, parse_constant=_finite, parse_float=_finite)
-        if not isinstance(entry, dict) or not isinstance(entry.get("state"), dict | None):
-            raise ValueError("no state of a round")
-        if type(entry.get("round")) is not int or entry["round"] != round:
-            raise ValueError(f"of round {json.dumps(entry.get('round'))}, where that of round {round} belongs")
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"line {round + 1}: {error}") from error
-    state: dict[str, Any] | None = entry["state"]
-    return state
+        yield
+    except (ValueError, csv.Error) as error:
+        raise RunDirectoryError(f"{file}: {error}; {WAY_ON}") from error
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:MAX_SHOWN]} is no finite number")
-    return number
+def as_finished(folder: Path) -> dict[str, bytes]:
+    """What a start changes of a run that is finished, by the names of files, as it is; nothing of another run."""
+    names = (CONFIG, ENVIRONMENT) if RunFiles(folder).is_finished else ()
+    return {name: read_bytes(folder / name) for name in names if (folder / name).exists()}
 
 
-def _check_shape(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    if not header:
-        raise ValueError("it is empty")
-    if missing := [column for column in REQUIRED if column not in header]:
-        raise ValueError(f"it has no column {missing[0]}")
-    if len(set(header)) < len(header):
-        raise ValueError(f"it has a column twice: {','.join(header)}")
-    if not rows:
-        raise ValueError("it has no rounds")
-    for number, row in enumerate(rows):
-        if len(row) != len(header):
-            raise ValueError(f"line {number + 2} has {len(row)} values, not {len(header)}")
+def keep_error(folder: Path, error: BaseException, as_finished: Mapping[str, bytes]) -> None:
+    """What ended a start is kept in error.json, unless it is a Ctrl-C; a run that was finished stays as it was."""
+    entry = {"time": now(), "type": type(error).__name__, "message": message_of(error)}
+    entry["traceback"] = "".join(traceback.format_exception(error))
+    with suppress(OSError):  # a full disk must not hide the error
+        for name, content in as_finished.items():
+            replace_bytes(folder / name, content)
+        if not as_finished and not isinstance(error, KeyboardInterrupt):
+            replace_text(folder / ERROR, json.dumps(entry, indent=1) + "\n")
 
 
-def _column(name: str, texts: Sequence[str]) -> list[Any]:
-    if _problem(name, texts):
-        line, text = next((line, text) for line, text in enumerate(texts, 2) if _problem(name, [text]))
-        raise ValueError(f"line {line}: {name}={_shown(text)} {_problem(name, [text])}")
-    kind = BY_NAME[name].kind if name in BY_NAME else str
-    if kind is float:
-        return [float(text) if text else math.nan for text in texts]
-    return list(map(int, texts)) if kind is int else list(texts)
+def now() -> str:
+    """As files say it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _problem(name: str, texts: Sequence[str]) -> str:
-    """What is wrong with a value among these of a column; empty if nothing is."""
-    column = BY_NAME.get(name)
-    if column is None:
-        return ""
-    given = list(filter(None, texts)) if column.is_optional else texts
-    if column.pattern is not None and not all(map(re.compile(column.pattern[0]).fullmatch, given)):
-        return f"is not {column.pattern[1]}"
-    if column.kind not in (int, float) or not given:
-        return ""
-    try:
-        numbers: list[float] = list(map(column.kind, given))
-    except ValueError:
-        return "is no number"
-    if column.kind is int and list(map(str, numbers)) != list(given):
-        return "is not written as a whole number"
-    low, high = column.range
-    if any(map(math.isnan, numbers)) or not low <= min(numbers) <= max(numbers) <= high:
-        return f"is not between {low:g} and {high:g}"
-    is_plain = column.kind is int or not "".join(given).encode(errors="surrogatepass").translate(None, IN_REAL)
-    return "" if is_plain else "is not written as a number"
+class Starts:
+    """What environment.json says of each start of a run, the last of which is this one."""
 
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / ENVIRONMENT
 
-def _check_rows(columns: Columns) -> None:
-    """What has to hold between the rows."""
-    for column in IDENTITY_COLUMNS:
-        if len(set(columns[column])) != 1:
-            raise ValueError(f"its rows differ in {column}, so they are not of one run")
-    for round, value in enumerate(columns["round"]):
-        if value != round:
-            raise ValueError(f"line {round + 2}: its rounds are not 0, 1, 2, ...: round {value} where {round} belongs")
-    for line, (before, after) in enumerate(pairwise(columns["num_labelled"]), 3):
-        if after <= before:
-            raise ValueError(f"line {line}: its numbers of labels do not grow: {after} after {before}")
-    if len(set(columns.get("num_validation", []))) > 1:
-        raise ValueError("its rows differ in num_validation")
-    num_queried(columns)
-    for name in ("class_counts", "unlabelled_class_marginals"):
-        if len({text.count(" ") for text in columns.get(name, []) if text}) > 1:
-            raise ValueError(f"its {name} are not of as many classes in every row")
+    def add(self, environment: Mapping[str, Any], title: str) -> None:
+        """This start; warns of what is not as it was at the last one."""
+        starts = self._read()
+        for key in ("device_name", "versions", "commit"):
+            if starts and starts[-1].get(key) != environment.get(key):
+                log.warning(
+                    "%s: %s was %s at the last start and is %s now: the numbers may differ from an undisturbed run's",
+                    *(title, key, starts[-1].get(key), environment.get(key)),
+                )
+        known, code = (each.get("own_code") or {} for each in (starts[-1] if starts else {}, environment))
+        for module in sorted(module for module in code if known.get(module, code[module]) != code[module]):
+            log.warning(
+                "%s: %s has changed since the last start, and rounds from here on are by what it says now; another "
+                "name=... starts again",
+                *(title, module),
+            )
+        self._write([*starts, dict(environment)])
 
+    def note(self, facts: Mapping[str, object]) -> None:
+        """More of this start."""
+        *earlier, start = self._read()
+        self._write([*earlier, start | dict(facts)])
 
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}...")
+    def known(self, key: str) -> str | None:
+        """A text that the last of the earlier starts that has it says."""
+        *earlier, _ = self._read()
+        return next((each[key] for each in reversed(earlier) if isinstance(each.get(key), str)), None)
+
+    def _read(self) -> list[dict[str, Any]]:
+        try:
+            return raw_starts(self._path.parent)
+        except ValueError:
+            log.warning("%s cannot be read; it is kept as environment.json.damaged", self._path)
+            self._path.replace(self._path.with_name("environment.json.damaged"))
+            return []
+
+    def _write(self, starts: list[dict[str, Any]]) -> None:
+        replace_text(self._path, json.dumps(starts, indent=1) + "\n")

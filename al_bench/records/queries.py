@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from al_bench.records.committed import DIGEST_LENGTH, Columns, num_queried
+from al_bench.records.rounds_file import DIGEST_LENGTH, Columns, num_queried
 
 QUERY_COLUMNS = ("round", "order", "pool_index", "target")
 ROW = re.compile(rb"\d{1,18},\d{1,18},\d{1,18},\d{1,18}")

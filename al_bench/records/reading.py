@@ -13,9 +13,9 @@ import numpy as np
 from al_bench.core.errors import RunDirectoryError
 from al_bench.files.writing import whole_lines
 from al_bench.records.columns import IDENTITY_COLUMNS, USUAL
-from al_bench.records.committed import Columns, parsed_rounds
 from al_bench.records.layout import DONE, ENVIRONMENT, ERROR, LOCK, MEASURES, QUERIES, ROUNDS, identity_of_path
 from al_bench.records.queries import check_queries, parsed_queries
+from al_bench.records.rounds_file import Columns, parsed_rounds
 from al_bench.records.state import RunFiles, error_of
 from al_bench.records.tables import read_measures
 

@@ -12,9 +12,9 @@ from al_bench.core.errors import RunDirectoryError
 from al_bench.files.digests import digest_of_paths
 from al_bench.files.writing import read_bytes, read_json, whole_lines
 from al_bench.records.columns import IDENTITY_COLUMNS, MOST
-from al_bench.records.committed import Columns, digest_of, num_queried, parsed_rounds
 from al_bench.records.identity import NO_DEFAULTS, check_same_run, own_paths
 from al_bench.records.layout import CONFIG, DONE, ENVIRONMENT, ERROR, FLIPS, QUERIES, ROUNDS, STATES
+from al_bench.records.rounds_file import Columns, digest_of, num_queried, parsed_rounds
 from al_bench.records.run_config import Wanted
 
 SCHEMA_VERSION = 1

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from al_bench.records.columns import COLUMNS, ROUND_COLUMNS
-from al_bench.records.committed import DIGEST_LENGTH
 from al_bench.records.identity import Identity
 from al_bench.records.queries import QUERY_COLUMNS
+from al_bench.records.rounds_file import DIGEST_LENGTH
 from al_bench.records.state import SCHEMA_VERSION
 
 STRATEGIES = (

@@ -22,7 +22,7 @@ from al_bench.datasets.wrappers.max_pool_size import MaxPoolSize
 from al_bench.job.loading import Loaded, checked_node, loaded
 from al_bench.job.wrapping import checked_wrappers, wrapped
 from al_bench.records.archive.moving import pack, restore
-from al_bench.records.resuming import keep_flips
+from al_bench.records.committed import keep_flips
 from al_bench.records.state import is_finished
 from tests.conftest import assert_same_results, blobs, run_command, run_directory
 from tests.support.tables import letters, openml_folder

@@ -21,7 +21,7 @@ from al_bench.leaderboard.cards import read_card
 from al_bench.leaderboard.checking import check
 from al_bench.leaderboard.published import PUBLISHED, published_text, read_published
 from al_bench.records.archive.moving import pack
-from al_bench.records.committed import digest_of
+from al_bench.records.rounds_file import digest_of
 from tests.conftest import run_command
 from tests.support.made_results import call_otherwise
 

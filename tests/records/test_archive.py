@@ -13,7 +13,7 @@ import pytest
 from al_bench.core.errors import ResultsError
 from al_bench.files.writing import whole_lines
 from al_bench.records.archive.moving import Moved, _archive_of, pack, restore
-from al_bench.records.committed import digest_of
+from al_bench.records.rounds_file import digest_of
 from tests.conftest import assert_same_results, run_command
 from tests.support.forks import python
 

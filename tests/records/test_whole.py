@@ -18,9 +18,9 @@ from al_bench.analysis.runs import State, runs_in
 from al_bench.core.errors import RunDirectoryError, StrategyError, TrainingError
 from al_bench.core.rounds import Batch, Metrics, RoundRecord
 from al_bench.records.archive.moving import pack
-from al_bench.records.committed import digest_of
 from al_bench.records.directory import RunDirectory
 from al_bench.records.reading import read_rounds
+from al_bench.records.rounds_file import digest_of
 from al_bench.records.state import error_of, is_finished, starts_of
 from al_bench.strategies.albl import Albl
 from tests.records.test_records import CONFIG, IDENTITY, opened, record, without_columns

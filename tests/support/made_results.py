@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from al_bench.records.columns import COLUMNS, ROUND_COLUMNS
-from al_bench.records.committed import digest_of
 from al_bench.records.identity import Identity
+from al_bench.records.rounds_file import digest_of
 from al_bench.records.state import SCHEMA_VERSION
 
 STRATEGIES = ("badge", "albl", "coreset", "confidence", "margin", "entropy", "random")

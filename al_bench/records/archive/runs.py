@@ -10,7 +10,6 @@ from pathlib import Path
 
 from al_bench.core.errors import ResultsError
 from al_bench.records.archive.safety import Limits, members_of, regular_files
-from al_bench.records.committed import texts_of
 from al_bench.records.layout import (
     CONFIG,
     CURVE,
@@ -24,6 +23,7 @@ from al_bench.records.layout import (
     STATES,
     identity_of_path,
 )
+from al_bench.records.rounds_file import texts_of
 from al_bench.records.saved import PREDICTIONS, saved_path, saved_rounds
 
 Files = Mapping[str, bytes]
