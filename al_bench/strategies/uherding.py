@@ -14,6 +14,7 @@ from torch import Tensor
 from al_bench.core.errors import StrategyError
 from al_bench.core.ranges import PositiveFloat
 from al_bench.core.strategy import Known, Needs, QueryContext, Strategy
+from al_bench.strategies.maths.calibration import calibration_error
 from al_bench.strategies.maths.coverage.greedy import greedily_covering
 from al_bench.strategies.maths.coverage.grid import Points, on_grid
 from al_bench.strategies.maths.coverage.similarity import Gaussian
@@ -95,16 +96,7 @@ def calibrated_temperature(known: Known, num_bins: int) -> float:
             "strategy.temperature=1"
         )
     logits_NC = known.outputs.logits_NC.double()
-    is_right_N = logits_NC.argmax(dim=1) == known.targets
-    errors = [
-        calibration_error((logits_NC / each).softmax(dim=1).amax(dim=1), is_right_N, num_bins) for each in TEMPERATURES
-    ]
+    is_right_N = (logits_NC.argmax(dim=1) == known.targets).cpu().numpy()
+    confidences = ((logits_NC / each).softmax(dim=1).amax(dim=1).cpu().numpy() for each in TEMPERATURES)
+    errors = [calibration_error(confidence_N, is_right_N, num_bins) for confidence_N in confidences]
     return TEMPERATURES[int(torch.tensor(errors).argmin())]
-
-
-def calibration_error(confidence_N: Tensor, is_right_N: Tensor, num_bins: int) -> float:
-    """Expected calibration error: sum over bins (lower, upper] of equal width of |right - sum of confidences| / N."""
-    bin_N = (confidence_N * num_bins).ceil().long().clamp(1, num_bins) - 1
-    difference_N = is_right_N.double() - confidence_N
-    differences = torch.zeros(num_bins, dtype=torch.float64, device=bin_N.device).index_add_(0, bin_N, difference_N)
-    return float(differences.abs().sum()) / len(bin_N)

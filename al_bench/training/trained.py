@@ -20,6 +20,7 @@ from al_bench.core.network import Network
 from al_bench.core.rounds import Metrics
 from al_bench.core.strategy import Needs, Outputs
 from al_bench.models.dropout import Sample
+from al_bench.strategies.maths.calibration import calibration_error
 from al_bench.training.fitting.course import Course
 from al_bench.training.outputs import Passes, outputs_of
 
@@ -139,12 +140,8 @@ def brier(probability_NC: Reals, targets_N: Integers) -> float:
 
 
 def ece(confidence_N: Reals, hit_N: NDArray[np.bool_]) -> float:
-    """The expected calibration error (Guo et al., 2017): |accuracy - mean confidence| of 15 bins of the largest
-    probability, by how many are in each. A bin goes from k/15, which is not in it, to (k+1)/15, which is.
-    """
-    bin_N = np.searchsorted(np.linspace(0, 1, NUM_BINS + 1), confidence_N, side="left") - 1
-    gap_B = np.bincount(bin_N, weights=hit_N - confidence_N, minlength=NUM_BINS)
-    return float(np.abs(gap_B).sum() / len(hit_N))
+    """The expected calibration error (Guo et al., 2017), by 15 bins of the largest probability."""
+    return calibration_error(confidence_N, hit_N, NUM_BINS)
 
 
 def auroc(probability_NC: Reals, targets_N: Integers) -> float | None:

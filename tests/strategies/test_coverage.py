@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -16,13 +17,14 @@ from al_bench.core.errors import ConfigError, StrategyError
 from al_bench.core.strategy import Known, Needs, Outputs, QueryContext, Strategy
 from al_bench.job.built import Parts
 from al_bench.strategies.facility_location import FacilityLocation
+from al_bench.strategies.maths.calibration import calibration_error
 from al_bench.strategies.maths.coverage import greedy as coverage
 from al_bench.strategies.maths.coverage.greedy import Coverage
 from al_bench.strategies.maths.coverage.grid import nearest_of_other_groups, on_grid
 from al_bench.strategies.maths.coverage.similarity import Gaussian
 from al_bench.strategies.maxherding import MaxHerding
 from al_bench.strategies.probcover import ProbCover, largest_pure
-from al_bench.strategies.uherding import UHerding, calibrated_temperature, calibration_error, smallest_distance
+from al_bench.strategies.uherding import UHerding, calibrated_temperature, smallest_distance
 from tests.contracts.test_strategies import context, query
 
 FIVE = torch.tensor([[0.0], [1.0], [2.0], [3.0], [10.0]])
@@ -293,7 +295,7 @@ class TestUHerding:
         assert query(UHerding(sigma=0.1), given(rows, labelled, logits), 1).tolist() == [13]
 
     def test_calibration_error_by_hand(self):
-        confidence, is_right = torch.tensor([0.9, 0.8, 0.5, 0.3]).double(), torch.tensor([True, False, True, True])
+        confidence, is_right = np.array([0.9, 0.8, 0.5, 0.3]), np.array([True, False, True, True])
         assert calibration_error(confidence, is_right, 2) == pytest.approx((abs(1 - 1.7) + abs(2 - 0.8)) / 4)
         assert calibration_error(confidence, is_right, 1) == pytest.approx(0.125)
 
