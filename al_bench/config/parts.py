@@ -1,8 +1,9 @@
 """Parts of the configuration (nodes with a `_target_`): checked against their constructors, then built.
 
 A part's arguments come from its node, except for the facts that al_bench passes in itself, by name: `data_dir` and
-`rng` to a data set, `input_shape`, `num_classes` and `modalities` (the number of columns of each, by name) to a model;
-so too to the parts among their arguments, at any depth.
+`rng` to a data set, `input_shape`, `num_classes` and `modalities` (the number of columns of each, by name) to a model,
+`bought_by` to a strategy, `strategy` to who chooses the first batch; so too to the parts among their arguments, at any
+depth.
 """
 
 import collections.abc

@@ -1,4 +1,4 @@
-"""Data sets are read once per process: the runs of a sweep share them, unchanged."""
+"""Data sets are read: the last one is kept, so that runs of a process which follow each other share it, unchanged."""
 
 import inspect
 import json
