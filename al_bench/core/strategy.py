@@ -241,7 +241,7 @@ class Strategy(ABC):
 
 
 def trained_with(strategy: Strategy) -> TrainedWith:
-    """`strategy.trained_with`; what a strategy of before 0.3 has as members of its own counts, with a warning."""
+    """`strategy.trained_with`; what a strategy for version 0.1 has as members of its own counts, with a warning."""
     members = {each.name: getattr(strategy, each.name) for each in fields(TrainedWith) if hasattr(strategy, each.name)}
     if not members:
         return strategy.trained_with
