@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+SECONDS_BETWEEN_LINES = 60.0  # of a log, while something takes long
 FEW_LAPS = 3  # from which on the first, which has all that is done once, does not count
 
 

@@ -26,7 +26,7 @@ from al_bench.loop.initial import check_first
 from al_bench.loop.querying import check_strategy
 from al_bench.records.run_config import RunConfig
 from al_bench.strategies.replay import Bought
-from al_bench.training.fitting.checks import check_linear, check_passes, check_wanted
+from al_bench.training.fitting.checks import check_linear, check_passes, check_patience, check_wanted
 from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
 
@@ -54,8 +54,7 @@ class Parts:
         """ConfigError for anything that a part's constructor would not take."""
         network, training = checked_model(config.model)
         check_passes(training, network.func.__name__, is_linear=getattr(network.func, "is_linear", False))
-        if training.needs_validation and not config.num_validation:
-            raise ConfigError(f"model.patience={training.patience}: needs validation examples; say num_validation=...")
+        check_patience(training, has_validation=config.num_validation > 0)
         purchases = Purchases(config)
         strategy = checked_strategy(config.strategy, config.batch_size, purchases)
         check_wanted(training, strategy)

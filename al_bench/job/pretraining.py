@@ -24,6 +24,7 @@ from al_bench.files.locks import exclusive
 from al_bench.files.npz import UNREADABLE, read_kept, remove_partial, write_kept
 from al_bench.files.writing import check_link
 from al_bench.job.loading import Loaded
+from al_bench.job.weights import check_like
 from al_bench.records.identity import flattened
 from al_bench.records.run_config import RunConfig
 from al_bench.training.learner import Learner, Weights, body_of
@@ -132,13 +133,11 @@ def _read(path: Path, like: Weights) -> Weights | str:
     """What is kept there, or what is wrong with it, which is empty if there is nothing."""
     try:
         weights = {name: torch.from_numpy(weight) for name, weight in read_kept(path)[0].items()}
+        check_like(weights, like)
     except FileNotFoundError:
         return ""
     except (*UNREADABLE, TypeError) as error:  # the last of texts and the like
         return str(error)
-    kinds, wanted = ({name: (each.shape, each.dtype) for name, each in of.items()} for of in (weights, like))
-    if kinds != wanted:
-        return "its weights are not those of the network"
     if not all(weight.isfinite().all() for weight in weights.values()):
         return "its weights are not finite"
     log.info("pre-trained before: %s", path)

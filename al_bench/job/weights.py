@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from al_bench.core.errors import RunDirectoryError, described
 from al_bench.core.network import Network
@@ -56,6 +57,13 @@ def with_weights(directory: RunDirectory, network: Network) -> Committed:
     )
 
 
+def check_like(weights: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> None:
+    """ValueError for other names, shapes or types of numbers."""
+    kinds, wanted = ({name: (each.shape, each.dtype) for name, each in of.items()} for of in (weights, like))
+    if kinds != wanted:
+        raise ValueError("its weights are not those of the network")
+
+
 def _read(content: bytes, round: int, network: Network) -> Mapping[str, Any]:
     digest, content = content[:DIGEST], content[DIGEST:]
     if hashlib.sha256(content).digest() != digest:
@@ -63,9 +71,7 @@ def _read(content: bytes, round: int, network: Network) -> Mapping[str, Any]:
     kept = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
     if kept["round"] != round:
         raise ValueError(f"it is of round {kept['round']}")
-    wanted = {name: (each.shape, each.dtype) for name, each in network.state_dict().items()}
     for weights in kept["weights"].values():
-        if {name: (each.shape, each.dtype) for name, each in weights.items()} != wanted:
-            raise ValueError("its weights are not those of the network")
+        check_like(weights, network.state_dict())
     found: Mapping[str, Any] = kept["weights"]
     return found

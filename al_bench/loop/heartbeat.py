@@ -7,9 +7,8 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from al_bench.core.clock import duration
+from al_bench.core.clock import SECONDS_BETWEEN_LINES, duration
 
-SECONDS_BETWEEN_LINES = 60.0
 LOOKS_BETWEEN_LINES = 12
 
 log = logging.getLogger(__name__)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from al_bench.core.errors import ConfigError, TrainingError
 
+WITHOUT_VALIDATION = "num_validation=0: hyperparameters are chosen on validation examples; num_validation=200"
+
 
 class Status(Enum):
     """How a job ended."""
@@ -47,6 +49,6 @@ def validation_accuracy(path: Path, budget: int | None = None) -> float:
 
     *_, last = (row for row in rows_of(path) if budget is None or row["num_labelled"] <= budget)
     if "validation_accuracy" not in last:
-        raise ConfigError("num_validation=0: hyperparameters are chosen on validation examples; num_validation=200")
+        raise ConfigError(WITHOUT_VALIDATION)
     accuracy: float = last["validation_accuracy"]
     return accuracy

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from al_bench.core.devices import Precision, autocast
 from al_bench.core.ranges import NonNegativeFloat, PositiveFloat, PositiveInt
 
+SHRINK, PERTURB = 0.4, 0.1
 OPTIONS_OF_PROBES = ("ridge", "class_weights")  # options that a probe has
 
 
@@ -72,8 +73,8 @@ class TrainingOptions:
     ridge: PositiveFloat | None = None
     class_weights: Literal["none", "balanced"] = "none"
     start: Literal["scratch", "warm", "shrink_perturb"] = "scratch"
-    shrink: Annotated[float, Ge(0), Le(1)] = 0.4
-    perturb: NonNegativeFloat = 0.1
+    shrink: Annotated[float, Ge(0), Le(1)] = SHRINK
+    perturb: NonNegativeFloat = PERTURB
 
     def __post_init__(self) -> None:
         if self.ridge is not None:
@@ -84,8 +85,8 @@ class TrainingOptions:
         if self.patience is None and (self.patience_on, self.min_delta) != ("validation", 0):
             key = "min_delta" if self.min_delta else "patience_on"
             raise ValueError(f"{key}={getattr(self, key)}: goes with patience, which is not set; say model.patience=20")
-        if self.start != "shrink_perturb" and (self.shrink, self.perturb) != (0.4, 0.1):
-            key = "shrink" if self.shrink != 0.4 else "perturb"
+        if self.start != "shrink_perturb" and (self.shrink, self.perturb) != (SHRINK, PERTURB):
+            key = "shrink" if self.shrink != SHRINK else "perturb"
             raise ValueError(f"{key}={getattr(self, key)}: goes with start=shrink_perturb, and start is {self.start}")
         lr = getattr(self.optimizer, "keywords", {}).get("lr")
         if lr is not None and not lr > 0:

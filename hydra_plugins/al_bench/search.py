@@ -24,7 +24,7 @@ from al_bench.config.planning import Planned, planned
 from al_bench.core.errors import ConfigError, TrainingError, UserError, described
 from al_bench.sweeps import jobs as sweeps
 from al_bench.sweeps.jobs import Job
-from al_bench.sweeps.outcome import Outcome, validation_accuracy
+from al_bench.sweeps.outcome import WITHOUT_VALIDATION, Outcome, validation_accuracy
 from hydra_plugins.al_bench.space import Asked, asked, checked_direction, grid, point
 from hydra_plugins.al_bench.sweeper import Sweeper
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:  # Optuna takes a second, and may not be installed
     from optuna.trial import Trial
 
     from al_bench.sweeps.search import Samplers, Study
-
-WITHOUT_VALIDATION = "num_validation=0: hyperparameters are chosen on validation examples; num_validation=200"
 
 log = logging.getLogger("al_bench.sweep")
 os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")  # that Optuna 2 needs a version of it that is old

@@ -14,12 +14,10 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
-from al_bench.core.clock import duration
+from al_bench.core.clock import SECONDS_BETWEEN_LINES, duration
 from al_bench.core.errors import ConfigError, DataError
 from al_bench.core.features import Extractor, Rows
 from al_bench.job.gpus import is_child
-
-SECONDS_BETWEEN_LINES = 60.0
 
 log = logging.getLogger(__name__)
 

@@ -36,6 +36,12 @@ def check_wanted(training: TrainingOptions, strategy: Strategy) -> None:
         )
 
 
+def check_patience(training: TrainingOptions, *, has_validation: bool) -> None:
+    """ConfigError if training is to end by a loss of validation examples, and there are none."""
+    if training.needs_validation and not has_validation:
+        raise ConfigError(f"model.patience={training.patience}: needs validation examples; say num_validation=...")
+
+
 def check_passes(training: TrainingOptions, name: str, *, is_linear: bool) -> None:
     """ConfigError if passes of lower precision are asked for of a network, of a name, that is a last layer alone."""
     if training.pass_precision == "float32" or not is_linear:

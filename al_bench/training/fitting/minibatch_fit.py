@@ -10,12 +10,12 @@ import numpy as np
 from torch import Tensor
 
 from al_bench.core.data import Examples
-from al_bench.core.errors import ConfigError
 from al_bench.core.network import Network, Objective
 from al_bench.core.seeding import Stream, generator, torch_seeded
 from al_bench.training.augmentation import crop_flip
 from al_bench.training.batch_norm import batch_norm_layers, recompute_statistics
 from al_bench.training.epochs import Epochs
+from al_bench.training.fitting.checks import check_patience
 from al_bench.training.fitting.course import Course
 from al_bench.training.minibatches import Minibatches, minibatch_sizes
 from al_bench.training.mlp_step import fast_step
@@ -126,8 +126,8 @@ class MinibatchFit:
             return TrainAccuracy(training.stop_at_train_accuracy)
         if not training.needs_validation:
             return LowestLoss(training.patience, lambda _, loss: loss, training.min_delta)
-        if validation is None:
-            raise ConfigError(f"model.patience={training.patience}: needs validation examples; say num_validation=...")
+        check_patience(training, has_validation=validation is not None)
+        assert validation is not None
 
         def validation_loss(network: Network, _: float) -> float:
             self._recompute_batch_norm(network)
