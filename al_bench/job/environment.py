@@ -4,15 +4,17 @@ import os
 import platform
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
 
 import al_bench
 
-PACKAGES = ("torch", "torchvision", "numpy", "pandas", "scikit-learn", "hydra-core", "omegaconf")
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn", "hydra-core", "omegaconf")
+EXTRACTORS = ("timm", "sentence-transformers", "efficientnet-lite-pytorch")  # extras, which may be installed or not
 
 
 def describe(device: str) -> dict[str, object]:
@@ -25,11 +27,20 @@ def describe(device: str) -> dict[str, object]:
         "device_name": torch.cuda.get_device_name(device) if is_cuda else _processor(),
         "python": platform.python_version(),
         "al_bench": al_bench.__version__,
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": dict(_versions()),
         "torch_build": torch.__version__,
         **_slurm_task(),
         **_commit(),
     }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    found = {package: version(package) for package in PACKAGES}
+    for package in EXTRACTORS:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def _slurm_task() -> dict[str, object]:

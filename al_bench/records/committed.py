@@ -154,11 +154,12 @@ class Starts:
     def add(self, environment: Mapping[str, Any], title: str) -> None:
         """This start; warns of what is not as it was at the last one."""
         starts = self._read()
-        for key in ("device_name", "versions", "commit"):
-            if starts and starts[-1].get(key) != environment.get(key):
+        for key in ("device_name", "versions", "commit") if starts else ():
+            before, now = _of_both(starts[-1].get(key), environment.get(key))
+            if before != now:
                 log.warning(
                     "%s: %s was %s at the last start and is %s now: the numbers may differ from an undisturbed run's",
-                    *(title, key, starts[-1].get(key), environment.get(key)),
+                    *(title, key, before, now),
                 )
         known, code = (each.get("own_code") or {} for each in (starts[-1] if starts else {}, environment))
         for module in sorted(module for module in code if known.get(module, code[module]) != code[module]):
@@ -189,3 +190,11 @@ class Starts:
 
     def _write(self, starts: list[dict[str, Any]]) -> None:
         replace_text(self._path, json.dumps(starts, indent=1) + "\n")
+
+
+def _of_both(before: Any, now: Any) -> tuple[Any, Any]:
+    """Of versions those of packages that both starts tell of: one that is told of only now has not changed."""
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return before, now
+    first, second = ({name: each[name] for name in sorted(before.keys() & now.keys())} for each in (before, now))
+    return first, second

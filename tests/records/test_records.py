@@ -183,6 +183,18 @@ def test_another_device_than_at_the_last_start_is_warned_of(path, caplog):
         assert "device_name was None at the last start and is a GPU now" in caplog.text
 
 
+def test_another_version_is_warned_of_but_not_one_that_is_told_of_only_now(tmp_path, caplog):
+    """A folder of before scipy was noted, and an extra that was installed in the meantime."""
+    for versions in ({"torch": "1"}, {"torch": "1", "scipy": "1", "timm": "1"}, {"torch": "1", "scipy": "1"}):
+        with RunDirectory.opened(tmp_path / "run", IDENTITY, CONFIG, {"versions": versions}):
+            pass
+    assert not caplog.records
+    with RunDirectory.opened(tmp_path / "run", IDENTITY, CONFIG, {"versions": {"torch": "1", "scipy": "2"}}):
+        pass
+    told = "versions was {'scipy': '1', 'torch': '1'} at the last start and is {'scipy': '2', 'torch': '1'} now"
+    assert told in caplog.text
+
+
 @pytest.mark.parametrize("cut", range(0, 54, 7))
 def test_a_torn_first_write_is_dropped(tmp_path, path, cut):
     fresh = tmp_path / "fresh"
