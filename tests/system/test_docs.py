@@ -1,15 +1,19 @@
 """Every command of the docs, and so of the site, means something; the tutorials are done in test_tutorials.py."""
 
+import csv
 import re
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from al_bench.cli.commands import COMMANDS
 from al_bench.config.schema import CONF
+from al_bench.core.seeding import Stream, generator
+from tests.conftest import run_directory
 from tests.system.test_pages import prose
 
 ROOT = Path(__file__).parents[2]
@@ -84,3 +88,26 @@ def test_strategies_are_as_many_as_the_docs_say():
     ):
         said = re.findall(pattern, (ROOT / page).read_text(), flags=re.MULTILINE)
         assert said == [str(len(expected))], page
+
+
+@pytest.mark.slow
+def test_validation_examples_and_the_labels_of_queries_csv_are_where_the_page_says(cli, tmp_path):
+    """The code of docs/results_folder.md, on a run of its own."""
+    settings = ("num_validation=20", "num_initial=30", "batch_size.size=30", "budget=110", "model.width=8")
+    assert cli(*settings, "model.max_epochs=2", "strategy=random").code == 0
+    run = run_directory(tmp_path)
+    page = (ROOT / "docs/results_folder.md").read_text()
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    place = "outputs/default/digits/mlp/badge/b100/s0"
+    assert place in code
+    known: dict[str, Any] = {}
+    exec(code.replace(place, str(run)), known)
+    rows = list(csv.DictReader((run / "queries.csv").read_text().splitlines()))
+    bought = [int(row["pool_index"]) for row in rows]
+    assert list(rows[0]) == re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert known["pool"].targets[bought].tolist() == [int(row["target"]) for row in rows]
+    validation = known["validation"].tolist()
+    assert len({*validation, *bought}) == len(validation) + len(bought) == 110
+    rest = [place for place in range(len(known["pool"])) if place not in {*validation}]
+    order = generator(0, Stream.INITIAL).permutation(len(known["pool"]))
+    assert [place for place in order.tolist() if place in {*rest}][:30] == bought[:30], "none of validation is drawn"
