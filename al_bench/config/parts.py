@@ -2,8 +2,7 @@
 
 A part's arguments come from its node, except for the facts that al_bench passes in itself, by name: `data_dir` and
 `rng` to a data set, `input_shape`, `num_classes` and `modalities` (the number of columns of each, by name) to a model,
-`bought_by` to a strategy, `strategy` to who chooses the first batch; so too to the parts among their arguments, at any
-depth.
+`bought_by` to a strategy, `strategy` to who chooses the first batch; so too to parts within these, at any depth.
 """
 
 import collections.abc
