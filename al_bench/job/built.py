@@ -23,7 +23,7 @@ from al_bench.job.observer import Observer, Safe
 from al_bench.job.purchases import Purchases
 from al_bench.job.wrapping import Wrapper, checked_wrappers, pool_digest, wrapped
 from al_bench.loop.initial import check_first
-from al_bench.loop.querying import check_strategy
+from al_bench.loop.querying import check_can_be_asked
 from al_bench.records.run_config import RunConfig
 from al_bench.strategies.replay import Bought
 from al_bench.training.fitting.checks import check_linear, check_passes, check_patience, check_wanted
@@ -109,7 +109,7 @@ def checked_strategy(
         raise ConfigError(f"strategy._target_={node['_target_']}: no al_bench.Strategy")
     if "subset_size" in node:
         strategy.subset_size = checked_value("strategy.subset_size", PositiveInt | None, node["subset_size"])
-    check_strategy(strategy, batch_size)
+    check_can_be_asked(strategy, batch_size)
     return strategy
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from al_bench.core.errors import ConfigError
 from al_bench.core.network import Network
 from al_bench.core.strategy import Needs, Strategy
-from al_bench.loop.querying import check_strategy
+from al_bench.loop.querying import check_can_be_asked
 from al_bench.training.learner import Learner
 from al_bench.training.outputs import Passes
 from al_bench.training.trained import Trained
@@ -36,7 +36,7 @@ def check_first(chooser: Strategy, strategy: Strategy, num_initial: int, batch_s
             "num_initial=0: the strategy chooses the first batch, and nothing is left for another initial=... to "
             "choose; say num_initial=... above 0, or leave initial out"
         )
-    check_strategy(chooser, num_initial or batch_size)
+    check_can_be_asked(chooser, num_initial or batch_size)
     if not (read := chooser.needs & OF_NETWORKS):
         return
     said = "num_initial=0" if num_initial == 0 else "initial=strategy" if chooser is strategy else "initial"

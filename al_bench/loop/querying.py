@@ -15,7 +15,7 @@ from al_bench.loop.pool import Pool
 from al_bench.training.trained import Trained
 
 
-def check_strategy(strategy: Strategy, batch_size: int) -> None:
+def check_can_be_asked(strategy: Strategy, batch_size: int) -> None:
     """ConfigError for what no run can go on with: hidden labels for no oracle, a subset below a batch."""
     hidden = strategy.needs & OF_ORACLES
     if hidden and not strategy.is_oracle:

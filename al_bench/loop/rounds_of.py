@@ -23,7 +23,7 @@ from al_bench.loop.initial import check_first, untrained
 from al_bench.loop.measuring import MeasuredRound, Measuring
 from al_bench.loop.networks import Fitted, RoundNetworks
 from al_bench.loop.pool import Pool
-from al_bench.loop.querying import check_strategy, query
+from al_bench.loop.querying import check_can_be_asked, query
 from al_bench.training.learner import Learner
 from al_bench.training.stopping import FewEpochs
 from al_bench.training.trained import Trained
@@ -113,7 +113,7 @@ class ActiveLearning:
             TrainingError: if a loss is not finite.
         """
         check_dataset(self.dataset)
-        check_strategy(self.strategy, self.batch_size)
+        check_can_be_asked(self.strategy, self.batch_size)
         if self._chooser is not None:
             check_first(self._chooser, self.strategy, self.num_initial, self.batch_size)
         budget = checked_budget(len(self.dataset.train), self.num_initial, self.num_validation, self.budget)

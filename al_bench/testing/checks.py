@@ -24,7 +24,7 @@ def declares_what_is_hidden(subject: Subject) -> None:
     """What no annotator could tell before asking is shown to oracles alone, and samples are described."""
     strategy = subject.strategy
     try:
-        querying.check_strategy(strategy, batch_size=1)
+        querying.check_can_be_asked(strategy, batch_size=1)
     except ConfigError as error:
         raise AssertionError(str(error)) from error
     if strategy.is_oracle and not strategy.needs & OF_ORACLES:
