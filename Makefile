@@ -20,7 +20,7 @@ while read -r what name more; do \
 done; echo
 endef
 
-.PHONY: run attack test quick test-all test-cluster test-oldest test-wheel check lint docs clean
+.PHONY: run attack test quick test-all test-cluster test-oldest test-wheel check all-checks small-checks lint docs clean
 
 run:
 	@echo "Runs BADGE on digits in a few seconds; the first time, it installs into $(VENV)"
@@ -57,6 +57,13 @@ attack: $(VENV)/installed-dev # what is malformed, and kills: a small draw of it
 	$(NICE) $(BIN)/python scripts/attack.py kills --num 20 --seed 0
 
 check: lint test-all
+
+# All that has to pass, here and in CI. With -j the small ones go one after another, beside the large ones;
+# LEAVE_OUT='test-cluster test-oldest' names those that cannot be had somewhere.
+all-checks: small-checks $(filter-out $(LEAVE_OUT),test-cluster test-all)
+
+small-checks:
+	$(NICE) $(MAKE) -j1 --keep-going NICE= $(filter-out $(LEAVE_OUT),lint docs test-oldest test-wheel attack)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
