@@ -5,11 +5,5 @@ import sys
 from al_bench.cli import upload
 from al_bench.cli.parsing import Called
 
-
-def main() -> None:
-    """Do what the command line says."""
-    upload.main(sys.argv[1:], Called.as_script(sys.argv[0]))
-
-
 if __name__ == "__main__":
-    main()
+    upload.main(sys.argv[1:], Called.as_script(sys.argv[0]))

@@ -169,13 +169,6 @@ def whole_lines(path: Path) -> list[str]:
     return [f"{line}\n" for line in content[: content.rfind(b"\n") + 1].decode().split("\n")[:-1]]
 
 
-def mended_lines(path: Path) -> list[str]:
-    """The whole lines of a file that this process alone writes; an interrupted last one is cut off the file."""
-    lines = whole_lines(path)
-    keep_lines(path, lines)
-    return lines
-
-
 def keep_lines(path: Path, lines: list[str]) -> None:
     """Cut the file after these, its first lines."""
     size = sum(len(line.encode()) for line in lines)

@@ -22,7 +22,7 @@ from al_bench.analysis.results import load_results
 from al_bench.analysis.settings import Curves
 from al_bench.analysis.statistics.areas import areas
 from al_bench.analysis.statistics.paired import paired_tests
-from al_bench.analysis.statistics.penalty import NOISE, Tally, _wins, penalty_matrices, setting_wins
+from al_bench.analysis.statistics.penalty import NOISE, Tally, _wins, penalty_matrices
 from al_bench.core.errors import ResultsError
 from al_bench.records.archive.moving import restore
 from al_bench.records.identity import Identity
@@ -144,7 +144,7 @@ def test_settings_are_cut_to_the_fewest_seeds_among_those_that_are_summed(tmp_pa
     whole = matrices[(("dataset", "mnist"),)]
     assert (whole.cut, whole.wins[0].num_seeds) == ((), 8)
     assert overall.tally.num_wins < whole.tally.num_wins + matrices[(("dataset", "openml_6"),)].tally.num_wins
-    (by_itself,) = [each for each in setting_wins(rounds) if each.name == "mnist · mlp · b100"]
+    (by_itself,) = penalty_matrices(rounds[rounds["dataset"] == "mnist"])[0].wins
     assert np.array_equal(by_itself.share_KK, whole.matrix.to_numpy()), "on all of its seeds"
     shuffled = rounds.sample(frac=1, random_state=0)
     names = overall.matrix.columns
@@ -188,9 +188,10 @@ def test_a_constant_winner_scores_one_per_setting_with_budgets(tmp_path, definit
     strategies = ("badge", "margin", "random")
     write_sweep(tmp_path, accuracy, strategies=strategies)
     rounds = load_results(tmp_path).rounds
-    matrix = penalty_matrices(rounds, definition)[0].matrix
+    overall = penalty_matrices(rounds, definition)[0]
+    matrix = overall.matrix
     if expected is None:
-        shares = [(len(each.budgets) - 1) / len(each.budgets) for each in setting_wins(rounds, definition)]
+        shares = [(len(each.budgets) - 1) / len(each.budgets) for each in overall.wins]
         expected = sum(shares)
     assert matrix.loc["badge", "random"] == pytest.approx(expected)
     assert matrix.loc["margin", "random"] == matrix.loc["random", "margin"] == 0, "a copy never wins"

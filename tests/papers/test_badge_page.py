@@ -17,7 +17,7 @@ from papers.badge_claims import FIGURE_4, claims, penalties_by_setting, rank_cor
 from scipy.stats import spearmanr
 
 from al_bench.analysis.results import PAPER_ORDER, load_results
-from al_bench.analysis.statistics.penalty import SettingWins, penalty_matrices, setting_wins
+from al_bench.analysis.statistics.penalty import SettingWins, penalty_matrices
 from al_bench.records.archive.moving import pack, restore
 from tests.support.forks import python
 from tests.support.made_results import noisy, write_sweep
@@ -194,8 +194,8 @@ def test_a_single_slow_choice_of_batches_decides_nothing():
 def test_penalties_of_settings_are_the_column_means_of_their_matrices(tmp_path):
     write_sweep(tmp_path, noisy)
     rounds = load_results(tmp_path).rounds
-    table = penalties_by_setting(setting_wins(rounds))
     overall, *groups = penalty_matrices(rounds)
+    table = penalties_by_setting(overall.wins)
     assert np.allclose(table.loc["mean"].iloc[:-1], overall.penalties / len(overall.settings))
     for penalty in groups:
         if len(penalty.settings) == 1:

@@ -195,16 +195,6 @@ def penalty_matrices(
     return matrices
 
 
-def setting_wins(
-    rounds: pd.DataFrame, definition: Definition = "paper", *, is_holm: bool = False, is_partial: bool = False
-) -> list[SettingWins]:
-    """The wins of every setting by itself, on all of its seeds; see `penalty_matrices`."""
-    return [
-        _wins(setting, len(setting.curves.seeds), is_holm=is_holm)
-        for setting in compared_settings(rounds, definition, is_partial=is_partial)
-    ]
-
-
 def _wins(setting: Compared, num_seeds: int, *, is_holm: bool) -> SettingWins:
     curves = setting.curves
     taken_S = _first_seeds(setting, num_seeds)
