@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from al_bench.cli.commands import COMMANDS
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 FLOORS = next(contract["layers"] for contract in CONTRACTS if contract["type"] == "layers")
 PACKAGES = sorted(path.parent.name for path in (ROOT / "al_bench").glob("*/__init__.py"))
+PARTS = re.split(r"\*\*([\w, ]+)\*\*", PAGE.partition("## The floors")[2].partition("\n## ")[0])[1:]
+SAID = {name: text for names, text in zip(PARTS[::2], PARTS[1::2], strict=True) for name in names.split(", ")}
 CATALOGUES = ("datasets", "features", "models", "strategies")  # a module for each part
 FORBIDDEN = [
     ("loop/pool.py", "from al_bench.job.built import Parts", "Floors"),
@@ -44,21 +48,46 @@ def test_every_package_is_on_a_floor_and_nothing_is_ignored():
     assert not [contract for contract in CONTRACTS if contract.get("ignore_imports")]
 
 
-@pytest.mark.parametrize("package", [name for name in PACKAGES if name not in CATALOGUES])
-def test_every_module_is_named_on_its_floor(package):
-    floors = PAGE.partition("## The floors")[2].partition("\n## ")[0]
-    modules = {path.stem for path in (ROOT / "al_bench" / package).glob("*.py")} - {"__init__"}
+def test_every_package_has_a_floor_on_the_page():
+    assert {*PACKAGES} == SAID.keys() - {"run"}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_module_and_every_folder_is_named_on_its_floor(package):
+    folder = ROOT / "al_bench" / package
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
     if package == "cli":  # a module for each word
-        from al_bench.cli.commands import COMMANDS
-
         modules -= {word.replace("-", "_") for word in COMMANDS}
-    named = set(re.findall(r"`(\w+)(?:\.\w+)?`", floors))
-    assert modules - named == set()
+    if package not in CATALOGUES:
+        assert modules - {*re.findall(r"`(\w+)(?:\.\w+)?`", SAID[package])} == set()
+    folders = {path.parent.name for path in folder.glob("*/__init__.py")}
+    assert folders - {*re.findall(r"\b(\w+)/", SAID[package])} == set()
 
 
-def test_modules_that_are_named_are_there():
-    for name in re.findall(r"`(?:al_bench/)?((?:core|job|records|hydra_plugins/al_bench)/\w+\.py)`", PAGE):
-        assert (ROOT / "al_bench" / name).exists() or (ROOT / name).exists(), name
+def test_what_is_named_by_its_path_is_there():
+    """`core/ranges.py`, `job/features/files`, `records.state.is_finished`, `strategies/maths/`."""
+    num_found = 0
+    for code in re.findall(r"`([\w./]+)`", PAGE):
+        first, *rest = re.split(r"[./]", code.removeprefix("al_bench/").removesuffix(".py").rstrip("/"))
+        if first not in PACKAGES or not rest:
+            continue
+        place = ROOT / "al_bench" / first
+        while rest and place.is_dir():
+            place /= rest.pop(0)
+            place = place if place.is_dir() else place.with_suffix(".py")
+        assert place.exists(), code
+        for name in rest[:1]:
+            assert re.search(rf"^(?:def |class )?{name}\b", place.read_text(), flags=re.MULTILINE), code
+        num_found += 1
+    assert num_found > 10
+
+
+def test_commands_that_torch_may_be_in_reach_of_are_named():
+    (contract,) = [each for each in CONTRACTS if each["name"].startswith("No torch, not even")]
+    without = {word for word, command in COMMANDS.items() if command.module in contract["source_modules"]}
+    row = next(line for line in PAGE.splitlines() if line.startswith("| torch |"))
+    (excepted,) = re.findall(r"nor the commands but (.*) reach it", row)
+    assert {*re.findall(r"`(\w+)`", excepted)} == COMMANDS.keys() - without
 
 
 @pytest.mark.slow
