@@ -18,7 +18,7 @@ from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.analysis.statistics.ranks import Ranks
 from al_bench.analysis.statistics.savings import labels_saved
 from al_bench.records.identity import Identity
-from tests.analysis.test_report import plain
+from tests.analysis.page.test_report import plain
 from tests.support.made_results import write_run
 
 pytestmark = pytest.mark.command  # whole pages

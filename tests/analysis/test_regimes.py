@@ -13,7 +13,7 @@ from al_bench.analysis.regimes import by_regime, conditions_of
 from al_bench.analysis.settings import group_name, grouped
 from al_bench.analysis.statistics.ranks import Ranks
 from al_bench.records.identity import Identity
-from tests.analysis.test_report import plain
+from tests.analysis.page.test_report import plain
 from tests.support.made_results import noisy, write_run
 
 DATASETS = ("digits", "letters", "mnist")

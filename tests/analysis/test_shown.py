@@ -18,7 +18,7 @@ from al_bench.analysis.shown import Shown, labels_of, named
 from al_bench.core.errors import ResultsError
 from al_bench.records.identity import Identity
 from al_bench.records.index.kept import NAME as INDEX
-from tests.analysis.test_report import plain, run_script
+from tests.analysis.page.test_report import plain, run_script
 from tests.support.made_results import START, noisy, write_run
 
 NAMES = ("badge", "margin", "joint,query=random", "random")

@@ -9,7 +9,7 @@ import pytest
 from al_bench.analysis.results import PAPER_ORDER
 from al_bench.analysis.statistics.penalty import PenaltyMatrix
 from al_bench.cli.penalty_matrix import show
-from tests.analysis.test_names import NAMES
+from tests.analysis.page.test_names import NAMES
 
 
 def matrix(names: Sequence[str]) -> PenaltyMatrix:

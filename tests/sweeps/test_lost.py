@@ -10,7 +10,7 @@ from al_bench.sweeps import jobs as sweeps
 from al_bench.sweeps.lost import LostError, in_ray, told
 from al_bench.sweeps.outcome import Status
 from tests.sweeps.test_job_order import QUICK
-from tests.sweeps.test_sweeps import Launcher
+from tests.sweeps.test_jobs import Launcher
 
 
 class TerminatedWorkerError(Exception):

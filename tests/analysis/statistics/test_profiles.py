@@ -21,7 +21,7 @@ from al_bench.analysis.results import SETTING, load_results
 from al_bench.analysis.statistics.areas import areas, mean_areas
 from al_bench.analysis.statistics.profiles import Profiles, profiles
 from al_bench.core.errors import ResultsError
-from tests.analysis.test_report import plain
+from tests.analysis.page.test_report import plain
 from tests.support.made_results import noisy, write_sweep
 
 NAMES = ("badge", "margin", "random")

@@ -201,7 +201,7 @@ def test_status_lists_the_runs_on_a_busy_machine(tmp_path):
     (twin / "rounds.csv").write_text((first / "rounds.csv").read_text())
 
     def told(*options: str) -> str:
-        done = python(Path(__file__).parents[2] / "scripts" / "status.py", tmp_path, *options)
+        done = python(Path(__file__).parents[3] / "scripts" / "status.py", tmp_path, *options)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -45,7 +45,7 @@ def lab(colour: str, deficiency: str = "none") -> np.ndarray:
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OTHERS = [*looks(f"mine{number:03}" for number in range(100)).values()]
 KNOWN = [*LOOKS.values(), OF_BASELINE]
 

@@ -24,7 +24,7 @@ from tests.support.made_results import SETTINGS, call_otherwise, noisy, write_ru
 pytestmark = pytest.mark.command  # whole pages
 
 BY_ROW = {"gains", "balance"}  # figures that have a row for each of many strategies
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 NAMES = (
     *(
         "$x$",

@@ -11,7 +11,7 @@ import pytest
 from al_bench.analysis.results import load_results
 from al_bench.analysis.spent.bought import BOUGHT, batch_balance, bought, bought_curves, class_balance
 from al_bench.records.identity import Identity
-from tests.analysis.test_costs import write
+from tests.analysis.spent.test_costs import write
 from tests.support.made_results import write_run
 
 

@@ -30,7 +30,7 @@ from al_bench.records.index.kept import NAME as INDEX
 from tests.support.forks import python
 from tests.support.made_results import SETTINGS, STRATEGIES, noisy, write_run, write_sweep
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "penalty_matrix.py"
+SCRIPT = Path(__file__).parents[3] / "scripts" / "penalty_matrix.py"
 CRITICAL = {2: 12.7062047362, 3: 4.3026527297, 5: 2.7764451052, 8: 2.3646242516}  # two-sided, 5 %, n - 1 degrees
 
 

@@ -12,7 +12,7 @@ from al_bench.analysis.results import load_results
 from al_bench.analysis.statistics.cdf import corners, cumulative_distributions, grouped_distributions, normalised_errors
 from al_bench.core.errors import ResultsError
 from al_bench.records.identity import Identity
-from tests.analysis.test_penalty import obvious_budgets
+from tests.analysis.statistics.test_penalty import obvious_budgets
 from tests.support.made_results import SETTINGS, noisy, write_run, write_sweep
 
 

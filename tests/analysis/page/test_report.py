@@ -21,13 +21,13 @@ from al_bench.analysis.pictures.style import panels
 from al_bench.analysis.statistics.gains import whole_gains
 from al_bench.core.errors import ResultsError
 from al_bench.records.identity import Identity
-from tests.analysis.test_names import NAMES, written
+from tests.analysis.page.test_names import NAMES, written
 from tests.support.forks import python
 from tests.support.made_results import SETTINGS, START, STRATEGIES, call_otherwise, noisy, write_run, write_sweep
 
 pytestmark = pytest.mark.command  # whole pages
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "report.py"
+SCRIPT = Path(__file__).parents[3] / "scripts" / "report.py"
 COMMAND = ["python", "scripts/report.py", "a folder"]
 
 
