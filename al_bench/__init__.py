@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from al_bench.core.data import Dataset, Examples, Normalisation
     from al_bench.core.errors import UserError
     from al_bench.core.features import Extractor, FittedExtractor
-    from al_bench.core.network import Network, UnlabelledTerm
+    from al_bench.core.network import Network, TrainedWith, UnlabelledTerm
     from al_bench.core.rounds import Batch, Committed, RoundRecord
     from al_bench.core.seeding import Stream, generator
-    from al_bench.core.strategy import Needs, Outputs, QueryContext, Samples, Strategy, TrainedWith
+    from al_bench.core.strategy import Needs, Outputs, QueryContext, Samples, Strategy
     from al_bench.datasets.from_arrays import drawn_dataset
     from al_bench.loop.rounds_of import ActiveLearning, active_learning
     from al_bench.training.learner import Learner
@@ -27,10 +27,10 @@ WHERE = {
     "core.data": ("Dataset", "Examples", "Normalisation"),
     "core.errors": ("UserError",),
     "core.features": ("Extractor", "FittedExtractor"),
-    "core.network": ("Network", "UnlabelledTerm"),
+    "core.network": ("Network", "TrainedWith", "UnlabelledTerm"),
     "core.rounds": ("Batch", "Committed", "RoundRecord"),
     "core.seeding": ("Stream", "generator"),
-    "core.strategy": ("Needs", "Outputs", "QueryContext", "Samples", "Strategy", "TrainedWith"),
+    "core.strategy": ("Needs", "Outputs", "QueryContext", "Samples", "Strategy"),
     "datasets.from_arrays": ("drawn_dataset",),
     "loop.rounds_of": ("ActiveLearning", "active_learning"),
     "training.learner": ("Learner",),

@@ -67,3 +67,21 @@ class UnlabelledTerm:
     losses: Callable[[Tensor], Tensor]
     weight: Callable[[int], float]
     minibatch_size: int | Literal["all"]
+
+
+@dataclass(frozen=True)
+class TrainedWith:
+    """What a strategy trains the network with, and what is measured of it.
+
+    Args:
+        objective: what training minimises.
+        unlabelled_term: what it minimises besides, on unlabelled examples.
+        measures_pool: every round records what its network says of the unlabelled examples.
+        measures_without_term: that network only chooses: accuracies, losses and epochs are those of another, trained
+            without the term.
+    """
+
+    objective: Objective = cross_entropy
+    unlabelled_term: UnlabelledTerm | None = None
+    measures_pool: bool = False
+    measures_without_term: bool = False

@@ -8,14 +8,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from enum import Flag, auto
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from al_bench.core.errors import DIVERGED, StrategyError, TrainingError
-from al_bench.core.network import Objective, UnlabelledTerm, cross_entropy
+from al_bench.core.network import TrainedWith
 
 
 class Needs(Flag):
@@ -50,6 +50,7 @@ class Outputs:
     embedding: Tensor | None = None
     features: Tensor | None = None
     samples: Tensor | None = None  # (N, S, C): an example a row, as all outputs
+    hidden: ClassVar[str] = ""  # the flag of the examples, where these are not declared
 
     @property
     def logits_NC(self) -> Tensor:
@@ -80,14 +81,24 @@ class Outputs:
         return self._of_each(lambda _, value: None if value is None else value[rows])
 
     def _of_each(self, changed: Callable[[str, Tensor | None], Tensor | None]) -> "Outputs":
-        return Outputs(**{each.name: changed(each.name, getattr(self, each.name)) for each in fields(self)})
+        return type(self)(**{each.name: changed(each.name, getattr(self, each.name)) for each in fields(self)})
 
-    @staticmethod
-    def _declared(value: Tensor | None, need: str) -> Tensor:
+    def _declared(self, value: Tensor | None, need: str) -> Tensor:
+        if value is None and self.hidden:
+            raise StrategyError(
+                f"the strategy reads {need} without declaring it for these examples: add Needs.{self.hidden} to its "
+                f"needs, beside Needs.{need}"
+            )
         value = _declared(value, need)
         if not value.sum().isfinite() and not value.isfinite().all():  # a sum is cheaper, but may overflow
             raise TrainingError(f"the network's {need.lower()} of the pool has values that are not finite; {DIVERGED}")
         return value
+
+
+HIDDEN: dict[Needs, Outputs] = {  # of examples that are not declared
+    need: type("Outputs", (Outputs,), {"hidden": need.name})()
+    for need in (Needs.LABELLED, Needs.VALIDATION, Needs.EVALUATION)
+}
 
 
 def _declared(value: Tensor | None, need: str) -> Tensor:
@@ -155,37 +166,19 @@ class QueryContext:
     def declared(self, needs: Needs) -> "QueryContext":
         """What a strategy of these needs would see of it."""
         known = [
-            Known(each.outputs.restricted(needs), each.targets) if need in needs else Known()
+            Known(each.outputs.restricted(needs), each.targets) if need in needs else Known(HIDDEN[need])
             for each, need in ((self.validation, Needs.VALIDATION), (self.evaluation, Needs.EVALUATION))
         ]
         return replace(
             self,
             unlabelled=self.unlabelled.restricted(needs),
-            labelled=self.labelled.restricted(needs if Needs.LABELLED in needs else Needs.NONE),
+            labelled=self.labelled.restricted(needs) if Needs.LABELLED in needs else HIDDEN[Needs.LABELLED],
             head=self.head if Needs.HEAD in needs else None,
             validation=known[0],
             pool_targets=self.pool_targets if Needs.POOL_TARGETS in needs else None,
             evaluation=known[1],
             indices=self.indices if Needs.INDICES in needs else None,
         )
-
-
-@dataclass(frozen=True)
-class TrainedWith:
-    """What a strategy trains the network with, and what is measured of it.
-
-    Args:
-        objective: what training minimises.
-        unlabelled_term: what it minimises besides, on unlabelled examples.
-        measures_pool: every round records what its network says of the unlabelled examples.
-        measures_without_term: that network only chooses: accuracies, losses and epochs are those of another, trained
-            without the term.
-    """
-
-    objective: Objective = cross_entropy
-    unlabelled_term: UnlabelledTerm | None = None
-    measures_pool: bool = False
-    measures_without_term: bool = False
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def query(
     elif Needs.SAMPLES in strategy.needs:
         outputs = replace(outputs, samples=trained.outputs(pool.inputs, unlabelled, Needs.SAMPLES).samples)
     context = replace(_context(pool, trained, strategy.needs, unlabelled, dataset), unlabelled=outputs, round=round)
-    return unlabelled.cpu()[chosen(strategy, context, batch_size, of_query)].numpy()
+    return unlabelled.cpu()[chosen(strategy, context.declared(strategy.needs), batch_size, of_query)].numpy()
 
 
 def _of_query(seed: int, round: int) -> np.random.Generator:

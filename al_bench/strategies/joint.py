@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 from torch import Tensor
 
-from al_bench.core.network import UnlabelledTerm
+from al_bench.core.network import TrainedWith, UnlabelledTerm
 from al_bench.core.ranges import NonNegativeFloat, NonNegativeInt, PositiveInt
-from al_bench.core.strategy import Needs, QueryContext, Strategy, TrainedWith, trained_with
+from al_bench.core.strategy import Needs, QueryContext, Strategy, trained_with
 from al_bench.strategies.uncertainty import Entropy
 
 

@@ -1,13 +1,17 @@
 """What a strategy sees, and a part of it."""
 
+from functools import reduce
+from operator import attrgetter, or_
+
 import pytest
 import torch
 
 from al_bench.core.errors import StrategyError
-from al_bench.core.network import cross_entropy
-from al_bench.core.strategy import Needs, Outputs, QueryContext, Strategy, TrainedWith, trained_with
+from al_bench.core.network import TrainedWith, cross_entropy
+from al_bench.core.strategy import Needs, Outputs, QueryContext, Strategy, trained_with
 from al_bench.strategies.joint import Joint
 from al_bench.strategies.random import Random
+from al_bench.testing import made_context
 
 LOGITS, EMBEDDING = torch.arange(12.0).reshape(4, 3), torch.arange(8.0).reshape(4, 2)
 CONTEXT = QueryContext(Outputs(LOGITS, EMBEDDING), Outputs(), torch.tensor([0, 1]), 4, 3, round=2)
@@ -22,6 +26,27 @@ def test_outputs_are_restricted_to_what_is_declared():
     assert embedding.embedding_ND is EMBEDDING
     with pytest.raises(StrategyError, match="reads LOGITS without declaring it"):
         embedding.logits_NC  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("needs", "part", "lacking"),
+    [
+        ("LOGITS EMBEDDING", "labelled", "add Needs.LABELLED to its needs, beside Needs.EMBEDDING"),
+        ("LOGITS LABELLED", "labelled", "add Needs.EMBEDDING to its needs"),
+        ("EMBEDDING LABELLED", "validation.outputs", "add Needs.VALIDATION to its needs, beside Needs.EMBEDDING"),
+        ("VALIDATION", "validation.outputs", "add Needs.EMBEDDING to its needs"),
+        ("EMBEDDING LABELLED", "evaluation.outputs", "add Needs.EVALUATION to its needs, beside Needs.EMBEDDING"),
+        ("EVALUATION", "evaluation.outputs", "add Needs.EMBEDDING to its needs"),
+        ("LABELLED", "unlabelled", "add Needs.EMBEDDING to its needs"),
+    ],
+)
+def test_the_flag_that_is_missing_is_named_whatever_part_is_read(needs, part, lacking):
+    declared = reduce(or_, (Needs[each] for each in needs.split()))
+    shown = made_context(declared)
+    for outputs in (attrgetter(part)(shown), attrgetter(part)(shown).take(torch.tensor([], dtype=torch.int64))):
+        with pytest.raises(StrategyError, match=f"{lacking}$"):
+            outputs.embedding_ND  # noqa: B018
+    assert attrgetter(part)(made_context(~Needs.NONE)).embedding_ND.shape[1] == 4
 
 
 def test_a_context_of_some_rows_is_of_these_rows_in_their_order():

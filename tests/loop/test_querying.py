@@ -158,3 +158,12 @@ def test_what_is_hidden_is_refused_to_all_but_oracles_before_anything_is_trained
 def test_without_validation_examples_there_are_none():
     run(watching := Watching(Needs.VALIDATION | Needs.LOGITS), num_validation=0)
     assert len(watching.seen[0].validation.targets) == 0
+
+
+def test_a_strategy_that_reads_the_labelled_without_declaring_them_is_told_that_flag():
+    class Reading(Watching):
+        def query(self, context, batch_size, rng):
+            return context.labelled.embedding_ND
+
+    with pytest.raises(StrategyError, match=r"add Needs\.LABELLED to its needs, beside Needs\.EMBEDDING$"):
+        run(Reading(Needs.LOGITS | Needs.EMBEDDING))

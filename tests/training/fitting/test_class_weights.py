@@ -12,9 +12,8 @@ from torch.nn import functional
 
 from al_bench.core.data import Examples
 from al_bench.core.errors import ConfigError
-from al_bench.core.network import Network, cross_entropy
+from al_bench.core.network import Network, TrainedWith, cross_entropy
 from al_bench.core.seeding import Stream, generator, torch_seeded
-from al_bench.core.strategy import TrainedWith
 from al_bench.models.linear import Linear
 from al_bench.models.mlp import MLP
 from al_bench.strategies.joint import Joint

@@ -10,8 +10,7 @@ from scipy.special import log_softmax
 
 from al_bench.core.data import Dataset, Examples
 from al_bench.core.errors import ConfigError, InputsError, TrainingError
-from al_bench.core.network import Network, UnlabelledTerm, cross_entropy
-from al_bench.core.strategy import TrainedWith
+from al_bench.core.network import Network, TrainedWith, UnlabelledTerm, cross_entropy
 from al_bench.loop.rounds_of import active_learning
 from al_bench.models.linear import Linear
 from al_bench.models.mlp import MLP
