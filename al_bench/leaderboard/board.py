@@ -6,7 +6,6 @@ from pathlib import Path
 
 from al_bench.config.planning import Planned
 from al_bench.config.reading.experiments import experiments_in
-from al_bench.config.schema import CONF
 from al_bench.leaderboard.published import Published, read_published
 from al_bench.records.columns import SETTING_COLUMNS
 from al_bench.records.identity import Identity
@@ -65,8 +64,3 @@ class Board:
 def setting_of(identity: Identity) -> tuple[object, ...]:
     """The columns `SETTING_COLUMNS` of a run."""
     return tuple(identity.as_dict()[column] for column in SETTING_COLUMNS)
-
-
-def our_strategies() -> set[str]:
-    """The names that are taken."""
-    return {path.stem for path in (CONF / "strategy").rglob("*.yaml")}

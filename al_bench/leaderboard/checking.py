@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from al_bench.config.reading.families import shipped
 from al_bench.core.errors import ResultsError
-from al_bench.leaderboard.board import Board, Place, our_strategies, setting_of
+from al_bench.leaderboard.board import Board, Place, setting_of
 from al_bench.leaderboard.comparing import differences, other_features, unplaced
 from al_bench.leaderboard.published import First
 from al_bench.leaderboard.retraining import drawn, retrained
@@ -83,7 +84,7 @@ def _strategy_problems(runs: Sequence[Run]) -> Iterator[str]:
     names = sorted({run.identity.strategy for run in runs})
     if len(names) > 1:
         yield f"strategy={', '.join(names)}: a submission is of one strategy; make one of each"
-    for taken in sorted({*names} & our_strategies()):
+    for taken in sorted({*names} & shipped()):
         yield f"strategy={taken}: is the name of one that al_bench comes with; give yours another"
 
 

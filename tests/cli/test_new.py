@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from al_bench.cli.new import strategy
 from al_bench.cli.new.strategy import class_of, files, written
+from al_bench.cli.parsing import Called
+from al_bench.config.reading import families
 from tests.conftest import run_directory
 from tests.support.forks import python
 
@@ -66,6 +69,16 @@ def test_nothing_is_overwritten_and_nothing_written_beside_it(cli, tmp_path, the
     assert (told.code, told.err) == (1, f"al-bench new: {there} is there already; nothing was written\n")
     assert tree(tmp_path) == ([] if is_link else [there])
     assert is_link or (tmp_path / there).read_text() == "mine"
+
+
+def test_one_that_is_there_already_in_a_clone_is_not_called_one_of_ours(tmp_path, monkeypatch, capsys):
+    (tmp_path / "conf" / "strategy").mkdir(parents=True)
+    monkeypatch.setattr(families, "CONF", tmp_path / "conf")
+    monkeypatch.setattr(strategy, "CONF", tmp_path / "conf")
+    monkeypatch.chdir(tmp_path)
+    strategy.main(["strategy", "mine"], Called.as_command("new"))
+    with pytest.raises(SystemExit, match="mine.py is there already; nothing was written"):
+        strategy.main(["strategy", "mine"], Called.as_command("new"))
 
 
 def test_a_file_that_cannot_be_written_leaves_none(cli, tmp_path):

@@ -12,7 +12,10 @@ from papers.leaderboard.data import first_rounds
 
 from al_bench.analysis.runs import runs_in
 from al_bench.cli.leaderboard import submissions
+from al_bench.cli.new.strategy import files, written
 from al_bench.cli.parsing import Called
+from al_bench.config.reading import families
+from al_bench.config.reading.sources import CONF
 from al_bench.core.errors import ResultsError
 from al_bench.leaderboard import checking, retraining
 from al_bench.leaderboard.adding import add
@@ -223,6 +226,17 @@ def test_names_of_ours_are_taken(made, tmp_path, board):
     for path in made[0].glob("all/*/*/margin"):
         shutil.copytree(path, tmp_path / "runs" / path.relative_to(made[0] / "all"))
     assert "strategy=margin: is the name of one that al_bench comes with" in refusal(tmp_path / "runs", board)
+
+
+def test_a_strategy_of_ones_own_in_the_conf_of_a_clone_is_no_name_of_ours(runs, board, tmp_path, monkeypatch):
+    """As `al-bench new strategy mine` makes it in the root of a clone."""
+    clone = shutil.copytree(CONF, tmp_path / "clone" / "conf")
+    written(files("mine"), clone.parent)
+    monkeypatch.setattr(families, "CONF", clone)
+    assert check(submitted(runs), board).strategy == "mine"
+    (clone / "strategy" / "mine.yaml").write_text("_target_: al_bench.strategies.margin.Margin\n")
+    with pytest.raises(ResultsError, match="strategy=mine: is the name of one that al_bench comes with"):
+        check(tmp_path / "mine", board)
 
 
 def test_files_that_nothing_reads_and_links(runs, board):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from al_bench.cli.new.templates import STRATEGY, TEST, YAML
 from al_bench.cli.parsing import Called, CommandParser
+from al_bench.config.reading.families import shipped
+from al_bench.config.reading.sources import CONF
 from al_bench.core.errors import ConfigError, UserError
 
 DESCRIPTION = """A strategy of your own: NAME.py, conf/strategy/NAME.yaml, and test_NAME.py,
@@ -60,9 +62,8 @@ def check_name(name: str, folder: Path) -> None:
     """ConfigError unless it can be that of a module and of an option, and is that of neither yet."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or keyword.iskeyword(name) or name.lower() in OF_HYDRA:
         raise ConfigError(f"{name}: is no name for a module of Python; letters, digits and _, as in my_margin")
-    from al_bench.config.schema import CONF  # Hydra, which --help need not wait for
-
-    if name.lower() in {path.stem for path in (CONF / "strategy").iterdir()}:
+    taken = shipped() | {path.name for path in (CONF / "strategy").iterdir() if path.is_dir()}
+    if name.lower() in taken:
         raise ConfigError(f"{name}: al_bench has a strategy of this name; take another, as my_{name}")
     found = find_spec(name) or PathFinder.find_spec(name, [str(folder.absolute())])
     if found is not None and found.origin != str(folder.absolute() / f"{name}.py"):  # of which `written` tells

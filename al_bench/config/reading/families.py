@@ -19,14 +19,25 @@ LOOKED_FIRST = (  # whose looks in figures stay as they are; of what is not name
 def families() -> dict[str, tuple[str, ...]]:
     """The options of each family; those that say none, as `replay`, are of none."""
     found: dict[str, list[str]] = {family: [] for family in IN_ORDER}
-    for file in sorted((CONF / "strategy").rglob("*.yaml"), key=lambda file: file.stem):
-        if target := re.search(r"^_target_: ([\w.]+)", file.read_text(encoding="utf-8"), re.MULTILINE):
-            found.get(_family(target[1]), []).append(file.stem)
+    for option, target in _targets().items():
+        found.get(_family(target), []).append(option)
     place = {option: number for number, option in enumerate(LOOKED_FIRST)}
     return {
         family: tuple(sorted(options, key=lambda option: place.get(option, len(place))))
         for family, options in found.items()
     }
+
+
+def shipped() -> set[str]:
+    """The options that al_bench comes with; in a clone, conf/strategy may hold a user's own, too."""
+    return {option for option, target in _targets().items() if target.startswith("al_bench.")}
+
+
+def _targets() -> dict[str, str]:
+    """What is behind each option of conf/strategy, in order of their names."""
+    files = sorted((CONF / "strategy").rglob("*.yaml"), key=lambda file: file.stem)
+    found = ((file, re.search(r"^_target_: ([\w.]+)", file.read_text("utf-8"), re.MULTILINE)) for file in files)
+    return {file.stem: target[1] for file, target in found if target}
 
 
 def _family(target: str) -> str:
