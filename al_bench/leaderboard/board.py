@@ -39,10 +39,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Board:
-    """All places, and what is published of them."""
+    """All places, and what is published of them; `folder` is that of its experiments."""
 
     places: Sequence[Place]
     published: Published
+    folder: str = FOLDER
 
     @classmethod
     def read(cls, published: Path | None = None, folder: str = FOLDER, config_dir: Path | None = None) -> "Board":
@@ -53,12 +54,22 @@ class Board:
             for setting in experiment.settings:
                 name = setting.rpartition("/")[2]
                 places.append(Place(regime, name, experiment.planned(setting), experiment.seeds))
-        return cls(places, read_published() if published is None else read_published(published))
+        return cls(places, read_published() if published is None else read_published(published), folder)
 
     def is_published(self, place: Place) -> bool:
         """Whether Random's runs in a place are, at each seed."""
         label = place.planned.identity.dataset
         return all((place.regime, label, seed) in self.published for seed in place.seeds)
+
+    def due(self, regime: str) -> list[Place]:
+        """What a submission to a regime has to have."""
+        places = (place for place in self.places if place.regime == regime and place.is_checked)
+        return [place for place in places if self.is_published(place)]
+
+    def command(self, regime: str, strategy: str) -> str:
+        """What runs a strategy on all that is due."""
+        settings = ",".join(f"{self.folder}/{place.name}" for place in self.due(regime))
+        return f"al-bench experiment={self.folder}/{regime} setting={settings} strategy={strategy} name={strategy}"
 
 
 def setting_of(identity: Identity) -> tuple[object, ...]:

@@ -96,9 +96,9 @@ def _missing(placed: Placed, board: Board) -> Iterator[str]:
             right = seeds_title(place.seeds)
             yield f"{place}: it has the seeds {seeds_title(seeds)}, where {right} are right, all of them"
     for regime in dict.fromkeys(place.regime for place in placed):
-        due = [place for place in board.places if place.regime == regime and board.is_published(place)]
-        if lacking := [place.name for place in due if place.is_checked and place not in placed]:
-            yield f"{regime}: {', '.join(lacking)} lacking: a regime has all of its data sets, or none"
+        if lacking := [place.name for place in board.due(regime) if place not in placed]:
+            command = board.command(regime, next(iter(placed.values()))[0].identity.strategy.partition(",")[0])
+            yield f"{regime}: {', '.join(lacking)} lacking: a regime has all of its data sets, or none; run {command}"
 
 
 def _published(placed: Placed, board: Board) -> Iterator[tuple[Run, Place, First]]:

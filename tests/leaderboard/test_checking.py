@@ -19,7 +19,7 @@ from al_bench.config.reading.sources import CONF
 from al_bench.core.errors import ResultsError
 from al_bench.leaderboard import checking, retraining
 from al_bench.leaderboard.adding import add
-from al_bench.leaderboard.board import Board
+from al_bench.leaderboard.board import Board, Place
 from al_bench.leaderboard.cards import read_card
 from al_bench.leaderboard.checking import check
 from al_bench.leaderboard.published import PUBLISHED, published_text, read_published
@@ -150,6 +150,16 @@ def test_rounds_are_drawn_from_the_archive_alone(runs, board):
 def test_other_seeds(runs, board):
     shutil.rmtree(run_of(runs, 1))
     assert "digits in small: it has the seeds 0, where 0, 1 are right, all of them" in refusal(runs, board)
+
+
+def test_data_sets_that_are_lacking_are_named_with_the_command_that_runs_all(runs, board):
+    (place,) = board.places
+    other = Place("small", "other", place.planned, (0,))
+    with_other = Board([place, other], board.published, board.folder)
+    assert (
+        "small: other lacking: a regime has all of its data sets, or none; run al-bench experiment=tiny/small "
+        "setting=tiny/digits,tiny/other strategy=mine name=mine"
+    ) in refusal(runs, with_other)
 
 
 def test_other_source_data_or_split(runs, board):
