@@ -16,12 +16,17 @@ from al_bench.records.layout import seeds_title
 MAX_LISTED = 20
 
 
+Placed = Mapping[Place, Sequence[Run]]
+"""The runs of each place that has any."""
+
+
 @dataclass(frozen=True)
 class Checked:
     """A submission in which nothing is wrong.
 
     Args:
         submission: that was read.
+        placed: its runs, by data set of a regime.
         strategy: the label of its strategy.
         regimes: that it is in.
         remarks: what was not checked, a line each.
@@ -29,14 +34,11 @@ class Checked:
     """
 
     submission: Submission = field(repr=False)
+    placed: Placed = field(repr=False)
     strategy: str
     regimes: tuple[str, ...]
     remarks: tuple[str, ...]
     retrained: tuple[str, ...]
-
-
-Placed = Mapping[Place, Sequence[Run]]
-"""The runs of each place that has any."""
 
 
 def check(folder: Path, board: Board | None = None) -> Checked:
@@ -66,6 +68,7 @@ def check(folder: Path, board: Board | None = None) -> Checked:
     refuse(archive, [problem for each in again if (problem := retrained(each))])
     return Checked(
         submission,
+        placed,
         strategy=submission.runs[0].identity.strategy,
         regimes=tuple(dict.fromkeys(place.regime for place in placed)),
         remarks=tuple(_remarks(placed, board, known)),

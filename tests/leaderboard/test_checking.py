@@ -128,7 +128,7 @@ def test_what_is_right_is_taken_and_kept_once(runs, board, tmp_path):
     with pytest.raises(ResultsError, match=r"holds no protocol\.yaml"):
         add(checked, tmp_path / "to")
     (tmp_path / "to" / "protocol.yaml").touch()
-    kept = add(checked, tmp_path / "to")
+    kept = add(checked, tmp_path / "to").path
     assert (kept / "runs.tar.xz").read_bytes() == (folder / "runs.tar.xz").read_bytes()
     table = (tmp_path / "to" / "submissions.csv").read_text()
     assert table.splitlines()[1].startswith("mine,small,2,Ada Lovelace,0123abc,,0,1.5,")
@@ -155,10 +155,10 @@ def test_other_seeds(runs, board):
 def test_data_sets_that_are_lacking_are_named_with_the_command_that_runs_all(runs, board):
     (place,) = board.places
     other = Place("small", "other", place.planned, (0,))
-    with_other = Board([place, other], board.published, board.folder)
+    with_other = Board([other, place], board.published, board.folder)
     assert (
         "small: other lacking: a regime has all of its data sets, or none; run al-bench experiment=tiny/small "
-        "setting=tiny/digits,tiny/other strategy=mine name=mine"
+        "setting=tiny/other,tiny/digits strategy=mine name=mine"
     ) in refusal(runs, with_other)
 
 
@@ -283,6 +283,9 @@ def test_what_is_not_published_cannot_be_checked(runs, board):
         (CARD.replace("1.5", "-1"), "cpu_hours"),
         (CARD + "x: !!python/object/apply:os.mkdir [ran]\n", "card.yaml: "),
         ("- a list\n", "it holds no mapping"),
+        (CARD + "code: javascript:alert(1)\n", "code"),
+        (CARD + 'code: "https://a.b/c) [x](https://d.e"\n', "code"),
+        (CARD + 'description: "two\\nlines"\n', "description"),
     ],
 )
 def test_cards(card, expected, tmp_path, monkeypatch):
@@ -294,6 +297,15 @@ def test_cards(card, expected, tmp_path, monkeypatch):
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_card_may_say_what_the_strategy_does_and_where_its_code_is(tmp_path):
+    (tmp_path / "card.yaml").write_text(CARD)
+    card = read_card(tmp_path / "card.yaml")
+    assert (card.description, card.code) == ("", "")
+    (tmp_path / "card.yaml").write_text(f"{CARD}description: the last ones\ncode: https://example.org/mine\n")
+    card = read_card(tmp_path / "card.yaml")
+    assert (card.description, card.code) == ("the last ones", "https://example.org/mine")
+
+
 def test_the_command(runs, board, monkeypatch, capsys, tmp_path):
     folder = submitted(runs)
     monkeypatch.setattr(checking.Board, "read", lambda: board)
@@ -303,6 +315,9 @@ def test_the_command(runs, board, monkeypatch, capsys, tmp_path):
     (tmp_path / "to").mkdir()
     (tmp_path / "to" / "protocol.yaml").touch()
     submissions.main(["add", str(folder), "--to", str(tmp_path / "to")], called)
+    said = capsys.readouterr().out
+    assert "\n  strategy: mine\n  regimes: small\n  num_runs: 2\n" in said
+    assert "\nNo gains: " in said
     assert (tmp_path / "to" / "submissions" / "mine" / "card.yaml").is_file()
     (folder / "card.yaml").unlink()
     with pytest.raises(SystemExit, match=r"card\.yaml: is not there; it is due"):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from papers.leaderboard import made as page_module
+from papers.leaderboard import page as page_of
 from papers.leaderboard import regime as regime_module
 from papers.leaderboard.claims import claims
 from papers.leaderboard.protocol import RESULTS, Protocol
@@ -17,6 +18,7 @@ from scipy import stats
 from al_bench.analysis.results import IDENTITY
 from al_bench.analysis.statistics.gains import PARTS
 from al_bench.core.errors import ResultsError
+from al_bench.leaderboard.adding import COLUMNS
 from al_bench.records.archive.moving import pack, restore
 from al_bench.records.identity import Identity
 from tests.support.leaderboard_again import areas_again, gain_again, holm_again, interval_again
@@ -156,14 +158,45 @@ def test_the_page_says_it(folder, tmp_path, monkeypatch, capsys):
     assert "Data sets (4): satimage, segment, phoneme, waveform. 72 runs" in text
     assert "The protocol asks for eleven data sets" in text
     assert "* medium: no runs yet" in text
+    assert "## Submissions" not in text
     assert "| – | *balanced_oracle* |" in text
     assert re.search(r"^\| 1 \| (bait|margin) \| \+\d\.\d\d ± \d\.\d\d ↑ \|", text, re.MULTILINE)
+    (folder / "submissions.csv").write_text(f"{','.join(COLUMNS)}\nmine,low,9,A,0123abc,,0,1,1,0.5,1.5,,,0.3.0,ff\n")
+    page_module.main()
+    text = (tmp_path / "README.md").read_text()
+    assert "## Submissions\n" in text
+    assert "| low | mine | +1.00 ± 0.50 |" in text
     assert (tmp_path / "standings_low.png").stat().st_size > 10_000
     for name in ("gains", "overall"):
         table = pd.read_csv(tmp_path / f"{name}.csv")
         assert [*table["regime"].unique()] == ["low"]
         assert {*table["measure"]} == {"test_accuracy", "test_balanced_accuracy"}
         assert not {"model", "variant"} & {*table.columns}
+
+
+def test_submissions_are_a_table_by_their_gain_and_what_they_say_is_text():
+    def row(**said):
+        due = {"regimes": "low", "num_runs": "30", "authors": "A; B", "commit": "0123abc", "deviations": ""}
+        cost = {"tuning_trials": "0", "cpu_hours": "1.5", "description": "", "code": "", "al_bench": "0", "sha256": "f"}
+        return {**due, **cost, "gain": "", "low": "", "high": "", **said}
+
+    rows = [
+        row(strategy="unknown"),
+        row(strategy="mine", gain="1.5", low="0.5", high="2.5", code="https://a.b/c", description="<b>|*x*"),
+        row(strategy="few", gain="2.25", low="nan", high="nan"),
+        row(strategy="both", regimes="low medium", gain="-1 3", low="-2 2", high="0 4"),
+    ]
+    table = page_of.submissions_table(pd.DataFrame(rows))
+    shown = [*zip(table["regime"], table["strategy"], table["gain over random"], strict=True)]
+    assert shown == [
+        ("low", "few", "+2.25"),
+        ("low", "[mine](https://a.b/c)", "+1.50 ± 1.00"),
+        ("low", "both", "-1.00 ± 1.00"),
+        ("low", "unknown", ""),
+        ("medium", "both", "+3.00 ± 1.00"),
+    ]
+    assert table["what it does"][1] == r"\<b\>\|\*x\*"
+    assert page_of.submissions_table(pd.DataFrame(columns=COLUMNS)).empty
 
 
 def test_without_a_whole_data_set_there_is_no_page(folder, tmp_path):

@@ -16,7 +16,7 @@ from al_bench.analysis.families import MIN_DATASETS, family_column
 from al_bench.analysis.regimes import REGIME, by_regime, with_conditions
 from al_bench.analysis.results import SETTING
 from al_bench.analysis.settings import Floats, conditions_in
-from al_bench.analysis.statistics.gains import PARTS
+from al_bench.analysis.statistics.gains import PARTS, WHOLE, gains
 from al_bench.analysis.statistics.intervals import MARGIN, Sample, holm, verdicts
 from al_bench.analysis.statistics.measures import ACCURACY, MEASURES, Measure
 
@@ -100,6 +100,25 @@ def overall(
         for values, rows in both.groupby(GROUP, sort=False)
     ]
     return pd.concat(frames, ignore_index=True)[OVERALL_COLUMNS] if frames else pd.DataFrame(columns=OVERALL_COLUMNS)
+
+
+def mean_gains(rounds: Iterable[Mapping[str, object]]) -> dict[str, tuple[int, float, float, float]]:
+    """Of each strategy over Random in accuracy, by area under the whole curve, over data sets of one regime.
+
+    Args:
+        rounds: a row each, with dataset, batch_size, strategy, seed, num_labelled and test_accuracy.
+
+    Returns:
+        The number of data sets, the gain in percentage points, low and high (95 %), by strategy; without Random's runs
+        nothing.
+    """
+    table = pd.DataFrame([*map(dict, rounds)])
+    if table.empty:
+        return {}
+    found = overall(gains(table.assign(model="", variant="")), {name: name for name in table["dataset"].unique()})
+    rows = found[(found["batch_size"] == ALL) & (found["part"] == WHOLE)]
+    kept = zip(*(rows[name] for name in ("num_datasets", "gain", "low", "high")), strict=True)
+    return dict(zip(rows["strategy"], ((int(num), *map(float, values)) for num, *values in kept), strict=True))
 
 
 def _of_group(

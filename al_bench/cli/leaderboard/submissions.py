@@ -1,11 +1,15 @@
 """`al-bench leaderboard`: a submission to the leaderboard, checked and added."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from al_bench.cli.parsing import Called, CommandParser, results_folder
 from al_bench.core.errors import UserError
+
+if TYPE_CHECKING:
+    from al_bench.leaderboard.standing import Gain
 
 BOARD = Path("docs/results/leaderboard")
 DESCRIPTION = """Check a submission to the leaderboard, or add it in a clone.
@@ -14,7 +18,8 @@ DESCRIPTION = """Check a submission to the leaderboard, or add it in a clone.
     {command} add mine
 
 FOLDER holds runs.tar.xz (al-bench archive pack outputs/mine mine/runs.tar.xz)
-and card.yaml (authors, commit, deviations, tuning_trials, cpu_hours). Refused
+and card.yaml (authors, commit, deviations, tuning_trials, cpu_hours, and, as one
+likes, description and code). Refused
 are other source data, splits, first rounds than Random's, other seeds, and
 examples that are bought twice; nothing in FOLDER is run. Three rounds, drawn
 from the archive's digest, are trained again from queries.csv: the data must be
@@ -46,8 +51,24 @@ def main(arguments: Sequence[str], called: Called) -> None:
         num_runs = len(checked.submission.runs)
         called.say(f"{options.folder}: {checked.strategy}, {num_runs} runs: nothing is wrong")
         if options.command == "add":
-            called.say(f"{add(checked, options.to)}: added")
+            added = add(checked, options.to)
+            called.say(f"{added.path}: added, with this row:")
+            for name, value in added.row.items():
+                called.say(f"  {name}: {value}")
+            for line in _gains(added.gains):
+                called.say(line)
     except (UserError, OSError) as error:
         sys.exit(f"{called.name}: {error}")
     except KeyboardInterrupt:
         sys.exit(f"{called.name}: interrupted; nothing was changed")
+
+
+def _gains(gains: "Sequence[Gain]") -> Iterator[str]:
+    """Those of each regime, the submission first."""
+    if not gains:
+        yield "No gains: the folder of the leaderboard has no published rounds of these data sets (results.csv.gz)"
+    for regime in dict.fromkeys(each.regime for each in gains):
+        of_it = [each for each in gains if each.regime == regime]
+        yield f"Gain over Random in {regime}, in area under the curve of accuracy, points, mean over data sets, 95 %:"
+        for each in of_it:
+            yield f"  {each.strategy}: {each} ({each.num_datasets} data sets)"

@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pandas as pd
+
 from al_bench.core.errors import ResultsError, UserError
 from al_bench.files.locks import alone_in
 from al_bench.files.writing import replace_text
+from al_bench.leaderboard.adding import COLUMNS, TABLE
 from papers.leaderboard.page import draw_standings, page
 from papers.leaderboard.protocol import Protocol
 from papers.leaderboard.regime import regime_of
@@ -27,7 +30,7 @@ def main() -> None:
         found, unread = all_standings(folder, protocol)
         out.mkdir(parents=True, exist_ok=True)
         with alone_in(out):
-            write(found, unread, protocol, out)
+            write(found, unread, protocol, submitted(folder), out)
     except (UserError, OSError, ValueError) as error:
         sys.exit(f"leaderboard: {folder}: {error}")
     print(out / "README.md")
@@ -52,10 +55,18 @@ def all_standings(folder: Path, protocol: Protocol) -> tuple[list[list[Standings
     return found, unread
 
 
-def write(found: list[list[Standings]], unread: list[str], protocol: Protocol, out: Path) -> None:
+def submitted(folder: Path) -> pd.DataFrame:
+    """What others have added, each value as it is written."""
+    table = folder / TABLE
+    return pd.read_csv(table, dtype=str, keep_default_na=False) if table.exists() else pd.DataFrame(columns=COLUMNS)
+
+
+def write(
+    found: list[list[Standings]], unread: list[str], protocol: Protocol, submissions: pd.DataFrame, out: Path
+) -> None:
     """Numbers as CSV, figures as PNG and PDF, and README.md."""
     for name, table in published([each for of_it in found for each in of_it]).items():
         replace_text(out / f"{name}.csv", table.to_csv(index=False))
     for first, *_ in found:
         draw_standings(first, protocol, out / f"standings_{first.regime.name}")
-    replace_text(out / "README.md", page(found, protocol, unread))
+    replace_text(out / "README.md", page(found, protocol, unread, submissions))

@@ -1,5 +1,6 @@
 """The page of the leaderboard: README.md from leaderboard.md.jinja, and its figures."""
 
+import re
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -23,19 +24,23 @@ from papers.pages import provenance, rendered
 SIGNS = {Verdict.ABOVE: "↑", Verdict.BELOW: "↓", Verdict.SAME: "=", Verdict.OPEN: "?"}
 
 
-def page(found: Sequence[Sequence[Standings]], protocol: Protocol, unread: Sequence[str]) -> str:
+def page(
+    found: Sequence[Sequence[Standings]], protocol: Protocol, unread: Sequence[str], submissions: pd.DataFrame
+) -> str:
     """README.md.
 
     Args:
         found: of each regime, by each measure of the protocol.
         protocol: it.
         unread: why regimes that have archives are left out.
+        submissions: the rows of submissions.csv, each value as it is written there; empty without any.
     """
     regimes = [first.regime for first, *_ in found]
     return rendered(
         "leaderboard/leaderboard.md.jinja",
         protocol=protocol,
         unread=unread,
+        submissions=submissions_table(submissions),
         regimes=[
             {
                 "name": first.regime.name,
@@ -54,6 +59,40 @@ def page(found: Sequence[Sequence[Standings]], protocol: Protocol, unread: Seque
         ],
         **provenance([*chain.from_iterable(each.starts for each in regimes)]),
     )
+
+
+def submissions_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """What others have submitted, by regime, the largest gain first."""
+    shown: list[tuple[str, float, dict[str, str]]] = []
+    for said in rows.to_dict("records"):
+        row = {str(name): str(value) for name, value in said.items()}
+        regimes = row["regimes"].split()
+        gains = [[float(number) for number in row[name].split()] for name in ("gain", "low", "high")]
+        for regime, gain, low, high in zip(regimes, *(each or [np.nan] * len(regimes) for each in gains), strict=True):
+            half = "" if np.isnan(low) else f" ± {(high - low) / 2:.2f}"
+            told = "" if np.isnan(gain) else f"{gain:+.2f}{half}"
+            shown.append((regime, -np.nan_to_num(gain, nan=-np.inf), _submission(row, regime, told)))
+    return pd.DataFrame([row for _, _, row in sorted(shown, key=lambda each: each[:2])])
+
+
+def _submission(row: dict[str, str], regime: str, gain: str) -> dict[str, str]:
+    return {
+        "regime": regime,
+        "strategy": f"[{row['strategy']}]({row['code']})" if row["code"] else row["strategy"],
+        "gain over random": gain,
+        "what it does": _cell(row["description"]),
+        "authors": _cell(row["authors"]),
+        "commit": row["commit"],
+        "runs": row["num_runs"],
+        "tuning trials": row["tuning_trials"],
+        "CPU hours": row["cpu_hours"],
+        "deviations": _cell(row["deviations"]) or "none",
+    }
+
+
+def _cell(text: str) -> str:
+    """What somebody else has written, as words of a table and nothing else."""
+    return re.sub(r"([\\`*_\[\]<>|&])", r"\\\1", text)
 
 
 def gains_table(found: Standings, protocol: Protocol) -> pd.DataFrame:
