@@ -62,7 +62,9 @@ def own_measure(typed: str) -> OwnMeasure:
     """
     module_name, _, name = typed.partition(":")
     if not all(part.isidentifier() for part in module_name.split(".")) or not name.isidentifier():
-        raise ResultsError(f"measure={typed}: must be module:function, such as mine:top_5 of the file mine.py")
+        raise ResultsError(
+            f"measure={typed}: must be module:function, such as my_measures:top_5 of the file my_measures.py"
+        )
     if not is_own_name(name) or name in SHORT:
         raise ResultsError(f"measure={typed}: {name} is a name of al_bench's own; call the function otherwise")
     if (here := str(Path.cwd())) not in sys.path:

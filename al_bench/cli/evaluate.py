@@ -14,10 +14,10 @@ MAX_LISTED = 15  # runs without predictions
 DESCRIPTION = """A measure of your own, of every round of which predictions were saved (runs
 started with save=predictions).
 
-    {command} outputs/default --measure mine:top_5
+    {command} outputs/default --measure my_measures:top_5
     al-bench report outputs/default --measure top_5
 
-mine.py is in the current folder, or mine is installed:
+my_measures.py is in the current folder, or is installed:
 
     def top_5(logits_NC, targets_N):
         best_N5 = logits_NC.argsort(axis=1)[:, -5:]

@@ -149,7 +149,7 @@ def test_a_damaged_file_costs_that_round(cli, runs):
         ("mine:macro_f1", "macro_f1 is a name of al_bench's own; call the function otherwise"),
         ("mine:validation_ece", "validation_ece is a name of al_bench's own"),
         ("mine:is_finished", "is_finished is a name of al_bench's own"),
-        ("mine", "measure=mine: must be module:function, such as mine:top_5 of the file mine.py"),
+        ("mine", "measure=mine: must be module:function, such as my_measures:top_5 of the file my_measures.py"),
         ("mine.py:hits", "measure=mine.py:hits: mine.py cannot be imported: ModuleNotFoundError"),
         ("of_nobody:hits", "measure=of_nobody:hits: of_nobody cannot be imported: ModuleNotFoundError"),
     ],

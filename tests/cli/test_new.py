@@ -49,6 +49,24 @@ def test_names_are_those_of_the_module_and_its_class(name, named):
     assert f"from {name} import {named}\n" in test
 
 
+@pytest.mark.parametrize("kind", ["model", "dataset", "Strategy"])
+def test_nothing_but_a_strategy_is_written_and_who_asks_is_told_where_the_rest_stands(kind, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        strategy.main([kind, "mine", "--folder", str(tmp_path)], Called.as_command("new"))
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert f"{kind}: only strategies are written; of models, data sets and measures docs/your_own.md has" in told
+    page = (Path(__file__).parents[2] / "docs" / "your_own.md").read_text()
+    assert {"## A data set", "## A model", "## A measure"} <= {*page.splitlines()}
+    assert tree(tmp_path) == []
+
+
+def test_the_test_that_goes_with_the_query_says_so():
+    *_, test = files("mine").values()
+    above = test[: test.index("def test_it_takes_the_smallest_margins_first")].splitlines()[-1]
+    assert above == "# This one says what `query` of Mine chooses: rewrite it together with that."
+
+
 def test_another_folder_is_made_and_named(cli, tmp_path):
     told = cli("new", "strategy", "mine", "--folder", "deep/er")
     assert told.code == 0

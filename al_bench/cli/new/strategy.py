@@ -4,6 +4,7 @@ import keyword
 import os
 import re
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
@@ -30,10 +31,19 @@ OF_HYDRA = ("null", "true", "false", "inf", "nan")  # which it reads as other th
 def parser(called: Called) -> CommandParser:
     """Its options."""
     parser = CommandParser(called, DESCRIPTION)
-    parser.add_argument("kind", choices=("strategy",), metavar="strategy", help="what is to be written")
+    parser.add_argument("kind", type=_kind, metavar="strategy", help="what is to be written: nothing else is")
     parser.add_argument("name", metavar="NAME", help="of the module and of the option: strategy=NAME")
     parser.add_argument("--folder", type=Path, default=Path(), metavar="DIR", help="to write to (the current one)")
     return parser
+
+
+def _kind(text: str) -> str:
+    if text != "strategy":
+        raise ArgumentTypeError(
+            f"{text}: only strategies are written; of models, data sets and measures docs/your_own.md has examples to "
+            "copy"
+        )
+    return text
 
 
 def main(arguments: Sequence[str], called: Called) -> None:

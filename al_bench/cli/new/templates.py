@@ -46,6 +46,7 @@ def test_it_keeps_the_contract_of_a_strategy() -> None:
     check_strategy(CLASS())
 
 
+# This one says what `query` of CLASS chooses: rewrite it together with that.
 def test_it_takes_the_smallest_margins_first() -> None:
     context = made_context(CLASS.needs)
     ordered = context.unlabelled.logits_NC.double().softmax(dim=1).sort(dim=1).values.tolist()
