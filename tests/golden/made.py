@@ -1,6 +1,7 @@
-"""`python -m tests.golden.made`: the golden runs, anew: short ones that touch all that decides numbers.
+"""`python -m tests.golden.made [first] [second]`: golden runs, anew: short ones that touch all that decides numbers.
 
-They hold for one processor and one build of PyTorch, which machine.json names, with the commit that made them.
+They hold for one processor and one build of PyTorch, which machine.json names, with the commits that made them: the
+first ones by the oldest commit that knew their commands, the second ones by a later one.
 """
 
 import csv
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +21,12 @@ import torch
 GOLDEN = Path(__file__).parent
 ROOT = GOLDEN.parents[1]
 SHORT = ("num_initial=30", "batch_size.size=30", "budget=120", "name=golden", "tracker=none", "output_dir=.")
-STRATEGIES = "albl,badge,confidence,coreset,entropy,kdpp,kmeans,margin,random"  # those that there were at that commit
+STRATEGIES = "albl,badge,confidence,coreset,entropy,kdpp,kmeans,margin,random"  # those that there were at first
 MLP = (*SHORT, "model.width=16", "model.max_epochs=40")
 IMAGES = (*SHORT, "dataset=arrays", "dataset.path=images.npz", "model.max_epochs=3")
 VIEWS = ("dataset=modalities", "dataset.path=views.npz", "model.pretraining.num_epochs=2", "model.max_epochs=3")
 JOINT = ("strategy=joint", "strategy.unlabelled_minibatch_size=32")
-COMMANDS = (
+FIRST = (
     ("-m", *MLP, f"strategy={STRATEGIES}"),
     ("-m", *MLP, "strategy=albl", "strategy.variant=original", "training@model=reference", "seed=1"),
     (*MLP, *JOINT, "strategy@strategy.query=badge", "strategy.ramp_epochs=10"),
@@ -44,6 +46,14 @@ COMMANDS = (
     ),
     (*MLP, "dataset=openml", "dataset.id=7", "data_dir=data", "strategy=entropy"),
 )
+THREE = (*MLP, "budget=90")
+SECOND = (
+    ("-m", *THREE, "strategy=typiclust,maxherding,bait,bald,lcmd,epig"),  # of kinds that there were not
+    ("-m", *THREE, "strategy=margin", "model.start=warm,shrink_perturb"),
+    (*SHORT, "budget=90", "model=linear", "features=pca", "features.num_components=16", "strategy=badge"),
+    (*THREE, "strategy=margin", "dataset.long_tail.ratio=0.1", "dataset.label_noise.rate=0.2"),
+)
+COMMANDS = {"first": FIRST, "second": SECOND}
 
 
 def write_data(folder: Path) -> None:
@@ -88,23 +98,32 @@ def results_of(folder: Path) -> dict[str, list[list[str]]]:
     return found
 
 
-def made(folder: Path, source: Path) -> dict[str, list[list[str]]]:
-    """The results of the commands as a source checkout does them, in an empty folder."""
+def made(folder: Path, source: Path, commands: Sequence[Sequence[str]]) -> dict[str, list[list[str]]]:
+    """The results of some commands as a source checkout does them, in an empty folder."""
     write_data(folder)
     environment = {**os.environ, "PYTHONPATH": str(source)}
-    for command in COMMANDS:
+    for command in commands:
         called = [sys.executable, "-m", "al_bench.run", *command]
         subprocess.run(called, cwd=folder, env=environment, check=True, capture_output=True)
     return results_of(folder)
 
 
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as name:
-        results = made(Path(name), ROOT)
-    shutil.rmtree(GOLDEN / "runs", ignore_errors=True)
-    for file, rows in results.items():
-        (GOLDEN / "runs" / file).parent.mkdir(parents=True, exist_ok=True)
-        with (GOLDEN / "runs" / file).open("w", newline="") as stream:
-            csv.writer(stream, lineterminator="\n").writerows(rows)
+def main(names: Sequence[str]) -> None:
+    """Make those of these names, by the commit that is checked out."""
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    (GOLDEN / "machine.json").write_text(json.dumps({**machine(), "commit": head.strip()}, indent=1) + "\n")
+    commits = json.loads((GOLDEN / "machine.json").read_text())["commits"]
+    if {*names} == COMMANDS.keys():
+        shutil.rmtree(GOLDEN / "runs", ignore_errors=True)
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            results = made(Path(folder), ROOT, COMMANDS[name])
+        for file, rows in results.items():
+            (GOLDEN / "runs" / file).parent.mkdir(parents=True, exist_ok=True)
+            with (GOLDEN / "runs" / file).open("w", newline="") as stream:
+                csv.writer(stream, lineterminator="\n").writerows(rows)
+    made_by = {**commits, **dict.fromkeys(names, head.strip())}
+    (GOLDEN / "machine.json").write_text(json.dumps({**machine(), "commits": made_by}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or [*COMMANDS])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden.made import COMMANDS, GOLDEN, ROOT, machine, made, results_of, write_data
+from tests.golden.made import COMMANDS, FIRST, GOLDEN, ROOT, SECOND, machine, made, results_of, write_data
 
 
 def stored() -> dict[str, list[list[str]]]:
@@ -16,20 +16,23 @@ def stored() -> dict[str, list[list[str]]]:
 
 
 def golden(folder: Path) -> dict[str, list[list[str]]]:
-    """The files, if they are of this machine; else what their commit gives here."""
+    """The files, if they are of this machine; else what their commits give here."""
     known = json.loads((GOLDEN / "machine.json").read_text())
-    commit = known.pop("commit")
+    commits = known.pop("commits")
     if known == machine():
         return stored()
-    tree = folder / "tree"
-    added = subprocess.run(["git", "-C", ROOT, "worktree", "add", "--detach", tree, commit], capture_output=True)
-    if added.returncode:
-        pytest.skip(f"GOLDEN RUNS ARE OF ANOTHER MACHINE, {known}, AND {commit} IS NOT HERE TO MAKE THEM")
-    try:
-        (folder / "before").mkdir()
-        return made(folder / "before", tree)
-    finally:
-        subprocess.run(["git", "-C", ROOT, "worktree", "remove", "--force", tree], check=True)
+    found = {}
+    for name, commit in commits.items():
+        tree = folder / f"tree {name}"
+        added = subprocess.run(["git", "-C", ROOT, "worktree", "add", "--detach", tree, commit], capture_output=True)
+        if added.returncode:
+            pytest.skip(f"GOLDEN RUNS ARE OF ANOTHER MACHINE, {known}, AND {commit} IS NOT HERE TO MAKE THEM")
+        try:
+            (folder / name).mkdir()
+            found |= made(folder / name, tree, COMMANDS[name])
+        finally:
+            subprocess.run(["git", "-C", ROOT, "worktree", "remove", "--force", tree], check=True)
+    return found
 
 
 def of_columns(table: list[list[str]], columns: list[str]) -> list[list[str]]:
@@ -41,9 +44,9 @@ def of_columns(table: list[list[str]], columns: list[str]) -> list[list[str]]:
 @pytest.mark.slow
 def test_runs_are_as_they_were(cli, tmp_path, tmp_path_factory):
     write_data(tmp_path)
-    for command in COMMANDS:
+    for command in (*FIRST, *SECOND):
         assert cli(*command).code == 0, command
     found, expected = results_of(tmp_path), golden(tmp_path_factory.mktemp("golden"))
     assert found.keys() == expected.keys()
     assert [file for file in expected if of_columns(found[file], expected[file][0]) != expected[file]] == []
-    assert len(expected) >= 36
+    assert len(expected) >= 56
