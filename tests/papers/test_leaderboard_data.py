@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import json
 import re
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pandas as pd
 import pytest
@@ -91,6 +91,12 @@ def test_the_published_descriptions_are_made_of_the_published_file(texts):
         spent = of_it["fit_cpu_seconds"].astype(float).sum() / 3600
         row = [regime, of_it["dataset"].nunique(), of_it["strategy"].nunique(), (runs["regime"] == regime).sum()]
         assert f"| {' | '.join(map(str, row))} | {len(of_it)} | {spent:.1f} |" in told
+
+
+def test_each_column_has_a_description_of_its_own():
+    meanings = {name: field["description"] for name, field in FIELDS.items()}
+    alike = [(one, other) for one, other in combinations(meanings, 2) if meanings[one] == meanings[other]]
+    assert alike == []
 
 
 def test_another_file_has_another_description():

@@ -1,11 +1,14 @@
 """The pages hang together: links and anchors lead somewhere, and what pages, CI and pre-commit call is there."""
 
+import inspect
 import re
 from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
+
+from al_bench import drawn_dataset
 
 ROOT = Path(__file__).parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -48,6 +51,26 @@ def test_every_link_leads_to_a_file_and_every_anchor_to_a_heading(page):
         assert file.exists(), f"{name(page)}: {target}: there is no such file"
         if anchor:
             assert anchor in anchors(file), f"{name(page)}: {target}: there is no such heading; {sorted(anchors(file))}"
+
+
+def test_words_are_said_before_they_are_used():
+    """Letters of the analysis, where they are made; a setting, where it is first spoken of for who wins."""
+    analysis = (ROOT / "docs" / "analysis.md").read_text()
+    said = analysis.index("Of a setting M is the first number of labels, B the\nbatch size, and n0 the first")
+    first = {letter: re.search(rf"\b{letter}\b", analysis) for letter in ("n0", "M", "B")}
+    assert {letter: found.start() > said for letter, found in first.items()} == dict.fromkeys(first, True)
+    _, wins = (ROOT / "README.md").read_text().split("## Who wins")
+    assert re.search(r"\bsettings?\b\s+(\S+)", wins)[1] == "(a"
+
+
+def test_a_page_of_ones_own_parts_says_what_it_takes():
+    page = (ROOT / "docs" / "your_own.md").read_text()
+    signature = [name for name in inspect.signature(drawn_dataset).parameters if name != "modalities"]
+    assert f"`drawn_dataset({', '.join(signature[:4])})`" in page
+    for name in (*signature[4:], "modalities"):
+        assert f"`{name}=" in page
+    assert "save=predictions" in page
+    assert "zeros if it has none" in next(line for line in page.splitlines() if line.startswith("| `HEAD`"))
 
 
 def test_the_index_lists_every_page():
