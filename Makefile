@@ -11,7 +11,7 @@ while read -r what name more; do \
 		Collecting*) num=$$((num + 1)); name=$${name%%[<>=!~(;[]*}; line="  package $$num: $$name" ;; \
 		Processing*) num=$$((num + 1)); line="  package $$num: $${name##*/}" ;; \
 		Downloading*) line="  package $$num: downloading $$name $$more" ;; \
-		Installing*) line="  writing $$num packages: about a minute" ;; \
+		"Installing collected") line="  writing $$num packages: about a minute" ;; \
 		"Successfully installed") line="  installed" ;; \
 		FAILED*) echo; exit 1 ;; \
 		*) continue ;; \

@@ -2,6 +2,8 @@
 
 import inspect
 import re
+import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -108,3 +110,29 @@ def test_pre_commit_runs_what_make_lint_runs():
     entries = [hook["entry"] for hook in repository["hooks"]]
     assert entries == [line.strip().replace("$(BIN)", ".venv/bin") for line in recipe[1].splitlines()]
     assert not any(hook["pass_filenames"] for hook in repository["hooks"])
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="NO MAKE")
+def test_what_make_run_shows_of_pips_lines_is_how_far_it_is(tmp_path):
+    """Of each package that is built pip says that it installs what the build needs: nothing of ours is written then."""
+    pip = [
+        "Collecting numpy<3,>=2 (from al-bench==0.3.0)",
+        "  Downloading numpy-2.3.0.whl (16 MB)",
+        "  Installing build dependencies: started",
+        "  Installing build dependencies: finished with status 'done'",
+        "  Installing backend dependencies: started",
+        "Collecting torch",
+        "Installing collected packages: torch, numpy",
+        "Successfully installed numpy-2.3.0 torch-2.13.0",
+    ]
+    (tmp_path / "pip.txt").write_text("\n".join(pip) + "\n")
+    shown = re.search(r"^define SHOWN\n.*?^endef\n", MAKEFILE, flags=re.MULTILINE | re.DOTALL)[0]
+    (tmp_path / "Makefile").write_text(f"{shown}\nall:\n\t@cat pip.txt | $(SHOWN)\n")
+    told = subprocess.run(["make"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert told.split("\n")[:-2] == [
+        "  package 1: numpy",
+        "  package 1: downloading numpy-2.3.0.whl (16 MB)",
+        "  package 2: torch",
+        "  writing 2 packages: about a minute",
+        "  installed",
+    ]
