@@ -22,6 +22,8 @@ from al_bench.records.reading import rows_of
 SUMMARY_ROWS = 10
 COLUMNS = ("round", "labels", "epochs", "seconds", "test accuracy", "time left")
 LIMIT_HIT = "* stopped by model.max_epochs, not by the stopping rule"
+MOST_EPOCHS = 9999  # of a round, in the lines of which the names of runs are cut alike
+LEAST_NAME = 9  # but for lines that would be too long
 LINE_WIDTH = 80 - len("00:00:00 ")  # of a log line, after the time
 # whose lines a terminal shows, too, though they are no warnings
 WORDS_BETWEEN_ROUNDS = ("al_bench.loop.heartbeat", "al_bench.strategies.kdpp", "al_bench.job.features.files")
@@ -45,11 +47,20 @@ def log_to_stdout(is_sweep: bool) -> None:
         handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name in WORDS_BETWEEN_ROUNDS)
     else:
         handler = logging.StreamHandler(sys.stdout)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        handler.setFormatter(_Short("%(asctime)s %(message)s", "%H:%M:%S"))
     handler.set_name("al_bench")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
+
+
+class _Short(logging.Formatter):
+    """A line as it fits a terminal, where it says how; run.log has all of it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter`."""
+        record.message = getattr(record, "short", record.message)
+        return super().formatMessage(record)
 
 
 def with_bar(items: Iterable[Item], what: str, total: int) -> Iterable[Item]:
@@ -72,6 +83,9 @@ class RunDisplay:
         self.plan = plan
         self.clock = Clock(plan.budget, plan.identity.batch_size)
         self._limits_hit = 0
+        num_rounds = -(-(plan.budget - plan.num_initial) // plan.identity.batch_size)
+        longest = _told(num_rounds, plan.budget, f"{MOST_EPOCHS} epochs*", 0, 99 * 60)
+        self._width = max(LEAST_NAME, LINE_WIDTH - max(len(longest), len(LIMIT_HIT)) - 2)  # for all lines of the run
         how = f"goes on after {plan.num_done} labels" if plan.num_done else "starts"
         log.info("%s: %s, %s", plan.identity.title, how, plan.path)
 
@@ -79,23 +93,23 @@ class RunDisplay:
         """A round ended."""
         self.clock.lap(record.num_labelled)
         self._limits_hit += record.epoch_limit_hit
-        told = (
-            f"round {record.round}, {record.num_labelled} labels, {record.num_epochs} epochs"
-            f"{'*' * record.epoch_limit_hit}, {record.test.accuracy:.4f}, {duration(self.clock.seconds_left)} left"
-        )
-        log.info("%s: %s", self._name(LINE_WIDTH - len(told) - 2), told)
+        epochs = f"{record.num_epochs} epochs{'*' * record.epoch_limit_hit}"
+        seconds = self.clock.seconds_left
+        self._say(_told(record.round, record.num_labelled, epochs, record.test.accuracy, seconds))
 
     def finish(self, exit_code: int) -> None:  # noqa: ARG002
         """The rounds ended, well or not."""
         if self._limits_hit:
-            log.info("%s: %s", self._name(LINE_WIDTH - len(LIMIT_HIT) - 2), LIMIT_HIT)
+            self._say(LIMIT_HIT)
 
-    def _name(self, width: int) -> str:
-        """What tells a run from others, as far as there is room for it."""
+    def _say(self, told: str) -> None:
+        """With what tells the run from others, in a terminal as far as there is room for that."""
         run = self.plan.identity
         parts = (f"s{run.seed}", run.strategy, run.dataset, f"b{run.batch_size}", run.model, run.variant)
         name = " ".join(part for part in parts if part)
-        return name if len(name) <= width else f"{name[: max(width - 1, 0)]}…"
+        width = min(self._width, LINE_WIDTH - len(told) - 2)  # should numbers be longer still
+        short = name if len(name) <= width else f"{name[: max(width - 1, 0)]}…"
+        log.info("%s: %s", name, told, extra={"short": f"{short}: {told}"})
 
     def skip(self, identity: Identity, path: Path, picture: Path | None) -> None:
         """The run was complete before."""
@@ -193,6 +207,10 @@ def draw_curve(path: Path) -> Path | None:
     except Exception as error:  # a picture is not worth a failed run
         log.warning("no picture of the learning curve: %s", error)
         return None
+
+
+def _told(round: int, num_labelled: int, epochs: str, accuracy: float, seconds_left: float) -> str:
+    return f"round {round}, {num_labelled} labels, {epochs}, {accuracy:.4f}, {duration(seconds_left)} left"
 
 
 def _line(cells: tuple[str, ...]) -> str:

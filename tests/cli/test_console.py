@@ -77,12 +77,36 @@ def test_without_a_terminal_there_is_one_line_per_round(cli, tmp_path):
     rounds = [line for line in lines if ": round " in line]
     assert len(rounds) == 3
     assert re.fullmatch(
-        r"\d\d:\d\d:\d\d s0 badge digits b20 m…: round 1, 40 labels, 3 epochs\*, 0\.\d{4}, \d+ s left",
+        r"\d\d:\d\d:\d\d s0 badge digi…: round 1, 40 labels, 3 epochs\*, 0\.\d{4}, \d+ s left",
         rounds[1],
     ), rounds[1]
     assert ": * stopped by model.max_epochs, not by the stopping rule" in "\n".join(lines)
     (log,) = tmp_path.rglob("run.log")
     assert sum(": round " in line for line in log.read_text().splitlines()) == 3
+    assert "…" not in log.read_text()
+    assert log.read_text().count(" INFO s0 badge digits b20 mlp,max_epochs=3,width=8 num_initial=20: ") == 4
+
+
+def test_the_name_of_a_run_is_cut_alike_in_all_its_lines(caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("al_bench"), "propagate", True)
+    identity = Identity("digits", "mlp,width=8", "power_confidence", 10, "", 0)
+    plan = Plan(identity, Path("o"), {}, 10**4, 10, (4,), 3, 100, 0, 10**4, "cpu", 1, 10, 0)
+    told_of = RunDisplay()
+    with caplog.at_level("INFO"):
+        told_of.start(plan)
+        for round, epochs in ((0, 9), (9, 120), (99, 4000), (990, 9999)):
+            measured = SimpleNamespace(accuracy=0.5)
+            labels = 100 + 10 * round
+            told_of.round(
+                SimpleNamespace(
+                    round=round, num_labelled=labels, num_epochs=epochs, epoch_limit_hit=epochs > 100, test=measured
+                )
+            )
+        told_of.finish(0)
+    lines = [display._Short("00:00:00 %(message)s").format(each) for each in caplog.records[1:]]
+    assert len({line.partition(": ")[0] for line in lines}) == 1, lines
+    assert max(map(len, lines)) <= 80
+    assert lines[0].startswith("00:00:00 s0 power_c…: round 0, ")
 
 
 @pytest.mark.parametrize(
@@ -97,12 +121,14 @@ def test_lines_of_rounds_fit_80_columns(caplog, monkeypatch, strategy, seed, num
     record = SimpleNamespace(
         round=1000, num_labelled=num_labelled, num_epochs=num_epochs, epoch_limit_hit=True, test=measured
     )
-    display = RunDisplay()
+    told_of = RunDisplay()
     with caplog.at_level("INFO"):
-        display.start(plan)
-        display.round(record)
-        display.finish(0)
-    _, told, limit = (f"00:00:00 {each.getMessage()}" for each in caplog.records)
+        told_of.start(plan)
+        told_of.round(record)
+        told_of.finish(0)
+    _, *whole = (each.getMessage() for each in caplog.records)
+    assert all(each.startswith(f"s{seed} {strategy} openml_156 b100 mlp,width=8 num_initial=20: ") for each in whole)
+    told, limit = (display._Short("00:00:00 %(message)s").format(each) for each in caplog.records[1:])
     assert len(told) <= 80
     assert len(limit) <= 80
     assert ": round 1000, " in told
