@@ -52,7 +52,7 @@ class RunDirectory:
         self._states = path / STATES
         self._num_states = 0
         self._starts = Starts(path)
-        self._as_finished: dict[str, bytes] = {}  # what a start that adds no round puts back
+        self._as_finished: dict[str, bytes] = {}  # what a start that is refused puts back
 
     @classmethod
     @contextmanager
@@ -67,7 +67,7 @@ class RunDirectory:
         """Create or reopen, lock and mend a run directory; `committed` then says what is done.
 
         `default` is that of `records.identity.differing_keys`. An error inside the `with` is kept in error.json until
-        the next start, and raised again; a run that was finished stays as it was, unless the start adds a round.
+        the next start, and raised again; a run that was finished stays as it was until `check_data` has passed.
 
         Raises:
             BusyError: if another process has it open.
@@ -109,7 +109,6 @@ class RunDirectory:
             checked_row(row)
         except ValueError as error:
             raise TrainingError(f"round {record.round}: {error}; {DIVERGED}") from error
-        self._as_finished = {}
         with self._appending():
             self._queries_hash.update(self._queries.append(query_rows(record)).encode())
         if states:
@@ -178,6 +177,7 @@ class RunDirectory:
             facts: dict[str, object] = {"copies": copies and dict(copies), "flips": flips or None}
             facts |= {"budget": budget, "examples": examples_digest, "own_files": own_files}
             self._starts.note({"data": digest} | {key: fact for key, fact in facts.items() if fact is not None})
+            self._as_finished = {}
 
     def finish(self, num_labelled: int, pool_size: int) -> None:
         """Mark the run as done with the labels it has."""

@@ -31,6 +31,8 @@ from al_bench.sweeps.outcome import Outcome, Status
 from al_bench.sweeps.progress import Progress
 from al_bench.sweeps.workers import interrupted_alone
 
+MAX_TOLD = 3  # runs that fail for the same reason
+
 log = logging.getLogger("al_bench.sweep")
 
 
@@ -203,12 +205,15 @@ def _own_parts(job: DictConfig, sweep: DictConfig) -> str:
 
 
 def _tell(what: str, outcomes: Sequence[Outcome]) -> None:
-    """A line for each reason, with the first run of it."""
+    """A line for each, but for the last of many that have the same reason."""
     runs: dict[str, list[str]] = {}
     for outcome in outcomes:
         runs.setdefault(outcome.message, []).append(outcome.run)
     for message, those in runs.items():
-        log.error("%s: %s%s: %s", what, those[0], f" and {len(those) - 1} more" * (len(those) > 1), message)
+        for run in those[:MAX_TOLD]:
+            log.error("%s: %s: %s", what, run, message)
+        if len(those) > MAX_TOLD:
+            log.error("%s: %d more runs, for the same reason", what, len(those) - MAX_TOLD)
 
 
 def _summed_up(outcomes: list[Outcome]) -> list[Outcome]:

@@ -192,8 +192,9 @@ def test_a_start_that_asked_for_more_and_did_not_get_there_is_settled_by_the_fir
     assert "finished before" not in cli(*QUICK).out
     assert [run.state for run in runs_in(tmp_path / "outputs")] == [State.FINISHED]
     assert "finished before" in cli(*QUICK).out
-    kept = (path / "environment.json").read_bytes()
-    monkeypatch.setattr("al_bench.training.learner.Learner.fit", stops)
-    assert cli(*QUICK, "budget=40").code == 1
-    assert (path / "environment.json").read_bytes() == kept
+    with monkeypatch.context() as patched:
+        patched.setattr("al_bench.training.learner.Learner.fit", stops)
+        assert cli(*QUICK, "budget=40").code == 1
+    assert [run.state for run in runs_in(tmp_path / "outputs")] == [State.FAILED]
+    assert "finished before" not in cli(*QUICK).out
     assert [run.state for run in runs_in(tmp_path / "outputs")] == [State.FINISHED]

@@ -72,15 +72,16 @@ def test_a_failing_run_stops_nothing_and_the_same_command_tries_it_again(cli, tm
 
 @pytest.mark.slow
 def test_what_is_refused_is_told_once_before_the_first_run_and_nothing_is_launched_for_it(cli, tmp_path):
-    told = cli("-m", "strategy=random", "seed=zero,1,2", "batch_size.size=0,20", *QUICK[:3], "budget=60")
+    told = cli("-m", "strategy=random", "seed=zero,1,2,3,4", "batch_size.size=20,0", *QUICK[:3], "budget=60")
     assert told.code == 1
-    assert "6 runs: 0 finished before, 2 to do, 4 refused" in told.out
-    reason = "and 1 more: batch_size.size=0: input should be greater than 0"
+    assert "10 runs: 0 finished before, 4 to do, 6 refused" in told.out
+    reason = "batch_size.size=0: input should be greater than 0"
     assert told.out.index(reason) < told.out.index("starts")
-    assert told.out.count(reason) == 2, "refused, and at the end failed"
+    assert told.out.count(reason) == 2 * 3, "refused, and at the end failed, three of them named"
+    assert "refused: 1 more runs, for the same reason" in told.out
     assert "seed=zero: input should be a valid integer" in told.out
-    assert "6 runs: 2 finished, 0 skipped (finished before), 4 failed" in told.out
-    assert len(paths(tmp_path / "outputs")) == 2
+    assert "10 runs: 4 finished, 0 skipped (finished before), 6 failed" in told.out
+    assert len(paths(tmp_path / "outputs")) == 4
 
 
 @pytest.mark.slow
