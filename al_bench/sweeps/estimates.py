@@ -1,11 +1,12 @@
 """What a sweep would run, with estimates of hours and disk."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
 from al_bench.analysis.run_costs import Estimate, estimates
@@ -16,10 +17,13 @@ from al_bench.job.purchases import Purchases
 from al_bench.records.layout import seeds_title, setting_title
 
 MEGABYTE = 1e6
+HEAD = ("strategy", "finished", "to do", "time", "disk")
+Row = tuple[str, str, str, str, str]  # a cell of each of these
+GAP, LEAST_WIDTH = 2, 10  # between columns; of the first one
 
 
 def show(to_do: Sequence[Planned], finished: Sequence[Planned], folder: Path, console: Console) -> None:
-    """A row per setting and strategy, with the seeds that are finished and to do, and the sum.
+    """A row per strategy, below its setting, with the seeds that are finished and to do, and the sum.
 
     Raises:
         ConfigError: for a strategy that could not be built.
@@ -30,7 +34,8 @@ def show(to_do: Sequence[Planned], finished: Sequence[Planned], folder: Path, co
         replace(each, is_least=True) if each and each.is_of_others and queries[_key(run)] else each
         for run, each in zip(to_do, known, strict=True)
     ]
-    console.print(_table(to_do, finished, known))
+    console.print(f"{len(to_do) + len(finished)} runs, {len(finished)} of them finished: by seeds\n")
+    _show_rows(_rows(to_do, finished, known), console)
     time, disk = _cost(known)
     if to_do:
         console.print(f"{len(to_do)} runs to do: {time} one after another, {disk}")
@@ -63,26 +68,45 @@ def _queries(runs: Sequence[Planned]) -> dict[tuple[str, int], str]:
     }
 
 
-def _table(to_do: Sequence[Planned], finished: Sequence[Planned], known: Sequence[Estimate | None]) -> Table:
-    title = f"{len(to_do) + len(finished)} runs, {len(finished)} of them finished: by seeds"
-    table = Table(box=box.SIMPLE_HEAD, title=title)
-    for name in ("setting", "strategy", "finished", "to do", "time", "disk"):
-        table.add_column(name, justify="right" if name in ("time", "disk") else "left")
-    rows: dict[tuple[str, str], tuple[list[int], list[int], list[Estimate | None]]] = {}
+def _rows(
+    to_do: Sequence[Planned], finished: Sequence[Planned], known: Sequence[Estimate | None]
+) -> dict[str, list[Row]]:
+    """By setting, in order of the strategies' names."""
+    found: dict[tuple[str, str], tuple[list[int], list[int], list[Estimate | None]]] = {}
     for position, run in enumerate((*to_do, *finished)):
         key = setting_title(run.identity.as_dict()), run.identity.strategy
-        done, others, costs_of_others = rows.setdefault(key, ([], [], []))
+        done, others, costs_of_others = found.setdefault(key, ([], [], []))
         if position < len(to_do):
             others.append(run.identity.seed)
             costs_of_others.append(known[position])
         else:
             done.append(run.identity.seed)
-    shown = ""
-    for (setting, strategy), (done, others, costs_of_others) in sorted(rows.items()):
-        cells = (seeds_title(done), seeds_title(others), *_cost(costs_of_others))
-        table.add_row("" if setting == shown else setting, strategy, *cells)
-        shown = setting
-    return table
+    rows: dict[str, list[Row]] = {}
+    for (setting, strategy), (done, others, costs_of_others) in sorted(found.items()):
+        cells = (strategy, seeds_title(done), seeds_title(others), *_cost(costs_of_others))
+        rows.setdefault(setting, []).append(cells)
+    return rows
+
+
+def _show_rows(rows: Mapping[str, Sequence[Row]], console: Console) -> None:
+    """Each setting as a line of its own above its strategies, in columns that all settings share."""
+    widths = [max(map(len, column)) for column in zip(HEAD, *chain.from_iterable(rows.values()), strict=True)]
+    widths[0] = min(widths[0], max(LEAST_WIDTH, console.width - sum(width + GAP for width in widths[1:]) - GAP))
+
+    def show(lines: Iterable[Row], style: str = "") -> None:
+        grid = Table.grid(padding=(0, GAP, 0, 0))
+        for name, width in zip(HEAD, widths, strict=True):
+            grid.add_column(width=width, justify="right" if name in ("time", "disk") else "left", overflow="fold")
+        for cells in lines:
+            grid.add_row(*cells, style=style)
+        console.print(Padding(grid, (0, 0, 0, GAP), expand=False))
+
+    show([HEAD], "bold")
+    for setting, lines in rows.items():
+        console.print()
+        console.print(setting, highlight=False, markup=False)
+        show(lines)
+    console.print()
 
 
 def _cost(estimates: Sequence[Estimate | None]) -> tuple[str, str]:
