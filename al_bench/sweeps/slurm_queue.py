@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 SECONDS_UNTIL_TOLD = 60.0  # of a task that does not start
@@ -49,6 +50,13 @@ def how_it_ended(task: str) -> str:
         return ""
     key = next((key for state, key in KEYS.items() if found[1].startswith(state)), "")
     return f" ({found[1]}{key})"
+
+
+def how_it_was_lost(task: str, log_file: Path) -> str:
+    """Of a task that left no result: that it ended, with its log, or that it never began, and has none."""
+    if log_file in log_file.parent.iterdir():  # which asks a network's disk anew
+        return f"Slurm ended task {task} before it had a result{how_it_ended(task)}; its log: {log_file}"
+    return f"task {task} never started{how_it_ended(task)}"
 
 
 class Waiting:

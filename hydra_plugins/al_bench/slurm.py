@@ -17,7 +17,7 @@ from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus
 
 from al_bench.sweeps import lost
-from al_bench.sweeps.slurm_queue import Waiting, how_it_ended, queued_tasks
+from al_bench.sweeps.slurm_queue import Waiting, how_it_was_lost, queued_tasks
 
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_BETWEEN_QUEUES = 10.0  # Slurm's controller is everybody's
@@ -113,8 +113,7 @@ def _waited_for(jobs: Sequence[Any], array: str) -> list[JobReturn]:
             queued = queued_tasks(array, of=left)
             gone = {job.job_id: job for job in left if job.job_id not in returned and job.job_id not in queued}
             for name in gone.keys() & missed:
-                reason = f"Slurm ended task {name} before it had a result{how_it_ended(name)}"
-                returned[name] = _failed(lost.LostError(f"{reason}; its log: {gone[name].paths.stderr}"))
+                returned[name] = _failed(lost.LostError(how_it_was_lost(name, gone[name].paths.stderr)))
             missed, looked = set(gone), time.monotonic()
             waiting.look({name: state for name, state in queued.items() if name not in returned}, looked)
         time.sleep(SECONDS_BETWEEN_LOOKS)

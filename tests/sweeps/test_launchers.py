@@ -98,14 +98,24 @@ def test_a_task_is_lost_if_it_is_twice_in_no_queue(tmp_path, monkeypatch):
             tasks[2].paths.result_pickle.touch()
         return looks[-1]
 
+    tasks[1].paths.stderr.touch()
     answers = chain([{"7_1"}, {"7_1"}, set(), {"7_1"}], repeat(set()))
     monkeypatch.setattr(slurm, "queued_tasks", queued)
-    monkeypatch.setattr(slurm, "how_it_ended", lambda task: " (CANCELLED)")
+    monkeypatch.setattr(slurm_queue, "how_it_ended", lambda task: " (CANCELLED)")
     returned = slurm._waited_for(tasks, "7")
     assert [each.status for each in returned] == [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.COMPLETED]
     expected = f"Slurm ended task 7_1 before it had a result (CANCELLED); its log: {tmp_path / '7_1' / 'log.err'}"
     assert lost.told(returned[1]._return_value) == expected
     assert len(looks) == 6
+
+
+def test_a_task_that_never_began_is_said_to_have_not_and_no_log_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(slurm, "SECONDS_BETWEEN_LOOKS", 0)
+    monkeypatch.setattr(slurm, "SECONDS_BETWEEN_QUEUES", 0)
+    monkeypatch.setattr(slurm, "queued_tasks", lambda array, of: {})
+    monkeypatch.setattr(slurm_queue, "how_it_ended", lambda task: " (CANCELLED)")
+    (returned,) = slurm._waited_for([Task("7_0", tmp_path, has_result=False)], "7")
+    assert lost.told(returned._return_value) == "task 7_0 never started (CANCELLED)"
 
 
 @pytest.mark.parametrize(
