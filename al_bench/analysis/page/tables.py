@@ -13,7 +13,7 @@ from al_bench.analysis.settings import PARTIAL, Curves, rows_of, setting_names
 from al_bench.analysis.spent.bought import BALANCE_CAPTION
 from al_bench.analysis.spent.costs import COST_CAPTION, COSTS
 from al_bench.analysis.statistics.areas import area_caption
-from al_bench.analysis.statistics.curves import compared_part
+from al_bench.analysis.statistics.curves import Interval, compared_part
 from al_bench.analysis.statistics.gains import WHOLE
 from al_bench.analysis.statistics.intervals import Verdict
 from al_bench.analysis.statistics.measures import Measure
@@ -157,12 +157,18 @@ def _at_end(everything: Everything, measure: Measure) -> dict[str, object]:
     return _by_setting(
         measure.title,
         f"{described}, where Random first has 99 % of its final accuracy (without Random: "
-        f"with the most labels that all strategies have); over the seeds: {everything.bands}",
+        f"with the most labels that all strategies have); over the seeds: {_of_cells(everything.interval)}",
         everything.strategies,
         at_end,
         map(_with_interval, at_end["mean"], at_end["low"], at_end["high"]),
         at_end["mean"] if measure.better == "higher" else -at_end["mean"],
     )
+
+
+def _of_cells(interval: Interval) -> str:
+    """What stands in cells that `_with_interval` makes."""
+    below = "one standard error below it to one above" if interval == "stderr" else "95 % interval by Student's t"
+    return f"mean; below it, {below}"
 
 
 def cost_tables(everything: Everything) -> Iterator[dict[str, object]]:

@@ -22,11 +22,12 @@ def facts(everything: Everything) -> list[tuple[str, str]]:
     states = Counter(run.state for run in everything.runs)
     rounds = everything.rounds
     seconds = sum(float(rounds[name].sum()) for name in ("fit_seconds", "query_seconds") if name in rounds)
+    num_strategies = everything.rounds["strategy"].nunique()
     return [
         ("runs finished", f"{states[State.FINISHED]:,} of {len(everything.runs):,}"),
-        ("settings", f"{len(settings)}"),
-        ("strategies", f"{everything.rounds['strategy'].nunique()}"),
-        ("seeds", f"{len(seeds)}"),
+        ("setting" if len(settings) == 1 else "settings", f"{len(settings)}"),
+        ("strategy" if num_strategies == 1 else "strategies", f"{num_strategies}"),
+        ("seed" if len(seeds) == 1 else "seeds", f"{len(seeds)}"),
         ("hours of training and querying", f"{seconds / 3600:,.1f}"),
     ]
 

@@ -98,7 +98,7 @@ def profiles(mean_areas: pd.DataFrame, known: Mapping[str, str], measure: Measur
         raise ResultsError(
             f"profiles need two strategies or more, and {MIN_DATASETS} data sets or more with a setting that has all "
             f"of them, finished, with the same number of seeds; here are {num_strategies} strategies and "
-            f"{num_datasets} such data sets{listed(found.left_out)}"
+            f"{num_datasets} such data set{'s' * (num_datasets != 1)}{listed(found.left_out)}"
         )
     gaps = measure.factor * found.areas.rsub(found.areas.max(axis=1), axis=0)
     return Profiles(gaps.round(9), found.left_out, measure)

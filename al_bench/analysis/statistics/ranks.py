@@ -76,7 +76,8 @@ def ranked(mean_areas: pd.DataFrame, known: Mapping[str, str]) -> Ranks:
         raise ResultsError(
             "ranks need three strategies or more, and three data sets or more with a setting that has all of them, "
             "finished, with the same number of seeds: the settings of one data set are not independent; here are "
-            f"{num_strategies} strategies and {num_datasets} such data sets{listed(found.left_out)}"
+            f"{num_strategies} strategies and {num_datasets} such data set{'s' * (num_datasets != 1)}"
+            f"{listed(found.left_out)}"
         )
     is_tied = bool(whole.eq(whole.iloc[:, 0], axis=0).all(axis=None))  # in every data set, where the test divides by 0
     statistic, p_value = (0.0, 1.0) if is_tied else stats.friedmanchisquare(*whole.to_numpy().T)

@@ -5,6 +5,7 @@ import json
 import re
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from al_bench.analysis.everything import Everything, everything
 from al_bench.analysis.page.export import _drawings
 from al_bench.analysis.page.report import report
 from al_bench.analysis.page.tables import area_tables, cost_tables
+from al_bench.analysis.page.text import facts
 from al_bench.analysis.pictures import figures, overviews
 from al_bench.analysis.statistics.measures import ACCURACY, MEASURES
 from al_bench.records.identity import Identity
@@ -128,7 +130,11 @@ def test_labels_saved_are_by_curves_of_means(found):
 def test_balanced_accuracy_and_curves_have_the_bands_that_are_named(found):
     name = "mean ± standard error" if found.interval == "stderr" else "mean, 95 % interval by Student's t"
     (table,) = [table for table in area_tables(found) if table["title"] == "Balanced accuracy"]
-    assert name in str(table["caption"])
+    below = "one standard error below it to one above" if found.interval == "stderr" else "95 % interval by Student's t"
+    assert str(table["caption"]).endswith(f"; over the seeds: mean; below it, {below}")
+    assert "±" not in str(table["caption"])
+    assert "setting" in dict(facts(found))
+    assert "settings" in dict(facts(replace(found, settings=found.settings * 2)))
     end = 1000  # where Random has 99 % of its final accuracy
     ((_, cells),) = table["rows"]
     values = [accuracy("badge", seed, end) - 0.1 for seed in SEEDS]

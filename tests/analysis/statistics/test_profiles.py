@@ -199,4 +199,4 @@ def test_the_report_says_why_there_are_none(tmp_path):
     write_sweep(tmp_path, noisy, settings=SETTINGS[:1], strategies=NAMES, num_seeds=2)
     found = everything(tmp_path)
     assert "profiles" not in found.tables()
-    assert "here are 3 strategies and 1 such data sets" in plain(report(found))
+    assert "here are 3 strategies and 1 such data set" in plain(report(found))
