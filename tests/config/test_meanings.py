@@ -84,3 +84,11 @@ def test_help_says_values_as_they_are_typed_and_what_they_mean(cli, monkeypatch)
     assert "\nbudget=null\n" in keys
     assert "\ndry_run=false\n" in keys
     assert max(map(len, keys.splitlines())) <= 80
+
+
+def test_help_of_an_experiment_says_what_it_sweeps_over(cli):
+    told = " ".join(cli("--help", "experiment=leaderboard/low").out.split())
+    assert "This is a sweep, over all combinations of setting=leaderboard/satimage, leaderboard/segment," in told
+    assert " strategy=random, margin, badge, " in told
+    assert " seed=range(10) " in told
+    assert "This is a sweep" not in cli("--help").out

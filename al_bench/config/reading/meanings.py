@@ -75,7 +75,7 @@ def keys_of(node: Mapping[str, Any], path: str = "") -> Iterator[Key]:
 def shown(config: DictConfig, width: int) -> str:
     """Every key with its value, as one types it, and with its meaning; of a part, which one it is."""
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=False)  # type: ignore[assignment]
-    lines: list[str] = []
+    lines = _swept(plain, width)
     for key in keys_of(plain):
         meaning = key.meaning
         if isinstance(key.value, Mapping):
@@ -86,6 +86,16 @@ def shown(config: DictConfig, width: int) -> str:
             lines.append(f"{key.path}={_typed(config, key)}")
         lines += textwrap.wrap(meaning, width, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
     return "\n".join(lines)
+
+
+def _swept(plain: Mapping[str, Any], width: int) -> list[str]:
+    """What the file of an experiment sweeps over."""
+    params = ((plain.get("hydra") or {}).get("sweeper") or {}).get("params") or {}
+    lines = ["This is a sweep, over all combinations of"] if params else []
+    for name, values in params.items():
+        told = f"{name}={', '.join(value.strip() for value in str(values).split(','))}"
+        lines += textwrap.wrap(told, width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+    return [*lines, ""] if lines else []
 
 
 def _typed(config: DictConfig, key: Key) -> str:
