@@ -14,7 +14,7 @@ from al_bench.analysis.settings import with_seeds
 from al_bench.core.errors import ResultsError
 from al_bench.files.locks import is_locked
 from al_bench.records.index.kept import indexed_runs
-from al_bench.records.layout import identity_of_path, run_title, setting_title
+from al_bench.records.layout import DONE, LOCK, identity_of_path, run_title, setting_title
 from al_bench.records.reading import RoundsFile, Told
 
 
@@ -139,9 +139,9 @@ def _run(path: Path, names: Set[str], told: Told) -> Run:
     num_labelled = int(columns["num_labelled"][-1]) if columns else 0
     state = State.INTERRUPTED
     message = f"{num_labelled:,} labels so far"
-    if ".lock" in names and is_locked(path / ".lock"):
+    if LOCK in names and is_locked(path / LOCK):
         state = State.RUNNING
-    elif problem := _problem(identity, file, is_done="done.json" in names):
+    elif problem := _problem(identity, file, is_done=DONE in names):
         state, message = State.BROKEN, problem
     elif told.error:
         state, message = State.FAILED, told.error

@@ -17,6 +17,7 @@ from al_bench.core.clock import Clock, duration
 from al_bench.core.rounds import RoundRecord
 from al_bench.job.observer import Plan
 from al_bench.records.identity import Identity
+from al_bench.records.layout import ROUNDS
 from al_bench.records.reading import rows_of
 
 SUMMARY_ROWS = 10
@@ -197,7 +198,7 @@ def draw_curve(path: Path) -> Path | None:
 
     None, with a warning, if it cannot be drawn.
     """
-    rounds, picture = path / "rounds.csv", path / "curve.png"
+    rounds, picture = path / ROUNDS, path / "curve.png"
     if picture.exists() and picture.stat().st_mtime > rounds.stat().st_mtime:
         return picture
     from al_bench.analysis.pictures.run_curve import draw_learning_curve  # matplotlib, a second

@@ -10,7 +10,7 @@ from yaml import MarkedYAMLError
 
 from al_bench.config.arguments import composed_choices, error_of, parsed, single
 from al_bench.config.schema import CONF
-from al_bench.core.errors import UserError, described, message_of, nearest, shortened
+from al_bench.core.errors import UserError, described, first_line, message_of, nearest, shortened
 from al_bench.records.identity import flattened
 
 LEFT_OUT = {  # strategies that one may look for
@@ -67,7 +67,7 @@ def _explained(error: Exception, arguments: Sequence[str]) -> str | None:
         inner = re.search(rf"full_key: ({re.escape(unknown[1])}\.\S+)", f"{error} {error.__cause__}")
         return _unknown_key(inner[1] if inner else unknown[1], arguments)  # `model={a: 1}` is about model.a
     if merged := re.match(r"Error merging override (.+)", str(error)):
-        problem = _first_line(error.__cause__ or error)
+        problem = first_line(error.__cause__ or error)
         is_list = problem == "Cannot merge DictConfig with ListConfig"
         return f"{merged[1]}: {'must be a list, as in key=[a,b]' if is_list else problem}"
     return _as_it_says(error, arguments)
@@ -77,13 +77,13 @@ def _as_it_says(error: Exception, arguments: Sequence[str]) -> str | None:
     if isinstance(error, OmegaConfBaseException):
         given = [each for each in arguments if each.lstrip("+").partition("=")[0] == error.full_key]
         key = given[0] if given and error.full_key else error.full_key
-        return f"{key}: {_first_line(error)}" if key else _first_line(error)
+        return f"{key}: {first_line(error)}" if key else first_line(error)
     if file := re.match(r"In '(.+)': \w+ raised while composing config:\n(.+)\n\s+full_key: (.*)", str(error)):
         return f"{file[1]}.yaml: {f'{file[3]}: ' * bool(file[3])}{file[2]}"
     if isinstance(error, MissingConfigException):
-        return _first_line(error)
+        return first_line(error)
     if isinstance(error, OSError):
-        return f"{error.filename or 'output_dir'}: {error.strerror or _first_line(error)}"
+        return f"{error.filename or 'output_dir'}: {error.strerror or first_line(error)}"
     if isinstance(error, MarkedYAMLError):
         return f"a yaml file cannot be read: {' '.join(str(error).split())}"
     return " ".join(str(error).split()) if isinstance(error, HydraException) else None
@@ -113,7 +113,7 @@ def _kind(plugin: str) -> str:
 
 def _not_readable(error: OverrideParseException) -> str:
     """What Hydra's grammar does not take; in quotes it may."""
-    problem = f"{error.override}: cannot be read: {_first_line(error)}"
+    problem = f"{error.override}: cannot be read: {first_line(error)}"
     key, is_pair, value = error.override.partition("=")
     quoted = f"{key}='{value}'"
     return f'{problem}; as a text: "{quoted}"' if is_pair and "'" not in value and parsed([quoted]) else problem
@@ -185,7 +185,3 @@ def _unknown_key(key: str, arguments: Sequence[str]) -> str:
     is_hydra = key.startswith("hydra.")
     leaves = [leaf for leaf, _ in flattened(composed) if leaf.startswith("hydra.") == is_hydra]
     return f"{problem}; {nearest(key, leaves)}"
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

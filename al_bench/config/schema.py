@@ -1,4 +1,4 @@
-"""The root keys: their types and ranges; what a configuration is compared with."""
+"""The root keys of a configuration: their types, ranges and defaults, and the schema that Hydra composes by."""
 
 import re
 import textwrap

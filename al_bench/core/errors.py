@@ -62,6 +62,11 @@ def message_of(error: BaseException) -> str:
         return f"(its message cannot be shown: {type(of_str).__name__})"
 
 
+def first_line(error: BaseException) -> str:
+    """Of what an error says; its type, if it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The second half of a message about an unknown name: the nearest known one, or all of them."""
     known = sorted(map(str, known))  # a key of a yaml file may be a number

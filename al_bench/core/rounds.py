@@ -85,7 +85,7 @@ class RoundRecord:
     """One round: the batch labelled before it, and the network then trained.
 
     `num_labelled` counts all labels, those of the `num_validation` validation examples among them; `query_seconds` is
-    the time taken to choose `batch` (0 for the initial labels), with the forward pass; `class_counts` (C,) counts the
+    the time taken to choose `batch` (0 where the first batch is drawn), with the forward pass; `class_counts` (C,) counts the
     classes in `batch`; `strategy_state` is the state after that choice. `num_steps` counts the mini-batches that the
     measured network was trained on. The `_cpu_seconds` are of this process on the processor, over what the other
     seconds span (on CUDA: of the clock, with the device's work done). `num_copies` of the examples in `batch` have the

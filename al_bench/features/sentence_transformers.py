@@ -12,7 +12,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
-from al_bench.core.errors import DataError
+from al_bench.core.errors import DataError, first_line
 from al_bench.core.features import Extractor, KeptType, Rows, wrong_kind
 from al_bench.core.torchvision import torchvision_module
 from al_bench.features.networks.packages import require
@@ -69,8 +69,7 @@ class SentenceTransformers(Extractor):
         try:
             network = SentenceTransformer(self.name, device="cpu")
         except (OSError, RuntimeError, ValueError) as error:
-            told = next(iter(str(error).splitlines()), type(error).__name__)
-            raise DataError(f"the weights of features.name={self.name} cannot be had: {told}") from error
+            raise DataError(f"the weights of features.name={self.name} cannot be had: {first_line(error)}") from error
         if self.max_tokens is not None:
             network.max_seq_length = self.max_tokens
         for place, module in enumerate(network):

@@ -6,7 +6,7 @@ from annotated_types import Ge
 from torch import nn
 
 from al_bench.core.data import Normalisation
-from al_bench.core.errors import ConfigError, DataError
+from al_bench.core.errors import ConfigError, DataError, first_line
 from al_bench.core.features import KeptType
 from al_bench.core.torchvision import torchvision_module
 from al_bench.features.networks.images import ImageExtractor, Preprocessing
@@ -45,14 +45,10 @@ class Timm(ImageExtractor):
         except (OSError, RuntimeError) as error:
             if "Unknown model" in str(error):
                 raise ConfigError(f"features.name={self.name}: timm has no such network") from error
-            raise DataError(f"the weights of features.name={self.name} cannot be had: {_first_line(error)}") from error
+            raise DataError(f"the weights of features.name={self.name} cannot be had: {first_line(error)}") from error
         trained: dict[str, Any] = timm.data.resolve_model_data_config(network)
         return network, Preprocessing(
             self.resolution or trained["input_size"][-1],
             "bicubic" if trained["interpolation"] == "bicubic" else "bilinear",
             Normalisation(tuple(trained["mean"]), tuple(trained["std"])),
         )
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,4 +1,4 @@
-"""Files of data sets: their checksums, and keeping what was read once."""
+"""Arrays in files: what takes long to read or compute is kept, whole and with a checksum."""
 
 import hashlib
 import logging

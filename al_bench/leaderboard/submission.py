@@ -16,7 +16,17 @@ from al_bench.records.archive.runs import problem_of, read
 from al_bench.records.archive.safety import Limits, regular_files
 from al_bench.records.committed import found_in
 from al_bench.records.identity import Identity
-from al_bench.records.layout import CONFIG, FILES, FLIPS, MEASURES, ROUNDS, WEIGHTS, check_files, identity_of_path
+from al_bench.records.layout import (
+    CONFIG,
+    FILES,
+    FLIPS,
+    MEASURES,
+    QUERIES,
+    ROUNDS,
+    WEIGHTS,
+    check_files,
+    identity_of_path,
+)
 from al_bench.records.rounds_file import Columns
 from al_bench.records.run_config import read_config
 from al_bench.records.state import RunFiles
@@ -101,10 +111,10 @@ def _run(path: Path, name: str) -> Run:
     if (done := files.done) is None or not files.is_finished:
         raise ResultsError(f"{path}: its files do not agree that it is finished; pack it as al_bench wrote it")
     if (index := max(int(batch.indices.max()) for batch in committed.batches)) >= done.pool_size:
-        raise ResultsError(f"{path / 'queries.csv'}: pool_index={index}, where the pool has {done.pool_size} examples")
+        raise ResultsError(f"{path / QUERIES}: pool_index={index}, where the pool has {done.pool_size} examples")
     config = read_config(path / CONFIG)
     if not isinstance(config, dict):
-        raise ResultsError(f"{path / 'config.yaml'}: holds no configuration of a run")
+        raise ResultsError(f"{path / CONFIG}: holds no configuration of a run")
     return Run(name, identity, config, files.rounds, committed.batches, files.starts, done.pool_size)
 
 

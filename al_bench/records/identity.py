@@ -216,10 +216,10 @@ def check_same_run(path: Path, config: Mapping[str, Any], default: Mapping[str, 
     except (FileNotFoundError, NotADirectoryError):
         return
     except Exception as error:  # whatever the YAML reader makes of a foreign file
-        raise RunDirectoryError(f"{path / 'config.yaml'} cannot be read ({error})") from error
+        raise RunDirectoryError(f"{path / CONFIG} cannot be read ({error})") from error
     if not isinstance(stored, dict) or not stored:
         problem = "is empty" if not stored else f"holds a {type(stored).__name__} where a run's configuration was"
-        raise RunDirectoryError(f"{path / 'config.yaml'} {problem}; delete {path} to start again")
+        raise RunDirectoryError(f"{path / CONFIG} {problem}; delete {path} to start again")
     differences = differing_keys(config, stored, default)
     if differences:
         listed = "\n  ".join(differences)

@@ -122,11 +122,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def read_rounds(path: Path) -> RoundsFile:
-    """A rounds.csv; what is wrong with it is told and not raised."""
-    return _rounds_file(RunFiles(path.parent))
-
-
 def _rounds_file(files: RunFiles) -> RoundsFile:
     path = files.path / ROUNDS
     try:

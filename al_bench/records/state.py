@@ -163,7 +163,7 @@ def done_of(path: Path) -> Done | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        raise RunDirectoryError(f"{path / 'done.json'} cannot be read ({error}); delete it to go on") from error
+        raise RunDirectoryError(f"{path / DONE} cannot be read ({error}); delete it to go on") from error
     raise RunDirectoryError(
         f"{path} was written by another version of al_bench (schema {version!s:.20}, this one writes "
         f"{SCHEMA_VERSION}); give the run another name"

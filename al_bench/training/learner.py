@@ -130,7 +130,7 @@ class Learner:
         """A network that has taken some inputs (N, ...), to know before training that it can, and its dimensions D.
 
         Raises:
-            ConfigError: if the training cannot take them, or not such a network, or it not the precision of passes.
+            ConfigError: if the training cannot take them or such a network, or the network not the precision of passes.
             InputsError: if the network cannot.
         """
         shape = tuple(inputs.shape[1:])

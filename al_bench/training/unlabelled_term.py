@@ -95,7 +95,7 @@ class UnlabelledSteps:
 
 
 def pool_metrics(logits_UC: Tensor) -> PoolMetrics:
-    """Of the outputs of a trained network."""
+    """Mean entropy, and mean probability of each class, of the softmax of a trained network's logits (U, C)."""
     log_probabilities_UC = logits_UC.double().log_softmax(dim=1)
     probabilities_UC = log_probabilities_UC.exp()
     entropy_U = -(probabilities_UC * log_probabilities_UC).sum(dim=1)

@@ -18,6 +18,11 @@ def test_the_numbers_of_a_stream_never_change_between_versions():
     assert generator(5, Stream.QUERY, 7).integers(10**6, size=3).tolist() == QUERY_5_7
 
 
+def test_what_streams_are_numbered_never_changes_and_new_ones_come_last():
+    names = "SPLIT INITIAL WEIGHTS MINIBATCH AUGMENT UNLABELLED QUERY LAYERS VALIDATION PRETRAIN SUBSET SAMPLES DATA"
+    assert {stream.name: stream.value for stream in Stream} == {name: n for n, name in enumerate(names.split())}
+
+
 def test_members_of_an_ensemble_differ_and_the_first_is_what_there_is_without_any():
     assert len({generator(0, Stream.WEIGHTS, 1, member).integers(2**63) for member in range(4)}) == 4
     assert generator(0, Stream.WEIGHTS, 1, 0).random() == generator(0, Stream.WEIGHTS, 1).random()

@@ -19,7 +19,7 @@ from al_bench.core.errors import RunDirectoryError, StrategyError, TrainingError
 from al_bench.core.rounds import Batch, Metrics, RoundRecord
 from al_bench.records.archive.moving import pack
 from al_bench.records.directory import RunDirectory
-from al_bench.records.reading import read_rounds
+from al_bench.records.reading import RoundsFile, told_of
 from al_bench.records.rounds_file import digest_of
 from al_bench.records.state import error_of, is_finished, starts_of
 from al_bench.strategies.albl import Albl
@@ -71,10 +71,16 @@ def refusal(path: Path) -> str:
     return str(caught.value)
 
 
+def read_rounds(path: Path) -> RoundsFile:
+    file = told_of(path, {each.name for each in path.iterdir()}).file
+    assert file is not None
+    return file
+
+
 def assert_refused_everywhere(path: Path, message: str, *, is_forged: bool = False) -> None:
     """By resume and by analysis, and nobody takes it for finished, unless the last digest was forged, too."""
     assert message in refusal(path)
-    file = read_rounds(path / "rounds.csv")
+    file = read_rounds(path)
     assert file.columns is None
     assert message in file.problem
     assert is_finished(path) is is_finished(path, CONFIG | {"budget": 6}) is is_forged
@@ -134,7 +140,7 @@ def test_queries_that_no_run_writes_are_refused_by_resume_and_analysis_alike(pat
 def test_an_example_outside_the_pool_is_refused_by_analysis(path):
     change(path / "queries.csv", "1,0,2,1", "1,0,10,1")
     with_right_digests(path)
-    assert "line 4: pool_index=10, where there are 10 examples in the pool" in read_rounds(path / "rounds.csv").problem
+    assert "line 4: pool_index=10, where there are 10 examples in the pool" in read_rounds(path).problem
 
 
 def test_an_order_that_was_edited_is_seen_by_its_digest(path):
@@ -314,7 +320,7 @@ def test_done_with_values_that_no_run_writes_is_a_message(path, values):
     (path / "done.json").write_text(json.dumps(done | values))
     with pytest.raises(RunDirectoryError, match=r"done.json cannot be read|another version"):
         is_finished(path, CONFIG)
-    assert read_rounds(path / "rounds.csv").problem
+    assert read_rounds(path).problem
 
 
 def test_a_run_without_num_validation_is_packed_and_one_that_is_not_whole_is_named(path, tmp_path):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from al_bench.analysis.results import IDENTITY, SETTING
 from al_bench.analysis.runs import Run
-from al_bench.records.layout import run_title
+from al_bench.records.layout import CONFIG, run_title
 
 # Of a config.yaml as al_bench writes it; read so, as a foreign one may be made to take a YAML reader hours.
 MODEL = re.compile(r"^model:\n((?:[ #].*\n|\n)*)", re.MULTILINE)
@@ -45,7 +45,7 @@ def with_steps(rounds: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
 def minibatch_size(path: Path | None) -> float:
     """By the config.yaml of a run directory; NaN if it does not say."""
     try:
-        text = "" if path is None else (path / "config.yaml").read_text(encoding="utf-8")
+        text = "" if path is None else (path / CONFIG).read_text(encoding="utf-8")
     except (OSError, ValueError):
         return np.nan
     model = MODEL.search(text if text.endswith("\n") else f"{text}\n")

@@ -15,7 +15,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from al_bench.core.clock import SECONDS_BETWEEN_LINES, duration
-from al_bench.core.errors import ConfigError, DataError
+from al_bench.core.errors import ConfigError, DataError, first_line
 from al_bench.core.features import Extractor, Rows
 from al_bench.job.gpus import is_child
 
@@ -46,8 +46,7 @@ def extracted(
             with torch.inference_mode():
                 features = extractor(some, device)
         except (ValueError, RuntimeError, MemoryError) as error:
-            told = next(iter(str(error).splitlines()), type(error).__name__)
-            raise ConfigError(f"they cannot be made of {len(batch)} rows: {told}") from error
+            raise ConfigError(f"they cannot be made of {len(batch)} rows: {first_line(error)}") from error
         parts.append(_checked(features, len(batch), extractor.dtype))
         advance(len(batch))
     return np.concatenate(parts)

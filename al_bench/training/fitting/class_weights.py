@@ -20,7 +20,7 @@ class BalancedCrossEntropy:
         self._weights = torch.where(is_there, share, 0.0).float()
 
     def weights_C(self, num_classes: int) -> Tensor:
-        """Of all C classes, float32, on the device of the targets."""
+        """The weights (C,) of all classes, float32, on the device of the targets."""
         return functional.pad(self._weights, (0, num_classes - len(self._weights)))
 
     def __call__(self, logits_NC: Tensor, targets: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ from al_bench.training.unlabelled_term import PART_SIZE, Term, Unlabelled, Unlab
 
 @dataclass(frozen=True)
 class MinibatchFit:
-    """Of a network to labelled examples.
+    """The fit of a network to labelled examples, by mini-batches.
 
     Args:
         training: how.
