@@ -18,8 +18,8 @@ DESCRIPTION = """Check a submission to the leaderboard, or add it in a clone.
     {command} add mine
 
 FOLDER holds runs.tar.xz (al-bench archive pack outputs/mine mine/runs.tar.xz)
-and card.yaml (authors, commit, deviations, tuning_trials, cpu_hours, and, as one
-likes, description and code). Refused
+and card.yaml (authors, commit, deviations, tuning_trials, cpu_hours, and if
+one likes description and code). Refused
 are other source data, splits, first rounds than Random's, other seeds, and
 examples that are bought twice; nothing in FOLDER is run. Three rounds, drawn
 from the archive's digest, are trained again from queries.csv: the data must be
