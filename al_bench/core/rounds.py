@@ -85,12 +85,12 @@ class RoundRecord:
     """One round: the batch labelled before it, and the network then trained.
 
     `num_labelled` counts all labels, those of the `num_validation` validation examples among them; `query_seconds` is
-    the time taken to choose `batch` (0 where the first batch is drawn), with the forward pass; `class_counts` (C,) counts the
-    classes in `batch`; `strategy_state` is the state after that choice. `num_steps` counts the mini-batches that the
-    measured network was trained on. The `_cpu_seconds` are of this process on the processor, over what the other
-    seconds span (on CUDA: of the clock, with the device's work done). `num_copies` of the examples in `batch` have the
-    same inputs as one that was labelled before, or earlier in it. `weights` are those that the next round starts from,
-    None if it starts from scratch.
+    the time taken to choose `batch` (0 where the first batch is drawn), with the forward pass; `class_counts` (C,)
+    counts the classes in `batch`; `strategy_state` is the state after that choice. `num_steps` counts the mini-batches
+    that the measured network was trained on. The `_cpu_seconds` are of this process on the processor, over what the
+    other seconds span (on CUDA: of the clock, with the device's work done). `num_copies` of the examples in `batch`
+    have the same inputs as one that was labelled before, or earlier in it. `weights` are those that the next round
+    starts from, None if it starts from scratch.
     """
 
     round: int

@@ -31,7 +31,9 @@ OF_HYDRA = ("null", "true", "false", "inf", "nan")  # which it reads as other th
 def parser(called: Called) -> CommandParser:
     """Its options."""
     parser = CommandParser(called, DESCRIPTION)
-    parser.add_argument("kind", type=_kind, metavar="strategy", help="what is to be written: nothing else is")
+    parser.add_argument(
+        "kind", type=_kind, choices=("strategy",), metavar="strategy", help="what is to be written: nothing else is"
+    )
     parser.add_argument("name", metavar="NAME", help="of the module and of the option: strategy=NAME")
     parser.add_argument("--folder", type=Path, default=Path(), metavar="DIR", help="to write to (the current one)")
     return parser

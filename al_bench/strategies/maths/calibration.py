@@ -1,4 +1,4 @@
-"""The expected calibration error: of the columns `test_ece` and `validation_ece`, and of the temperature that UHerding takes."""
+"""The expected calibration error: of the columns `test_ece` and `validation_ece`, and of UHerding's temperature."""
 
 import numpy as np
 from numpy.typing import NDArray
