@@ -172,10 +172,10 @@ def _done(run: "Planned", is_sweep: bool) -> Outcome:
     display = display_for(is_sweep)
     identity, path = run.identity, run.path
     if run.config.dry_run:
-        from al_bench.sweeps import estimates as dry_run  # pandas
+        from al_bench.sweeps import dry_run  # pandas
 
         finished, to_do = ([run], []) if run.is_finished() else ([], [run])
-        dry_run.show(to_do, finished, run.folder, console)
+        dry_run.show(to_do, finished, run.config.folder, console)
         return Outcome(identity.title, Status.SKIPPED)
     if run.is_finished():
         warn_of_code([run])

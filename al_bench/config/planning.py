@@ -23,17 +23,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Planned:
-    """A run: its checked configuration, what it is called, the folder of its experiment, and what its choices give."""
+    """A run: its checked configuration, what it is called, and what its choices alone give."""
 
     config: RunConfig
     identity: Identity
-    folder: Path
     default: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def path(self) -> Path:
         """Of the run directory."""
-        return self.folder / self.identity.path
+        return self.config.folder / self.identity.path
 
     def changed_code(self) -> list[str]:
         """See `al_bench.config.own_code.changed_code`."""
@@ -50,7 +49,7 @@ def planned(cfg: DictConfig, hydra: HydraConf) -> Planned:
     config = checked_root(cfg)
     checked_part("tracker", config.tracker)  # no part of the identity: skipping must not hide a mistake in it
     identity, default = identity_of_job(config.plain, hydra)
-    return Planned(config, identity, config.folder, default)
+    return Planned(config, identity, default)
 
 
 def warn_of_code(runs: Sequence[Planned]) -> None:

@@ -22,8 +22,8 @@ from al_bench.records.layout import (
     FLIPS,
     MEASURES,
     QUERIES,
+    RESTART_WEIGHTS,
     ROUNDS,
-    WEIGHTS,
     check_files,
     identity_of_path,
 )
@@ -34,7 +34,7 @@ from al_bench.records.state import RunFiles
 ARCHIVE = "runs.tar.xz"
 MAX_ARCHIVE = 80_000_000  # bytes, of all that is in git
 LIMITS = Limits(file=5_000_000, total=400_000_000)
-KNOWN = {*FILES} - {FLIPS, MEASURES, *WEIGHTS}
+KNOWN = {*FILES} - {FLIPS, MEASURES, *RESTART_WEIGHTS}
 
 
 @dataclass(frozen=True)

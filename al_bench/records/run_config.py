@@ -62,7 +62,7 @@ WRAPPERS: Mapping[str, Any] = {
 
 # What is known of a root key besides its type. `schema`: the type that is composed, if that is another; `default`: what
 # is composed where no file says it; `usual`: of a group that is named in the variant, the option that is not.
-NAMED = {"is_named": True}  # in the label `variant`, where it differs from what the choices alone give
+IN_VARIANT = {"is_named": True}  # in the label `variant`, where it differs from what the choices alone give
 ASIDE = {"is_aside": True}  # runs that differ in it are one run
 PART = {"schema": Any}
 
@@ -139,8 +139,8 @@ class RunConfig:
     """
 
     seed: Seed
-    num_initial: NonNegativeInt = field(metadata=NAMED)
-    num_validation: NonNegativeInt = field(metadata=NAMED)
+    num_initial: NonNegativeInt = field(metadata=IN_VARIANT)
+    num_validation: NonNegativeInt = field(metadata=IN_VARIANT)
     budget: PositiveInt | None = field(metadata=ASIDE)
     schedule: Schedule | None = field(default=None, metadata=ASIDE | {"default": None})
     name: str = field(metadata=ASIDE)
@@ -150,7 +150,7 @@ class RunConfig:
     storage_device: str = field(metadata=ASIDE)
     dry_run: bool = field(metadata=ASIDE)
     save: Sequence[str] = field(metadata=ASIDE | {"schema": Any})  # of SAVED; or one of them
-    num_threads: NumThreads = field(metadata=NAMED)
+    num_threads: NumThreads = field(metadata=IN_VARIANT)
     dataset: Node = field(  # keys of every data set
         metadata=PART | {"default": {"copies": "keep", "num_classes": None, **WRAPPERS}}
     )

@@ -95,7 +95,8 @@ class Search(Sweeper):
             partial(get_method(custom), self.config) if custom else None,
             custom or "",
         )
-        with studies.opened(searched, run.folder, settings.storage, settings.study_name or run.folder.name) as study:
+        folder = run.config.folder
+        with studies.opened(searched, folder, settings.storage, settings.study_name or folder.name) as study:
             self._search(study, wanted, run.config.budget)
         return []
 

@@ -140,7 +140,7 @@ class Sweeper(BasicSweeper):
     def _shown(self, jobs: Sequence[Job]) -> list[Outcome]:
         """What would be run; exits with 1 if a run could not be."""
         from al_bench.cli.display import console  # has a lock, and Slurm's tasks pickle this class with its globals
-        from al_bench.sweeps import estimates as dry_run  # pandas
+        from al_bench.sweeps import dry_run  # pandas
 
         assert self.config is not None
         folder = Path(at_home("output_dir", self.config.output_dir), self.config.name)

@@ -2,7 +2,7 @@
 
 import csv
 import gzip
-from collections import defaultdict
+from collections import Counter, defaultdict
 from math import isnan
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,10 +19,14 @@ RESULTS = Path(__file__).parents[2] / "docs" / "results" / "leaderboard"
 
 @pytest.fixture(scope="module")
 def placed() -> dict[Place, list[SimpleNamespace]]:
-    """The published runs of Falcun under the name of somebody else."""
+    """The published runs of Falcun, on the data sets that are whole, under the name of somebody else."""
+    table = [*csv.DictReader(gzip.decompress((RESULTS / "results.csv.gz").read_bytes()).decode().splitlines())]
+    there = {(row["dataset"], row["strategy"], row["seed"]) for row in table if row["regime"] == "low"}
+    num_runs = Counter(dataset for dataset, _, _ in there)
     of_runs = defaultdict(list)
-    for row in csv.DictReader(gzip.decompress((RESULTS / "results.csv.gz").read_bytes()).decode().splitlines()):
-        if (row["regime"], row["strategy"]) == ("low", "falcun"):
+    for row in table:
+        is_whole = num_runs[row["dataset"]] == max(num_runs.values())
+        if is_whole and (row["regime"], row["strategy"]) == ("low", "falcun"):
             of_runs[row["dataset"], int(row["batch_size"]), int(row["seed"])].append(row)
     runs = defaultdict(list)
     for (dataset, batch_size, seed), rows in of_runs.items():

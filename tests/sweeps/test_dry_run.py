@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from al_bench.sweeps import estimates
+from al_bench.sweeps import dry_run
 
 LONG = "openml_182,max_pool_size=10000,scale=true · mlp,optimizer.lr=0.001,training=regularised,width=256 · b6 · seen=6"
 
@@ -19,7 +19,7 @@ def test_a_setting_is_a_line_of_its_own_above_its_strategies_and_nothing_is_cut(
         "digits · mlp · b10": [("random", "", "0-9", "?", "?")],
     }
     console = Console(file=StringIO(), width=80)
-    estimates._show_rows(rows, console)
+    dry_run._show_rows(rows, console)
     text = console.file.getvalue()
     lines = [line.rstrip() for line in text.splitlines()]
     assert max(map(len, lines)) <= 80
