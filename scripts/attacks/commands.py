@@ -1,6 +1,5 @@
 """Commands in processes that are forked from one that has everything loaded, so that a case takes little time."""
 
-import importlib
 import os
 import resource
 import signal
@@ -8,7 +7,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +32,7 @@ class Ended:
 
 
 def run(command: Sequence[str], folder: Path, as_process: bool = False) -> Ended:
-    """`al-bench`, or one of the scripts, in a forked process or one of its own; without network."""
+    """`al-bench` with these arguments, in a forked process or one of its own; without network."""
     output, start = folder.parent / "output", time.monotonic()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     child = os.fork()
@@ -64,14 +63,11 @@ def _in_child(command: Sequence[str], folder: Path, output: Path, as_process: bo
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     nowhere = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
     os.environ.update({"HOME": str(folder), **nowhere})
-    scripts = Path(__file__).parents[1]
-    is_script = command[0].isidentifier() and (scripts / f"{command[0]}.py").exists()
     if as_process:
-        start = [str(scripts / f"{command[0]}.py"), *command[1:]] if is_script else ["-m", "al_bench.run", *command]
-        return subprocess.run([sys.executable, *start], check=False).returncode
-    sys.argv = list(command) if is_script else ["al-bench", *command]
+        return subprocess.run([sys.executable, "-m", "al_bench.run", *command], check=False).returncode
+    sys.argv = ["al-bench", *command]
     try:
-        (_main_of(command[0]) if is_script else main)()
+        main()
     except SystemExit as end:
         if isinstance(end.code, str):
             sys.stderr.write(end.code + "\n")
@@ -83,8 +79,3 @@ def _in_child(command: Sequence[str], folder: Path, output: Path, as_process: bo
         sys.stdout.flush()
         sys.stderr.flush()
     return 0
-
-
-def _main_of(script: str) -> Callable[[], None]:
-    function: Callable[[], None] = importlib.import_module(script).main
-    return function
