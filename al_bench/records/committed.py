@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from al_bench.core.errors import RunDirectoryError, message_of
+from al_bench.core.errors import ConfigError, DataError, RunDirectoryError, message_of
 from al_bench.core.rounds import Batch, Committed
 from al_bench.files.writing import read_bytes, replace_bytes, replace_text, whole_lines
 from al_bench.records.columns import IDENTITY_COLUMNS, REQUIRED, ROUND_COLUMNS
@@ -130,13 +130,18 @@ def as_finished(folder: Path) -> dict[str, bytes]:
 
 
 def keep_error(folder: Path, error: BaseException, as_finished: Mapping[str, bytes]) -> None:
-    """What ended a start is kept in error.json, unless it is a Ctrl-C; a run that was finished stays as it was."""
+    """What ended a start is kept in error.json, unless it is a Ctrl-C.
+
+    A run that was finished stays as it was where the start was refused: for its data, or for a budget beyond the pool.
+    """
     entry = {"time": now(), "type": type(error).__name__, "message": message_of(error)}
     entry["traceback"] = "".join(traceback.format_exception(error))
+    is_refused = isinstance(error, ConfigError | DataError)
     with suppress(OSError):  # a full disk must not hide the error
-        for name, content in as_finished.items():
-            replace_bytes(folder / name, content)
-        if not as_finished and not isinstance(error, KeyboardInterrupt):
+        if is_refused and as_finished:
+            for name, content in as_finished.items():
+                replace_bytes(folder / name, content)
+        elif not isinstance(error, KeyboardInterrupt):
             replace_text(folder / ERROR, json.dumps(entry, indent=1) + "\n")
 
 

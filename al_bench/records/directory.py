@@ -67,7 +67,7 @@ class RunDirectory:
         """Create or reopen, lock and mend a run directory; `committed` then says what is done.
 
         `default` is that of `records.identity.differing_keys`. An error inside the `with` is kept in error.json until
-        the next start, and raised again; a run that was finished stays as it was until `check_data` has passed.
+        the next start, and raised again; a run that was finished stays as it was if the start is refused.
 
         Raises:
             BusyError: if another process has it open.
@@ -109,6 +109,7 @@ class RunDirectory:
             checked_row(row)
         except ValueError as error:
             raise TrainingError(f"round {record.round}: {error}; {DIVERGED}") from error
+        self._as_finished = {}
         with self._appending():
             self._queries_hash.update(self._queries.append(query_rows(record)).encode())
         if states:
@@ -177,7 +178,6 @@ class RunDirectory:
             facts: dict[str, object] = {"copies": copies and dict(copies), "flips": flips or None}
             facts |= {"budget": budget, "examples": examples_digest, "own_files": own_files}
             self._starts.note({"data": digest} | {key: fact for key, fact in facts.items() if fact is not None})
-            self._as_finished = {}
 
     def finish(self, num_labelled: int, pool_size: int) -> None:
         """Mark the run as done with the labels it has."""

@@ -14,7 +14,7 @@ from al_bench.loop.rounds_of import ActiveLearning
 from al_bench.models.mlp import MLP
 from al_bench.records.directory import RunDirectory
 from al_bench.records.identity import Identity
-from al_bench.records.layout import WEIGHTS, weights_name
+from al_bench.records.layout import RESTART_WEIGHTS, weights_name
 from al_bench.strategies.badge import Badge
 from al_bench.training.learner import Learner
 from al_bench.training.options import TrainingOptions
@@ -59,7 +59,7 @@ def test_a_run_that_dies_goes_on_to_the_same_bytes(round, instant, tmp_path):
         run(tmp_path / "killed", lambda *at: at == (round, instant))
     run(tmp_path / "killed")
     assert_same_results(tmp_path / "killed", tmp_path / "whole")
-    for name in WEIGHTS:
+    for name in RESTART_WEIGHTS:
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 

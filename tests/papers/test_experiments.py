@@ -127,7 +127,7 @@ def test_an_afternoon_on_a_cpu(cli):
     """No product: each setting has its batch size. Another budget is the command line's to choose."""
     told = cli("experiment=badge/small", "dry_run=true").out
     for setting in ("mnist · mlp · b100", "mnist · mlp · b1000", "openml_6 · mlp · b1000", "openml_156 · mlp · b1000"):
-        assert f" {setting} " in told
+        assert f"\n{setting}\n" in told
     part = cli("experiment=badge/small", "setting=small/openml_184_b1000", "strategy=random,badge", "dry_run=true")
     assert "10 runs, 0 of them finished" in part.out
     with initialize_config_dir(str(CONF), version_base="1.3"):

@@ -109,7 +109,7 @@ def _means_between(first: float, last: float, labels_L: Floats, value_NL: Floats
     is_inside_L = (labels_L > first) & (labels_L < last)
     x_Q = np.concatenate([[first], labels_L[is_inside_L], [last]])
     start_N, end_N = (_values_at(labels, labels_L, value_NL) for labels in (first, last))
-    value_NQ = np.column_stack([start_N, value_NL[:, is_inside_L], end_N])
+    value_NQ = np.ascontiguousarray(np.column_stack([start_N, value_NL[:, is_inside_L], end_N]))  # sums as of one run
     mean_N: Floats = np.trapezoid(value_NQ, x_Q, axis=1) / (last - first)
     return mean_N
 
