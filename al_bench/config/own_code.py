@@ -1,13 +1,14 @@
 """Code of a user's that a configuration names: which it is, as runs go on, and are skipped, whatever it says by now."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from al_bench.config.reading.sources import file_of
 
 OURS = "al_bench."
 
@@ -18,14 +19,8 @@ def own_code(config: Mapping[str, Any]) -> dict[str, str]:
     None of what is installed, whose version says what it is. What such a module imports is not looked at.
     """
     modules = {_module(target) for target in _targets(config) if not target.startswith(OURS)}
-    return {name: digest for name, file in sorted(modules) if file and (digest := _digest(file)) is not None}
-
-
-def changed_code(config: Mapping[str, Any], starts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The modules that are not as they were when the run of the configuration was last started."""
-    known = starts[-1].get("own_code") if starts else None
-    there = own_code(config) if isinstance(known, Mapping) else {}
-    return [module for module, digest in there.items() if known and known.get(module, digest) != digest]
+    digests = {name: None if file is None else _digest(file) for name, file in modules}
+    return {name: digest for name, digest in sorted(digests.items()) if digest is not None}
 
 
 def _targets(node: Any) -> Iterator[str]:
@@ -40,31 +35,19 @@ def _targets(node: Any) -> Iterator[str]:
 
 
 @cache
-def _module(target: str) -> tuple[str, str]:
-    """The name and the file of the module that a target is in, without importing it; no file if there is none."""
-    top, *parts = target.split(".")[:-1] or [""]
-    with suppress(ImportError, ValueError):
-        spec = find_spec(top) if top else None
-        folders = list(spec.submodule_search_locations or ()) if spec is not None else []
-        name, file = top, (spec.origin if spec is not None else None) or ""
-        for part in parts:
-            places = (Path(folder, part) for folder in folders)
-            found = [each for place in places for each in (place.with_suffix(".py"), place / "__init__.py")]
-            there = next((each for each in found if each.is_file()), None)
-            if there is None:
-                break
-            name, file, folders = f"{name}.{part}", str(there), [str(there.parent)] * (there.stem == "__init__")
-        return name, file
-    return target, ""
+def _module(target: str) -> tuple[str, Path | None]:
+    """The module that a target is in, which may be a class in a class, and its file; None if there is none."""
+    parts = target.split(".")
+    names = [".".join(parts[:last]) for last in range(len(parts) - 1, 0, -1)]
+    return next(((name, file) for name in names if (file := file_of(name)) is not None), (target, None))
 
 
 @cache
-def _digest(file: str) -> str | None:
-    path = Path(file).resolve()
-    if any(path.is_relative_to(place) for place in _installed()):
-        return None
+def _digest(file: Path) -> str | None:
+    path = file.resolve()
     with suppress(OSError):
-        return blake2b(path.read_bytes(), digest_size=16).hexdigest()
+        if not any(path.is_relative_to(place) for place in _installed()):
+            return blake2b(path.read_bytes(), digest_size=16).hexdigest()
     return None
 
 

@@ -10,13 +10,13 @@ from hydra.conf import HydraConf
 from omegaconf import DictConfig
 
 from al_bench.config.composing import identity_of_job
-from al_bench.config.own_code import changed_code
+from al_bench.config.own_code import own_code
 from al_bench.config.parts import checked_part
 from al_bench.config.schedule import check_schedule
 from al_bench.config.schema import checked_root
 from al_bench.records.identity import Identity
 from al_bench.records.run_config import RunConfig
-from al_bench.records.state import is_finished, starts_of
+from al_bench.records.state import changed_modules, is_finished, starts_of
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +35,9 @@ class Planned:
         return self.config.folder / self.identity.path
 
     def changed_code(self) -> list[str]:
-        """See `al_bench.config.own_code.changed_code`."""
-        return changed_code(self.config.plain, starts_of(self.path))
+        """The modules of a user's that are not as they were when the run was last started."""
+        code = own_code(self.config.plain)
+        return changed_modules(starts_of(self.path), code) if code else []
 
     def is_finished(self) -> bool:
         """See `al_bench.records.state.is_finished`."""

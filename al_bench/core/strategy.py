@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from enum import Flag, auto
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -50,7 +50,6 @@ class Outputs:
     embedding: Tensor | None = None
     features: Tensor | None = None
     samples: Tensor | None = None  # (N, S, C): an example a row, as all outputs
-    hidden: ClassVar[str] = ""  # the flag of the examples, where these are not declared
 
     @property
     def logits_NC(self) -> Tensor:
@@ -81,24 +80,32 @@ class Outputs:
         return self._of_each(lambda _, value: None if value is None else value[rows])
 
     def _of_each(self, changed: Callable[[str, Tensor | None], Tensor | None]) -> "Outputs":
-        return type(self)(**{each.name: changed(each.name, getattr(self, each.name)) for each in fields(self)})
+        return Outputs(**{each.name: changed(each.name, getattr(self, each.name)) for each in fields(self)})
 
     def _declared(self, value: Tensor | None, need: str) -> Tensor:
-        if value is None and self.hidden:
-            raise StrategyError(
-                f"the strategy reads {need} without declaring it for these examples: add Needs.{self.hidden} to its "
-                f"needs, beside Needs.{need}"
-            )
         value = _declared(value, need)
         if not value.sum().isfinite() and not value.isfinite().all():  # a sum is cheaper, but may overflow
             raise TrainingError(f"the network's {need.lower()} of the pool has values that are not finite; {DIVERGED}")
         return value
 
 
-HIDDEN: dict[Needs, Outputs] = {  # of examples that are not declared
-    need: type("Outputs", (Outputs,), {"hidden": need.name})()
-    for need in (Needs.LABELLED, Needs.VALIDATION, Needs.EVALUATION)
-}
+class Undeclared(Outputs):
+    """The outputs for examples that are not declared: whoever reads them is told by which flag they would be."""
+
+    flag: Needs  # of the examples; no field, as it is no output
+
+    def __init__(self, flag: Needs) -> None:
+        super().__init__()
+        object.__setattr__(self, "flag", flag)
+
+    def _of_each(self, changed: Callable[[str, Tensor | None], Tensor | None]) -> Outputs:  # noqa: ARG002
+        return self
+
+    def _declared(self, value: Tensor | None, need: str) -> Tensor:  # noqa: ARG002
+        raise StrategyError(
+            f"the strategy reads {need} without declaring it for these examples: add Needs.{self.flag.name} to its "
+            f"needs, beside Needs.{need}"
+        )
 
 
 def _declared(value: Tensor | None, need: str) -> Tensor:
@@ -166,13 +173,13 @@ class QueryContext:
     def declared(self, needs: Needs) -> "QueryContext":
         """What a strategy of these needs would see of it."""
         known = [
-            Known(each.outputs.restricted(needs), each.targets) if need in needs else Known(HIDDEN[need])
+            Known(each.outputs.restricted(needs), each.targets) if need in needs else Known(Undeclared(need))
             for each, need in ((self.validation, Needs.VALIDATION), (self.evaluation, Needs.EVALUATION))
         ]
         return replace(
             self,
             unlabelled=self.unlabelled.restricted(needs),
-            labelled=self.labelled.restricted(needs) if Needs.LABELLED in needs else HIDDEN[Needs.LABELLED],
+            labelled=self.labelled.restricted(needs) if Needs.LABELLED in needs else Undeclared(Needs.LABELLED),
             head=self.head if Needs.HEAD in needs else None,
             validation=known[0],
             pool_targets=self.pool_targets if Needs.POOL_TARGETS in needs else None,

@@ -25,7 +25,7 @@ from al_bench.records.identity import Identity
 from al_bench.records.layout import CONFIG, ENVIRONMENT, ERROR, FLIPS, QUERIES, ROUNDS, STATES
 from al_bench.records.queries import check_queries, parsed_queries
 from al_bench.records.rounds_file import digest_of, num_queried, parsed_rounds, parsed_states
-from al_bench.records.state import RunFiles, raw_starts
+from al_bench.records.state import RunFiles, changed_modules, raw_starts, starts_of
 
 WAY_ON = (
     "the folder was changed by something else: put back what was there, or delete it to start again, or give the run "
@@ -166,8 +166,7 @@ class Starts:
                     "%s: %s was %s at the last start and is %s now: the numbers may differ from an undisturbed run's",
                     *(title, key, before, now),
                 )
-        known, code = (each.get("own_code") or {} for each in (starts[-1] if starts else {}, environment))
-        for module in sorted(module for module in code if known.get(module, code[module]) != code[module]):
+        for module in changed_modules(starts_of(self._path.parent), environment.get("own_code", {})):
             log.warning(
                 "%s: %s has changed since the last start, and rounds from here on are by what it says now; another "
                 "name=... starts again",

@@ -1,7 +1,7 @@
 """How a run stands, read from its directory without opening it; imports no torch, so that skipping is quick."""
 
 from codecs import BOM_UTF8
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -211,6 +211,12 @@ def error_of(path: Path) -> str | None:
         return "unknown error: error.json cannot be read"
 
 
+def changed_modules(starts: Sequence[Mapping[str, Any]], now: Mapping[str, str]) -> list[str]:
+    """Those of these modules of a user's, by their digests, that were others at the last of the starts."""
+    known = starts[-1].get("own_code", {}) if starts else {}
+    return [module for module in sorted(now) if known.get(module, now[module]) != now[module]]
+
+
 def _is_written(key: str, value: object) -> bool:
     """Whether a start can have written this value."""
     match key:
@@ -218,7 +224,7 @@ def _is_written(key: str, value: object) -> bool:
             return value is None or (type(value) is int and 0 < value <= MOST)
         case "command":
             return isinstance(value, list) and all(isinstance(each, str) for each in value)
-        case "versions":
+        case "versions" | "own_code":
             return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
         case "commit_clean":
             return isinstance(value, bool | None)

@@ -189,4 +189,4 @@ def _tensors(of: QueryContext) -> list[Tensor]:
     sets = (of.unlabelled, of.labelled, of.validation.outputs, of.evaluation.outputs)
     shown = [*(value for each in sets for value in vars(each).values()), *(of.head or ())]
     shown += [of.labelled_targets, of.pool_targets, of.indices, of.validation.targets, of.evaluation.targets]
-    return [each for each in shown if each is not None]
+    return [each for each in shown if isinstance(each, Tensor)]

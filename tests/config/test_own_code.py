@@ -5,6 +5,8 @@ import json
 import pytest
 
 from al_bench.config import own_code
+from al_bench.records.committed import Starts
+from al_bench.records.state import changed_modules, starts_of
 from tests.conftest import run_directory
 
 QUICK = ("model.width=8", "model.max_epochs=2", "num_initial=10", "batch_size.size=10", "budget=20")
@@ -43,10 +45,18 @@ def test_modules_of_a_users_are_told_from_what_is_installed(tmp_path, monkeypatc
     }
     found = own_code.own_code(nodes)
     assert set(found) == {"mine_of_test", "package_of_test.part"}
-    assert own_code.changed_code(nodes, []) == []
-    assert own_code.changed_code(nodes, [{}]) == []  # of a version that did not note it
-    assert own_code.changed_code(nodes, [{"own_code": found}]) == []
-    assert own_code.changed_code(nodes, [{"own_code": {"mine_of_test": "0"}}]) == ["mine_of_test"]
+    assert changed_modules([], found) == []
+    assert changed_modules([{}], found) == []  # of a version that did not note it
+    assert changed_modules([{"own_code": found}], found) == []
+    assert changed_modules([{"own_code": {"mine_of_test": "0"}}], found) == ["mine_of_test"]
+
+
+def test_what_no_run_has_noted_is_not_compared(tmp_path, caplog):
+    for noted in ([1], "text", {"mine": 3}, None, 7):
+        (tmp_path / "environment.json").write_text(json.dumps([{"own_code": noted}]))
+        assert changed_modules(starts_of(tmp_path), {"mine": "digest"}) == []
+        Starts(tmp_path).add({"own_code": {"mine": "digest"}}, "a run")
+    assert "has changed" not in caplog.text
 
 
 @pytest.mark.slow

@@ -4,23 +4,34 @@ import ast
 from collections.abc import Sequence
 from functools import cache
 from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 
 CONF = next(folder for folder in (parent / "conf" for parent in Path(__file__).parents[2:4]) if folder.is_dir())
 
 
 @cache
-def source_of(module: str) -> ast.Module:
-    """The syntax of a module, empty if it has no source; no package that it is in is imported either."""
-    places: Sequence[str] | None = None
-    path, parts = None, module.split(".")
+def file_of(module: str) -> Path | None:
+    """Of a module, None if there is none; it is not imported, nor is a package that it is in."""
+    spec, parts = None, module.split(".")
     for last in range(len(parts)):
-        spec = PathFinder.find_spec(".".join(parts[: last + 1]), places)
-        if spec is None:
-            return ast.Module([], [])
-        path, places = spec.origin, spec.submodule_search_locations
+        try:
+            if last == 0:
+                spec = find_spec(parts[0])  # which imports nothing for a name without a dot
+            else:
+                places = None if spec is None else spec.submodule_search_locations
+                spec = PathFinder.find_spec(".".join(parts[: last + 1]), places or [])
+        except (ImportError, ValueError):  # no name of a module, or one that Python has not found by itself
+            return None
+    return Path(spec.origin) if spec is not None and spec.origin else None
+
+
+@cache
+def source_of(module: str) -> ast.Module:
+    """The syntax of a module, empty if it has no source."""
+    file = file_of(module)
     try:
-        return ast.parse(Path(path or "").read_text(encoding="utf-8"))
+        return ast.Module([], []) if file is None else ast.parse(file.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
         return ast.Module([], [])
 
