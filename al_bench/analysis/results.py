@@ -15,7 +15,7 @@ from al_bench.analysis.statistics.measures import ACCURACY, MEASURES, Measure, n
 from al_bench.core.errors import ResultsError
 from al_bench.records.columns import BY_NAME, NUMBERS, SETTING_COLUMNS
 from al_bench.records.index.kept import indexed_runs
-from al_bench.records.index.shelf import OF_A_RUN, Gathered, names_of
+from al_bench.records.index.shelf import OF_A_RUN, Gathered, names_of, value_of
 from al_bench.records.layout import run_title, setting_title
 from al_bench.records.reading import RoundsFile, RunColumns
 from al_bench.records.state import starts_of
@@ -67,7 +67,7 @@ def combined(files: Sequence[RoundsFile], folder: Path | str, shown: Iterable[Me
     if not runs:
         raise ResultsError(f"{folder}: there are no results in it{listed(problems)}")
     for path, run in runs.items():
-        identity = tuple(run[column][0] for column in IDENTITY)
+        identity = tuple(value_of(run, column) for column in IDENTITY)
         if identity in sources:
             name = run_title(dict(zip(IDENTITY, identity, strict=True)))
             raise ResultsError(
@@ -75,10 +75,10 @@ def combined(files: Sequence[RoundsFile], folder: Path | str, shown: Iterable[Me
                 "of them"
             )
         sources[identity] = path
-    ordered = sorted(runs.values(), key=lambda run: in_paper(str(run["strategy"][0])))
+    ordered = sorted(runs.values(), key=lambda run: in_paper(str(value_of(run, "strategy"))))
     oracles = _oracles(runs)
-    is_oracle = [run["strategy"][0] in oracles for run in ordered]
-    settings = [tuple(run[column][0] for column in SETTING) for run in ordered]
+    is_oracle = [value_of(run, "strategy") in oracles for run in ordered]
+    settings = [tuple(value_of(run, column) for column in SETTING) for run in ordered]
     compared = {setting for setting, is_reference in zip(settings, is_oracle, strict=True) if not is_reference}
     if not compared:
         raise ResultsError(f"{folder}: there are runs of oracles alone in it, and nothing that they could be a line to")
@@ -102,7 +102,7 @@ def _oracles(runs: Mapping[Path, RunColumns]) -> set[str]:
     """The strategies that are oracles, by the first run of each that says how it was started."""
     told: dict[str, bool] = {}
     for path, run in runs.items():
-        strategy = str(run["strategy"][0])
+        strategy = str(value_of(run, "strategy"))
         if strategy not in told and (starts := starts_of(path.parent)):
             told[strategy] = starts[-1].get("is_oracle") is True
     return {strategy for strategy, is_oracle in told.items() if is_oracle}
@@ -159,10 +159,10 @@ def _concatenated(runs: Sequence[RunColumns], lengths: list[int]) -> pd.DataFram
     gathered = Gathered.of(runs)
     for name in names_of(runs):
         if name in OF_A_RUN:
-            columns[name] = pd.Series([run[name][0] for run in runs]).repeat(lengths).reset_index(drop=True)
+            columns[name] = pd.Series([value_of(run, name) for run in runs]).repeat(lengths).reset_index(drop=True)
             continue
-        if gathered is not None and (numbers := gathered.numbers(name)) is not None:
-            columns[name] = numbers
+        if gathered is not None and (values := gathered.values(name)) is not None:
+            columns[name] = values
             continue
         is_real = name in NUMBERS or any(isinstance(run[name][0], float) for run in runs if name in run)  # a user's own
         empty = math.nan if is_real else ""

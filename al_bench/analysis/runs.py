@@ -14,6 +14,7 @@ from al_bench.analysis.settings import with_seeds
 from al_bench.core.errors import ResultsError
 from al_bench.files.locks import is_locked
 from al_bench.records.index.kept import indexed_runs
+from al_bench.records.index.shelf import value_of
 from al_bench.records.layout import DONE, LOCK, identity_of_path, run_title, setting_title
 from al_bench.records.reading import RoundsFile, Told
 
@@ -135,7 +136,7 @@ def described(runs: Sequence[Run]) -> list[str]:
 def _run(path: Path, names: Set[str], told: Told) -> Run:
     file = told.file
     columns = file.columns if file is not None else None
-    identity = {key: columns[key][0] for key in IDENTITY} if columns else identity_of_path(path)
+    identity = {key: value_of(columns, key) for key in IDENTITY} if columns else identity_of_path(path)
     num_labelled = int(columns["num_labelled"][-1]) if columns else 0
     state = State.INTERRUPTED
     message = f"{num_labelled:,} labels so far"

@@ -15,6 +15,7 @@ from al_bench.records.columns import IDENTITY_COLUMNS, USUAL
 from al_bench.records.reading import RoundsFile
 
 OF_A_RUN = (*IDENTITY_COLUMNS, "is_finished")  # columns with one value in all rounds
+PLACES = {name: place for place, name in enumerate(OF_A_RUN)}
 NOWHERE = -1
 NOTHING: NDArray[Any] = np.zeros(0)
 
@@ -90,9 +91,13 @@ class ShelvedColumns(Mapping[str, Any]):
         """Of the columns; the same object for all runs of a kind."""
         return self._kind.names
 
+    def of_run(self, name: str) -> Any:
+        """The value of one of `OF_A_RUN`."""
+        return self._of_run[PLACES[name]]
+
     def __getitem__(self, name: str) -> Any:
-        if name in OF_A_RUN:
-            return [self._of_run[OF_A_RUN.index(name)]] * self._length
+        if name in PLACES:
+            return [self.of_run(name)] * self._length
         if name not in self._kind.names:
             raise KeyError(name)
         if name in self._kind.empty:
@@ -115,6 +120,11 @@ class ShelvedColumns(Mapping[str, Any]):
         return len(self._kind.names)
 
 
+def value_of(run: Mapping[str, Any], name: str) -> Any:
+    """The value of one of `OF_A_RUN`, without a list of as many as there are rounds."""
+    return run.of_run(name) if isinstance(run, ShelvedColumns) else run[name][0]
+
+
 def names_of(runs: Iterable[Mapping[str, Any]]) -> list[str]:
     """Of the columns that any of the runs has, in the order in which they come."""
     names = (run.names if isinstance(run, ShelvedColumns) else run for run in runs)
@@ -134,19 +144,28 @@ class Gathered:
         shelved = [run for run in runs if isinstance(run, ShelvedColumns)]
         return cls(shelved) if len(shelved) == len(runs) and len({id(run.shelf) for run in shelved}) == 1 else None
 
-    def numbers(self, name: str) -> NDArray[Any] | None:
-        """Those of a column, NaN where a run has none; None of a column that has texts, or one value a run."""
-        if name in self._shelf.words or name in OF_A_RUN or name == "round":
+    def values(self, name: str) -> NDArray[Any] | None:
+        """Of a column: numbers, NaN where a run has none, or texts, empty where it has none; None of a column that has
+        one value a run, or numbers in some runs and texts in others.
+        """
+        shelf = self._shelf
+        if name in PLACES or name == "round" or (name in shelf.numbers and name in shelf.words):
             return None
+        if name in shelf.numbers:
+            return self._taken(shelf.numbers[name], np.nan)
+        if name not in shelf.words:
+            return np.full(self._length_R.sum(), np.nan)
+        texts: NDArray[Any] = np.array([*shelf.texts, ""], dtype=object)
+        texts_N: NDArray[Any] = texts[self._taken(shelf.words[name], NOWHERE)]
+        return texts_N
+
+    def _taken(self, column: Column, empty: float) -> NDArray[Any]:
         length_R = self._length_R
-        if name not in self._shelf.numbers:
-            return np.full(length_R.sum(), np.nan)
-        column = self._shelf.numbers[name]
         start_R = column.starts_R[self._place_R]
         row_N = np.arange(length_R.sum()) + np.repeat(start_R - (length_R.cumsum() - length_R), length_R)
         is_there_N = np.repeat(start_R != NOWHERE, length_R)
         values_N: NDArray[Any] = column.values_N[np.where(is_there_N, row_N, 0)]
-        return values_N if is_there_N.all() else np.where(is_there_N, values_N, np.nan)
+        return values_N if is_there_N.all() else np.where(is_there_N, values_N, empty)
 
 
 def shelved(files: Sequence[RoundsFile]) -> Shelf:
