@@ -9,7 +9,7 @@ import yaml
 
 from al_bench.core.errors import ConfigError
 from al_bench.files.writing import read_text
-from al_bench.records.run_config import LOADER
+from al_bench.files.yaml_nodes import LOADER, check_nodes
 
 FILE = "tuned.yaml"  # beside a search's study
 KEY = "tuned="
@@ -42,7 +42,9 @@ def _is_override(argument: str) -> bool:
 def _values(path: Path) -> Iterator[str]:
     """Overrides."""
     try:
-        content = yaml.load(read_text(path), LOADER)  # a safe one
+        text = read_text(path)
+        check_nodes(text)
+        content = yaml.load(text, LOADER)  # a safe one
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{KEY}{path}: cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(content, Mapping):

@@ -4,15 +4,20 @@ So is a text with an interpolation; and the sources are shared by all compositio
 """
 
 import pickle
+from contextlib import suppress
 from copy import copy
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import omegaconf.base
+import yaml
 from hydra._internal import defaults_list
 from hydra._internal.config_repository import ConfigRepository
 from hydra.plugins.config_source import ConfigResult
+
+from al_bench.core.errors import ConfigError
+from al_bench.files.yaml_nodes import check_nodes
 
 OF_FILES = ("file", "pkg")  # schemes of sources
 
@@ -42,17 +47,33 @@ def parse_once() -> None:
 
 
 def _remembered(source: Any, load: Any, config_path: str) -> ConfigResult:
-    key = (source.scheme(), source.path, config_path, *_stamp(Path(source.path, config_path)))
+    key = (source.scheme(), source.path, config_path, *_stamp(_file(source, config_path)))
     if key not in _known:
+        if source.scheme() == "file":  # somebody's own
+            _check(_file(source, config_path))
         _known[key] = pickle.dumps(load(config_path))
     found: ConfigResult = pickle.loads(_known[key])  # its own: whoever composes changes it
     return found
 
 
+def _file(source: Any, config_path: str) -> Path:
+    path = Path(source.path, config_path)
+    return path if path.suffix == ".yaml" else path.with_name(f"{path.name}.yaml")
+
+
+def _check(path: Path) -> None:
+    """ConfigError for what would take all memory."""
+    with suppress(OSError, yaml.YAMLError):  # which Hydra tells
+        try:
+            check_nodes(path.read_text())
+        except ValueError as error:
+            raise ConfigError(f"{path}: {error}") from error
+
+
 def _stamp(path: Path) -> tuple[int, ...]:
     """Of the file, if it is one: packages do not change while they are used."""
     try:
-        status = (path if path.suffix == ".yaml" else path.with_name(f"{path.name}.yaml")).stat()
+        status = path.stat()
     except OSError:
         return ()
     return status.st_mtime_ns, status.st_size, status.st_ino

@@ -7,6 +7,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
+from al_bench.files.writing import open_regular
+
 CHUNK = 1 << 22  # bytes
 
 
@@ -36,7 +38,7 @@ def _digest(path: str, _size: int, _modified: int, _changed: int) -> str:
                 file = Path(folder, name)
                 found.update(f"{file.relative_to(path)}\0{file.stat().st_size}\n".encode(errors="surrogateescape"))
         return found.hexdigest()
-    with Path(path).open("rb") as opened:
+    with open(path, "rb", opener=open_regular) as opened:
         while part := opened.read(CHUNK):
             found.update(part)
     return found.hexdigest()

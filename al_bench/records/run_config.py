@@ -12,11 +12,10 @@ from typing import Any
 import yaml
 
 from al_bench.core.ranges import NonNegativeInt, NumThreads, PositiveInt, Seed
-from al_bench.files.writing import MAX_DEPTH, read_text
+from al_bench.files.writing import read_text
+from al_bench.files.yaml_nodes import LOADER, check_nodes
 
 MISSING: Any = "???"  # OmegaConf's, of a value that is still to be said
-MAX_NODES = 20_000  # of a file, each counted as often as aliases repeat it
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # A line that libyaml and PyYAML read alike, and that OmegaConf takes as it is: nearly all that a run writes.
 KEY, VALUE = r"[A-Za-z_][\w.]*:", r"(?:[-+]?[\w./][\w./+-]*(?: [\w./+-]+)*|'[ !\"#%-&(-~]*'|\[\]|\{\})"
 SIMPLE = re.compile(rf" *(?:- )*{KEY}(?: {VALUE})?| *(?:- )+{VALUE}", re.ASCII)
@@ -200,7 +199,7 @@ def read_config(path: Path) -> Any:
         OSError, ValueError, yaml.YAMLError: if it cannot be read; ValueError too for what would take long to read.
     """
     text = read_text(path)
-    _check_nodes(text)
+    check_nodes(text)
     if text.endswith("\n") and all(map(SIMPLE.fullmatch, text[:-1].split("\n"))):
         with suppress(ValueError, yaml.YAMLError):
             if _is_plain(values := yaml.load(text, _loader())) and isinstance(values, dict):
@@ -226,23 +225,3 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, list):
         return all(map(_is_plain, value))
     return value is None or type(value) in (str, int, float, bool)
-
-
-def _check_nodes(text: str) -> None:
-    """ValueError for too many nodes, or too deep ones: aliases to aliases multiply, though they are a line each."""
-    sizes: dict[str | None, int] = {}  # of the nodes that have an anchor
-    anchors, numbers = [None], [0]  # of the collections that are open: their names, and what they hold so far
-    for event in yaml.parse(text, Loader=LOADER):
-        if isinstance(event, yaml.CollectionStartEvent):
-            anchors.append(event.anchor)
-            numbers.append(1)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            sizes[anchors.pop()] = number = numbers.pop()
-            numbers[-1] += number
-        elif isinstance(event, yaml.ScalarEvent):
-            sizes[event.anchor] = 1
-            numbers[-1] += 1
-        elif isinstance(event, yaml.AliasEvent):
-            numbers[-1] += sizes.get(event.anchor, MAX_NODES)  # of a collection that is open: it would hold itself
-        if numbers[-1] > MAX_NODES or len(numbers) > MAX_DEPTH:
-            raise ValueError(f"it has more than {MAX_NODES:,} nodes, or is nested more than {MAX_DEPTH} deep")

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 import yaml
@@ -11,6 +12,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from al_bench.config.schema import CONF
+from al_bench.core.errors import ConfigError
 
 
 def composed(folder, *overrides):
@@ -28,6 +30,18 @@ def test_a_file_that_changes_is_read_again(tmp_path):
     (tmp_path / "new.yaml").write_text("a: {b: 3}\n")
     (tmp_path / "new.yaml").replace(tmp_path / "own.yaml")
     assert composed(tmp_path) == {"a": {"b": 3}}
+
+
+def test_aliases_that_multiply_are_refused_before_anything_is_made_of_them(tmp_path, cli):
+    lines = [f"{one}: &{one} [{','.join([f'*{other}'] * 9)}]" for other, one in pairwise("abcdefgh")]
+    bomb = "\n".join(["a: &a [x]", *lines]) + "\n"  # 9 ** 7 nodes
+    (tmp_path / "own.yaml").write_text(bomb)
+    with pytest.raises(ConfigError, match=r"own.yaml: it has more than 20,000 nodes"):
+        composed(tmp_path)
+    (tmp_path / "strategy").mkdir()
+    (tmp_path / "strategy/own.yaml").write_text(bomb)
+    assert "own.yaml: it has more than 20,000 nodes" in cli("--config-dir", str(tmp_path), "strategy=own").err
+    assert "own.yaml: cannot be read: it has more than 20,000" in cli(f"tuned={tmp_path / 'own.yaml'}").err
 
 
 def test_a_default_is_the_option_that_another_choice_says(tmp_path):

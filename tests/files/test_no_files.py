@@ -17,10 +17,11 @@ from al_bench.datasets.formats.fetching import Source, ensure_files
 from al_bench.datasets.openml import read_table
 from al_bench.files.locks import is_locked
 from al_bench.files.writing import open_regular, parsed_json, read_bytes, read_json, whole_lines
+from al_bench.files.yaml_nodes import MAX_NODES
 from al_bench.records.directory import RunDirectory
 from al_bench.records.identity import Identity, check_same_run
 from al_bench.records.reading import rows_of
-from al_bench.records.run_config import MAX_NODES, read_config
+from al_bench.records.run_config import read_config
 from al_bench.records.state import is_finished
 from tests.records.test_records import CONFIG, opened, record
 from tests.support.made_results import write_run
