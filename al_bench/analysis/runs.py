@@ -14,6 +14,7 @@ from al_bench.analysis.settings import with_seeds
 from al_bench.core.errors import ResultsError
 from al_bench.files.locks import is_locked
 from al_bench.records.index.kept import indexed_runs
+from al_bench.records.index.lasting import kept_to_the_end
 from al_bench.records.index.shelf import value_of
 from al_bench.records.layout import DONE, LOCK, identity_of_path, run_title, setting_title
 from al_bench.records.reading import RoundsFile, Told
@@ -63,6 +64,7 @@ class Run:
         return run_title(self.identity) if self.identity else str(self.path)
 
 
+@kept_to_the_end()
 def runs_in(*folders: Path) -> list[Run]:
     """All runs below folders, and those missing of the product of the settings, strategies and seeds seen.
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
+from matplotlib.lines import Line2D
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
-from matplotlib.transforms import IdentityTransform
 
 EM = 100  # points, of the outlines before they are scaled
 
@@ -32,25 +32,24 @@ def draw_numbers(axes: Axes, cells: Iterable[Cell], size: float, points: float) 
         size: of the letters.
         points: of a unit of the axes.
     """
-    places: dict[str, list[tuple[float, float, str]]] = defaultdict(list)
+    places: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     scale = size / EM / points  # from points of the outlines to units of the axes
     for x, y, text, colour in cells:
         left = x - scale * sum(map(_advance, text)) / 2
         for letter in text:
-            places[letter].append((left, y + scale * _height() / 2, colour))
+            places[letter, colour].append((left, y + scale * _height() / 2))
             left += scale * _advance(letter)
-    for letter, where in places.items():
-        xs, ys, colours = zip(*where, strict=True)
-        digits = PathCollection(
-            [_outline(letter)],
-            sizes=[(size / EM) ** 2],
-            offsets=[*zip(xs, ys, strict=True)],
-            offset_transform=axes.transData,
-            facecolors=colours,
-            linewidths=0,
+    for (letter, colour), where in places.items():
+        outline = _outline(letter)
+        digits = Line2D(
+            *zip(*where, strict=True),
+            linestyle="none",
+            marker=outline,
+            markersize=2 * np.abs(outline.vertices).max() * size / EM,  # of a square around 0 that holds the outline
+            color=colour,
+            markeredgewidth=0,
         )
-        digits.set_transform(IdentityTransform())  # the size is that of the letters, not of the axes
-        axes.add_collection(digits, autolim=False)
+        axes.add_line(digits)
 
 
 @cache

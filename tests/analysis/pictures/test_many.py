@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.collections import PathCollection
 from playwright.sync_api import sync_playwright
 
 from al_bench.analysis.everything import Everything, everything
@@ -74,8 +73,7 @@ def test_cells_of_a_matrix_are_small_and_their_numbers_fit(found, tmp_path, monk
     (axes,) = drawn[0].axes
     drawn[0].canvas.draw()
     assert drawn[0].get_figwidth() < 0.55 * len(NAMES)
-    outlines = [each for each in axes.collections if isinstance(each, PathCollection)]
-    letters = np.concatenate([each.get_offsets() for each in outlines])
+    letters = np.concatenate([line.get_xydata() for line in axes.lines])
     num_cells = len(NAMES) * (len(NAMES) + 1)
     assert len(letters) == len("0.00") * num_cells
     lefts_CL = letters[np.lexsort(letters.T)][:, 0].reshape(num_cells, -1)  # row by row, from left to right
