@@ -1,7 +1,7 @@
-"""`python -m tests.golden.made [first] [second]`: golden runs, anew: short ones that touch all that decides numbers.
+"""`python -m tests.golden.made [first] [second] [third]`: golden runs, anew: short ones of all that decides numbers.
 
 They hold for one processor and one build of PyTorch, which machine.json names, with the commits that made them: the
-first ones by the oldest commit that knew their commands, the second ones by a later one.
+first ones by the oldest commit that knew their commands, the others by later ones.
 """
 
 import csv
@@ -53,7 +53,15 @@ SECOND = (
     (*SHORT, "budget=90", "model=linear", "features=pca", "features.num_components=16", "strategy=badge"),
     (*THREE, "strategy=margin", "dataset.long_tail.ratio=0.1", "dataset.label_noise.rate=0.2"),
 )
-COMMANDS = {"first": FIRST, "second": SECOND}
+SAMPLED = (*THREE, "strategy=bald", "strategy.num_samples=5")
+THIRD = (  # of streams that none above draws from: subsets, dropout in training, masks, later members of an ensemble
+    (*SAMPLED, "strategy.subset_size=200"),
+    (*SAMPLED, "strategy.samples=network", "model.dropout=0.5"),
+    (*SAMPLED, "strategy.samples=ensemble", "strategy.num_members=2"),
+    (*THREE, "initial=strategy", "strategy=coreset", "strategy.space=features", "strategy.subset_size=300"),
+    (*THREE, "initial=centroids", "training@model=regularised", "strategy=margin"),
+)
+COMMANDS = {"first": FIRST, "second": SECOND, "third": THIRD}
 
 
 def write_data(folder: Path) -> None:
