@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from al_bench.config.own_code import own_code
@@ -26,7 +28,7 @@ from al_bench.job.saving import save_round, warn_of_lacking
 from al_bench.job.weights import keep_weights, with_weights
 from al_bench.loop.heartbeat import Heartbeat
 from al_bench.loop.measuring import MeasuredRound
-from al_bench.loop.rounds_of import ActiveLearning, checked_budget
+from al_bench.loop.rounds_of import ActiveLearning, checked_budget, validation_indices
 from al_bench.records.directory import RunDirectory
 from al_bench.records.identity import own_paths
 from al_bench.records.run_config import RunConfig
@@ -62,6 +64,7 @@ def run(planned: Planned, parts: Parts, observers: Sequence[Observer] = (), mode
         learner, network = _learner(planned, parts, data.dataset, model_nodes)
         dataset = data.dataset.to(parts.device) if config.storage_device == "auto" else data.dataset
         plan = _plan(planned, parts, dataset, network, directory)
+        directory.keep_validation(_validation(dataset, config))
         is_cold = parts.training.start == "scratch"
         committed = directory.committed if is_cold else with_weights(directory, network)
         warn_of_lacking(directory, config.save)
@@ -172,6 +175,14 @@ def _plan(planned: Planned, parts: Parts, dataset: Dataset, network: Network, di
         num_parameters=sum(parameter.numel() for parameter in network.parameters()),
         num_done=config.num_validation * bool(committed.batches) + committed.num_labelled,
     )
+
+
+def _validation(dataset: Dataset, config: RunConfig) -> NDArray[np.int64] | None:
+    """Pool indices and targets (num_validation, 2) of the validation examples; None without any."""
+    if not config.num_validation:
+        return None
+    indices = validation_indices(len(dataset.train), config.num_validation, config.seed)
+    return np.stack([indices, dataset.train.targets.cpu().numpy()[indices]], axis=1)
 
 
 def _loop(planned: Planned, parts: Parts, dataset: Dataset, learner: Learner, budget: int) -> ActiveLearning:

@@ -18,8 +18,8 @@ from al_bench.records.committed import found_in
 from al_bench.records.identity import Identity
 from al_bench.records.layout import (
     CONFIG,
+    DRAWN,
     FILES,
-    FLIPS,
     MEASURES,
     QUERIES,
     RESTART_WEIGHTS,
@@ -34,7 +34,7 @@ from al_bench.records.state import RunFiles
 ARCHIVE = "runs.tar.xz"
 MAX_ARCHIVE = 80_000_000  # bytes, of all that is in git
 LIMITS = Limits(file=5_000_000, total=400_000_000)
-KNOWN = {*FILES} - {FLIPS, MEASURES, *RESTART_WEIGHTS}
+KNOWN = {*FILES} - {MEASURES, *DRAWN.values(), *RESTART_WEIGHTS}
 
 
 @dataclass(frozen=True)

@@ -156,8 +156,7 @@ class ActiveLearning:
     def _pool(self) -> Pool:
         """With its validation examples."""
         examples = self.dataset.train
-        order = generator(self.seed, Stream.VALIDATION).permutation(len(examples))
-        return Pool(examples, order[: self.num_validation])
+        return Pool(examples, validation_indices(len(examples), self.num_validation, self.seed))
 
     def _first_batch(self, pool: Pool, budget: int) -> tuple[NDArray[np.int64], Seconds]:
         """Pool indices of the labels of round 0, and what it took to choose them: no time if they are drawn."""
@@ -192,6 +191,11 @@ class ActiveLearning:
                 "those of a run that was asked for all at once",
                 *(round, len(batch.indices)),
             )
+
+
+def validation_indices(pool_size: int, num_validation: int, seed: int) -> NDArray[np.int64]:
+    """Pool indices (num_validation,) of the validation examples, in the order in which they are drawn."""
+    return generator(seed, Stream.VALIDATION).permutation(pool_size)[:num_validation]
 
 
 def checked_budget(pool_size: int, num_initial: int, num_validation: int, budget: int | None) -> int:

@@ -1,6 +1,6 @@
 """What a run directory has committed: the files hold it as it was written, or are refused by name.
 
-So does flips.csv, the labels of the pool that were made wrong: they are drawn anew at every start.
+So do flips.csv, the labels of the pool that were made wrong, and validation.csv: both are drawn anew at every start.
 """
 
 import csv
@@ -22,7 +22,7 @@ from al_bench.core.rounds import Batch, Committed
 from al_bench.files.writing import read_bytes, replace_bytes, replace_text, whole_lines
 from al_bench.records.columns import IDENTITY_COLUMNS, REQUIRED, ROUND_COLUMNS
 from al_bench.records.identity import Identity
-from al_bench.records.layout import CONFIG, ENVIRONMENT, ERROR, FLIPS, QUERIES, ROUNDS, STATES
+from al_bench.records.layout import CONFIG, DRAWN, ENVIRONMENT, ERROR, QUERIES, ROUNDS, STATES
 from al_bench.records.queries import check_queries, parsed_queries
 from al_bench.records.rounds_file import digest_of, num_queried, parsed_rounds, parsed_states
 from al_bench.records.state import RunFiles, changed_modules, raw_starts, starts_of
@@ -31,7 +31,8 @@ WAY_ON = (
     "the folder was changed by something else: put back what was there, or delete it to start again, or give the run "
     "another name"
 )
-FLIP_COLUMNS = ("index", "target", "given")
+DRAWN_COLUMNS = {"flips": "index,target,given", "validation": "pool_index,target"}
+WHAT = {"flips": "labels that are made wrong", "validation": "validation examples"}
 
 log = logging.getLogger(__name__)
 
@@ -79,27 +80,30 @@ def found_in(path: Path, identity: Identity) -> Found:
     return Found(Committed(batches, states), header, kept)
 
 
-def keep_flips(path: Path, flips_F3: NDArray[np.int64] | None, *, has_rounds: bool) -> str | None:
-    """Have flips.csv hold these rows of `FLIP_COLUMNS`, in pool order; its digest. None, and no file, without any.
+def keep_drawn(
+    path: Path, key: str, rows_RK: NDArray[np.int64] | None, *, has_rounds: bool, was_kept: bool = True
+) -> str | None:
+    """Have a file of `DRAWN` hold these rows of its `DRAWN_COLUMNS`; its digest. None, and no file, without any.
 
-    What is lacking of it is written again, and all of it where no round is committed; anything else is refused.
+    What is lacking of it is written again, with a warning if an earlier start kept it, and all of it where no round is
+    committed; anything else is refused.
 
     Raises:
         RunDirectoryError: if it holds others.
         OSError: if it cannot be read or written.
     """
-    file = path / FLIPS
-    if flips_F3 is None:
+    file, what = path / DRAWN[key], WHAT[key]
+    if rows_RK is None:
         if file.exists():
-            raise RunDirectoryError(f"{file}: no label of this run was made wrong; {WAY_ON}")
+            raise RunDirectoryError(f"{file}: there are no {what} in this run; {WAY_ON}")
         return None
-    lines = [",".join(FLIP_COLUMNS), *(f"{index},{target},{given}" for index, target, given in flips_F3.tolist())]
+    lines = [DRAWN_COLUMNS[key], *(",".join(map(str, row)) for row in rows_RK.tolist())]
     content = "".join(f"{line}\n" for line in lines).encode()
     there = read_bytes(file) if file.exists() else b""
     if has_rounds and not content.startswith(there):
-        raise RunDirectoryError(f"{file}: it does not hold the labels that are made wrong in this run; {WAY_ON}")
+        raise RunDirectoryError(f"{file}: it does not hold the {what} in this run; {WAY_ON}")
     if there != content:
-        if has_rounds:
+        if has_rounds and was_kept:
             log.warning("%s was not whole, and is written again", file)
         replace_bytes(file, content)
     return digest_of(content)

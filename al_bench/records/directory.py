@@ -24,7 +24,7 @@ from al_bench.core.rounds import Committed, RoundRecord
 from al_bench.files.locks import Lock
 from al_bench.files.writing import append_lines, check_link, keep_lines, replace_bytes, replace_text
 from al_bench.records.columns import ROUND_COLUMNS
-from al_bench.records.committed import WAY_ON, Starts, as_finished, found_in, keep_error, keep_flips, now
+from al_bench.records.committed import WAY_ON, Starts, as_finished, found_in, keep_drawn, keep_error, now
 from al_bench.records.identity import NO_DEFAULTS, Identity, check_same_run, holds_run
 from al_bench.records.layout import CONFIG, DONE, ERROR, LOCK, LOG, QUERIES, ROUNDS, STATES, check_files, logging_to
 from al_bench.records.queries import QUERY_COLUMNS
@@ -174,10 +174,22 @@ class RunDirectory:
                     f"the data set is not the one that the finished rounds in {self.path} were trained on; restore it, "
                     "or give the runs another name=..., or data of one's own another dataset.name=..."
                 )
-            flips = keep_flips(self.path, flips_F3, has_rounds=bool(self.committed.batches))
+            flips = keep_drawn(self.path, "flips", flips_F3, has_rounds=bool(self.committed.batches))
             facts: dict[str, object] = {"copies": copies and dict(copies), "flips": flips or None}
             facts |= {"budget": budget, "examples": examples_digest, "own_files": own_files}
             self._starts.note({"data": digest} | {key: fact for key, fact in facts.items() if fact is not None})
+
+    def keep_validation(self, validation_V2: NDArray[np.int64] | None) -> None:
+        """Keep the pool indices and targets of the validation examples, in the order in which they were drawn.
+
+        Raises:
+            RunDirectoryError: if others are kept, or any where there are none (None).
+        """
+        with self._appending():
+            was_kept, has_rounds = self._starts.known("validation") is not None, bool(self.committed.batches)
+            digest = keep_drawn(self.path, "validation", validation_V2, has_rounds=has_rounds, was_kept=was_kept)
+            if digest is not None:
+                self._starts.note({"validation": digest})
 
     def finish(self, num_labelled: int, pool_size: int) -> None:
         """Mark the run as done with the labels it has."""

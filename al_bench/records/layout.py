@@ -14,10 +14,11 @@ from al_bench.files.writing import open_own, open_regular, read_text
 
 ROUNDS, QUERIES, STATES, LOG = "rounds.csv", "queries.csv", "strategy_state.jsonl", "run.log"
 CONFIG, ENVIRONMENT, DONE, ERROR = "config.yaml", "environment.json", "done.json", "error.json"
-FLIPS, MEASURES, CURVE, WANDB_ID = "flips.csv", "measures.csv", "curve.png", "wandb_id"
+FLIPS, VALIDATION, MEASURES, CURVE, WANDB_ID = "flips.csv", "validation.csv", "measures.csv", "curve.png", "wandb_id"
 RESTART_WEIGHTS = ("weights_even.bin", "weights_odd.bin")  # of the last round of each kind, from which the next starts
 APPENDED = (ROUNDS, QUERIES, STATES, LOG)
-REPLACED = (CONFIG, ENVIRONMENT, FLIPS, DONE, ERROR, CURVE, MEASURES, WANDB_ID, *RESTART_WEIGHTS)
+DRAWN = {"flips": FLIPS, "validation": VALIDATION}  # anew at every start; by what environment.json calls the digest
+REPLACED = (CONFIG, ENVIRONMENT, *DRAWN.values(), DONE, ERROR, CURVE, MEASURES, WANDB_ID, *RESTART_WEIGHTS)
 POSSIBLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as wandb takes it, and no pattern in it
 FILES = (*APPENDED, *REPLACED)
 BATCH_PART, SEED_PART, MOST_PARTS = re.compile(r"b\d+"), re.compile(r"s\d+"), 6  # of the path of a run directory

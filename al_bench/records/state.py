@@ -13,14 +13,14 @@ from al_bench.files.digests import digest_of_paths
 from al_bench.files.writing import read_bytes, read_json, whole_lines
 from al_bench.records.columns import IDENTITY_COLUMNS, MOST
 from al_bench.records.identity import NO_DEFAULTS, check_same_run, own_paths
-from al_bench.records.layout import CONFIG, DONE, ENVIRONMENT, ERROR, FLIPS, QUERIES, ROUNDS, STATES
+from al_bench.records.layout import CONFIG, DONE, DRAWN, ENVIRONMENT, ERROR, QUERIES, ROUNDS, STATES
 from al_bench.records.rounds_file import Columns, digest_of, num_queried, parsed_rounds
 from al_bench.records.run_config import Wanted
 
 SCHEMA_VERSION = 1
 TEXTS_OF_A_START = (
     *("time", "host", "device", "device_name", "python", "al_bench", "torch_build", "commit", "data", "examples"),
-    *("feature_weights", "flips", "own_files"),
+    *("feature_weights", "own_files", *DRAWN),
 )
 
 
@@ -102,7 +102,7 @@ class RunFiles:
             and rounds.get("queries_digest", [digest])[-1] == digest
             and num_states in (0, len(rounds["round"]))
             and (self.path / CONFIG).exists()
-            and self._has_flips()
+            and self._has_drawn()
         )
 
     def has_own_files(self, dataset: Mapping[str, Any]) -> bool:
@@ -110,11 +110,11 @@ class RunFiles:
         known = self._noted("own_files")
         return known is None or digest_of_paths(own_paths(dataset)) in (None, known)
 
-    def _has_flips(self) -> bool:
-        """Whether flips.csv is as it was written, if it was."""
-        written = self._noted("flips")
+    def _has_drawn(self) -> bool:
+        """Whether flips.csv and validation.csv are as they were written, if they were."""
+        written = {file: digest for key, file in DRAWN.items() if (digest := self._noted(key)) is not None}
         with suppress(OSError):
-            return written is None or digest_of(read_bytes(self.path / FLIPS)) == written
+            return all(digest_of(read_bytes(self.path / file)) == digest for file, digest in written.items())
         return False
 
     def _noted(self, key: str) -> str | None:

@@ -40,7 +40,7 @@ WRITERS = (  # modules of the package
 )
 COMPARED = (
     *("queries.csv", "strategy_state.jsonl", "done.json", "optimization_results.yaml", "flips.csv"),
-    *("weights_even.bin", "weights_odd.bin"),
+    *("validation.csv", "weights_even.bin", "weights_odd.bin"),
 )
 PATIENCE = 300.0  # seconds of a command
 MOST_TRIES = 4  # folders per kill: a process may end before it is hit

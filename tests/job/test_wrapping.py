@@ -22,7 +22,7 @@ from al_bench.datasets.wrappers.max_pool_size import MaxPoolSize
 from al_bench.job.loading import Loaded, checked_node, loaded
 from al_bench.job.wrapping import checked_wrappers, wrapped
 from al_bench.records.archive.moving import pack, restore
-from al_bench.records.committed import keep_flips
+from al_bench.records.committed import keep_drawn
 from al_bench.records.state import is_finished
 from tests.conftest import assert_same_results, blobs, run_command, run_directory
 from tests.support.tables import letters, openml_folder
@@ -224,12 +224,14 @@ class TestARunWithLabelNoise:
 
 def test_a_file_of_flips_in_a_run_without_noise_is_refused(tmp_path):
     flips = np.array([[3, 1, 0]])
-    assert keep_flips(tmp_path, None, has_rounds=True) is None
-    written = keep_flips(tmp_path, flips, has_rounds=False)
+    assert keep_drawn(tmp_path, "flips", None, has_rounds=True) is None
+    written = keep_drawn(tmp_path, "flips", flips, has_rounds=False)
     assert (tmp_path / "flips.csv").read_text() == "index,target,given\n3,1,0\n"
-    assert written != keep_flips(tmp_path, np.array([[4, 1, 0]]), has_rounds=False), "of other data, without rounds"
-    with pytest.raises(RunDirectoryError, match=r"flips.csv: no label of this run was made wrong"):
-        keep_flips(tmp_path, None, has_rounds=False)
+    assert written != keep_drawn(tmp_path, "flips", np.array([[4, 1, 0]]), has_rounds=False), (
+        "of other data, without rounds"
+    )
+    with pytest.raises(RunDirectoryError, match=r"flips.csv: there are no labels that are made wrong in this run"):
+        keep_drawn(tmp_path, "flips", None, has_rounds=False)
 
 
 @pytest.mark.slow

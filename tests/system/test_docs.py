@@ -107,6 +107,10 @@ def test_validation_examples_and_the_labels_of_queries_csv_are_where_the_page_sa
     assert list(rows[0]) == re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
     assert known["pool"].targets[bought].tolist() == [int(row["target"]) for row in rows]
     validation = known["validation"].tolist()
+    kept = list(csv.DictReader((run / "validation.csv").read_text().splitlines()))
+    assert list(kept[0]) == list(rows[0])[2:] == ["pool_index", "target"]
+    assert [int(row["pool_index"]) for row in kept] == validation
+    assert [int(row["target"]) for row in kept] == known["pool"].targets[validation].tolist()
     assert len({*validation, *bought}) == len(validation) + len(bought) == 110
     rest = [place for place in range(len(known["pool"])) if place not in {*validation}]
     order = generator(0, Stream.INITIAL).permutation(len(known["pool"]))

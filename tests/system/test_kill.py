@@ -72,8 +72,12 @@ def assert_ended_as(undisturbed: Path, folder: Path) -> None:
     path = run_directory(folder)
     assert_same_results(path, undisturbed)
     assert (path / "strategy_state.jsonl").read_bytes() == (undisturbed / "strategy_state.jsonl").read_bytes()
-    flips, expected = ([each.read_bytes() for each in of.glob("flips.csv")] for of in (path, undisturbed))
-    assert flips == expected
+    drawn, expected = (
+        [(of / name).read_bytes() for name in ("validation.csv", "flips.csv") if (of / name).exists()]
+        for of in (path, undisturbed)
+    )
+    assert drawn == expected
+    assert drawn[0].count(b"\n") == 11
     assert saved_files(path) == saved_files(undisturbed)
     assert json.loads((path / "done.json").read_text())["num_labelled"] == 70
     assert not (path / "error.json").exists()
@@ -103,6 +107,7 @@ def test_what_a_kill_leaves_has_every_number_of_rounds(undisturbed_of, strategy:
     assert any(path for state in states for path in state.rglob(".*.partial"))
     is_noisy = strategy == killable.SAVING
     assert any(path for state in states for path in state.rglob(".flips.csv.partial")) == is_noisy
+    assert any(path for state in states for path in state.rglob(".validation.csv.partial"))
 
 
 @pytest.mark.slow

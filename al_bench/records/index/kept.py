@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 from al_bench import __version__
 from al_bench.files.npz import read_kept, write_kept
 from al_bench.records.index.shelf import Column, Kind, Shelf, ShelvedColumns, shelved
-from al_bench.records.layout import CONFIG, DONE, ENVIRONMENT, ERROR, FLIPS, MEASURES, QUERIES, ROUNDS, STATES
+from al_bench.records.layout import CONFIG, DONE, DRAWN, ENVIRONMENT, ERROR, MEASURES, QUERIES, ROUNDS, STATES
 from al_bench.records.reading import RoundsFile, Told, run_directories, told_of
 
 FORMAT = f"1 {__version__}"
 NAME = "index.npz"  # in FOLDER/analysis
 READ = (  # of a run directory, for what is told of it
     *(ROUNDS, QUERIES, STATES, CONFIG, ENVIRONMENT, DONE),
-    *(ERROR, FLIPS, MEASURES),
+    *(ERROR, MEASURES, *DRAWN.values()),
 )
 ELSEWHERE = 10**10  # nanoseconds that files of another file system, with another clock, have to be older
 WORTH = 0.02  # share of the runs that were read anew from which on the index is written again
