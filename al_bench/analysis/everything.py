@@ -49,8 +49,8 @@ class Comparison:
 class Everything:
     """Tables and tests of a folder of results.
 
-    `strategies` are in the order that they have in all of it; `choices` are what each was called before it was given a
-    label. `ranks` and `profiles` are by the names of regimes; they
+    `strategies` are in the order that they have in all of it; `choices` are what each was called before it was renamed.
+    `ranks` and `profiles` are by the names of regimes; they
     and `comparison` are messages where they are refused: runs are missing, or there are too few.
     """
 
@@ -147,7 +147,7 @@ class Options(TypedDict, total=False):
     against: str  # gains.gains
     margin: float | None  # gains.gains; of another measure than a share, in its unit
     measure: str  # measures.named
-    shown: Shown  # of which strategies, in which order, under which labels
+    shown: Shown  # of which strategies, in which order, called what
 
 
 DEFAULTS: Options = {

@@ -13,13 +13,13 @@ MIN_DATASETS = 3  # for an interval, or ranks, over data sets
 
 
 def families(rounds: pd.DataFrame, runs: Sequence[Run] = ()) -> dict[str, str]:
-    """The family of each label of the column `dataset`.
+    """The family of each data set, by its name in the column `dataset`.
 
     That is `dataset.family` if some run of it was told one (environment.json), as views of the same examples are, and
-    otherwise the choice that its label begins with.
+    otherwise the choice that its name begins with.
     """
     told = {str(run.identity["dataset"]): family for run in runs if run.identity and (family := _told(run))}
-    return {label: told.get(label, label.partition(",")[0]) for label in rounds["dataset"].unique().tolist()}
+    return {name: told.get(name, name.partition(",")[0]) for name in rounds["dataset"].unique().tolist()}
 
 
 def family_column(table: pd.DataFrame, known: Mapping[str, str]) -> pd.Series:

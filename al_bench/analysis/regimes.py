@@ -1,7 +1,7 @@
 """Which settings are of one regime: what is said over data sets is said of each by itself, never of two together.
 
 A regime is what a setting is but its data set and its batch size: the model, the variant (features, schedule, number of
-initial labels, ...), and what was done to the pool, which stands in the label of the data set.
+initial labels, ...), and what was done to the pool, which stands in the name of the data set.
 """
 
 import re
@@ -13,12 +13,12 @@ import pandas as pd
 from al_bench.records.run_config import WRAPPERS
 
 REGIME = ["model", "variant"]
-TRAINING = ("patience", "start", "stop_at_train_accuracy", "training")  # of a label, which say how a model is trained
+TRAINING = ("patience", "start", "stop_at_train_accuracy", "training")  # of a name, which say how a model is trained
 
 
 @cache
 def conditions_of(dataset: str, variant: str, batch_size: int) -> str:
-    """The variant of a setting, after what the label of its data set says of the pool.
+    """The variant of a setting, after what the name of its data set says of the pool.
 
     A first batch as large as the others is no condition, as the size of batches is none: a schedule has such batches,
     of as many labels as a data set has classes.
@@ -29,7 +29,7 @@ def conditions_of(dataset: str, variant: str, batch_size: int) -> str:
 
 @cache
 def trained_as(model: str) -> str:
-    """What the label of a model says of the way it is trained: `start=warm`; empty for its own."""
+    """What the name of a model says of the way it is trained: `start=warm`; empty for its own."""
     return ",".join(part for part in _parts(model)[1:] if part.partition("=")[0] in TRAINING)
 
 
@@ -70,10 +70,10 @@ def one_table(name: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.Dat
     return {name: pd.concat(named, ignore_index=True)} if named else {}
 
 
-def _parts(label: str) -> list[str]:
-    """What a label is joined of: commas within brackets are part of a value."""
+def _parts(name: str) -> list[str]:
+    """What a name is joined of: commas within brackets are part of a value."""
     parts, depth = [""], 0
-    for letter in label:
+    for letter in name:
         depth += (letter in "[{(") - (letter in ")}]")
         if letter == "," and depth <= 0:
             parts.append("")

@@ -139,7 +139,7 @@ def compared_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
 def setting_curves(rounds: pd.DataFrame, measure: Measure = ACCURACY, *, with_oracles: bool = False) -> list[Curves]:
     """The errors of every setting by a measure, all with the same strategies, in the order of the rows."""
     rounds = rounds if with_oracles else compared_rounds(rounds)
-    baseline = _label_of_random(rounds)
+    baseline = _name_of_random(rounds)
     strategy_N, strategies = pd.factorize(rounds["strategy"])
     seed_N, labels_N, error_N = (rounds[name].to_numpy() for name in ("seed", "num_labelled", measure.column))
     error_N = 1 - error_N if measure.better == "higher" else error_N
@@ -158,10 +158,10 @@ def setting_curves(rounds: pd.DataFrame, measure: Measure = ACCURACY, *, with_or
     return curves
 
 
-def _label_of_random(rounds: pd.DataFrame) -> str:
-    """`choice` is what a strategy was called before it was given a label (`al_bench.analysis.shown`)."""
-    labels = rounds["strategy"][rounds["choice"] == BASELINE].unique().tolist() if "choice" in rounds else []
-    return str(labels[0]) if labels else BASELINE
+def _name_of_random(rounds: pd.DataFrame) -> str:
+    """`choice` is what a strategy was called before it was renamed (`al_bench.analysis.shown`)."""
+    names = rounds["strategy"][rounds["choice"] == BASELINE].unique().tolist() if "choice" in rounds else []
+    return str(names[0]) if names else BASELINE
 
 
 def setting_names(table: pd.DataFrame) -> list[str]:

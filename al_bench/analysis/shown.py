@@ -39,7 +39,7 @@ ALL = Shown()
 
 @dataclass(frozen=True)
 class Read:
-    """What folders of results hold, as it is shown: `choices` are what strategies were called by their labels."""
+    """What folders of results hold, as it is shown: `choices` are by new names what strategies are called in them."""
 
     runs: list[Run]
     problems: tuple[str, ...]

@@ -21,7 +21,7 @@ FAMILY_OF = {choice: family for family, choices in FAMILIES.items() for choice i
 
 
 def family_of(strategy: str, oracles: Sequence[str] = ()) -> str:
-    """By the choice that its label begins with; those of one's own are others, unless they are oracles."""
+    """By the choice that its name begins with; those of one's own are others, unless they are oracles."""
     return ORACLES if strategy in oracles else FAMILY_OF.get(strategy.partition(",")[0], OTHER)
 
 

@@ -32,7 +32,7 @@ WORDS_BETWEEN_ROUNDS = ("al_bench.loop.heartbeat", "al_bench.strategies.kdpp", "
 Item = TypeVar("Item")
 
 log = logging.getLogger(__name__)
-console = Console(highlight=False, markup=False)  # a label may hold [brackets]
+console = Console(highlight=False, markup=False)  # a name may hold [brackets]
 
 
 def log_to_stdout(is_sweep: bool) -> None:

@@ -18,8 +18,8 @@ from al_bench.records.identity import GROUPS, Identity, identity_of
 from al_bench.records.run_config import VARIANT_GROUPS
 
 NESTED = re.compile(rf"[\w/]+@({'|'.join(GROUPS)})\..+")  # the key of a choice inside a part: strategy@strategy.query
-TRAINING, TRAINING_PATH = "training@model", "model.training"  # the choice of how, and what it is called in a label
-UNNAMED_TRAINING = {"paper", "fixed", "reference"}  # of before choices of it were named: labels say what they change
+TRAINING, TRAINING_PATH = "training@model", "model.training"  # the choice of how, and what it is called in a name
+UNNAMED_TRAINING = {"paper", "fixed", "reference"}  # of before choices of it were named: names say what they change
 
 
 def identity_of_job(config: Mapping[str, Any], hydra: HydraConf) -> tuple[Identity, Mapping[str, Any]]:
@@ -59,7 +59,7 @@ def parted(composed: DictConfig) -> tuple[DictConfig, HydraConf]:
 
 
 def _is_named(key: str, option: object, usual: object) -> bool:
-    """Whether the choice of an option goes into a label by its name."""
+    """Whether the choice of an option goes into what a run is called."""
     if option == usual or not isinstance(option, str):
         return False
     return bool(NESTED.fullmatch(key)) or (key == TRAINING and not {option, usual} <= UNNAMED_TRAINING)

@@ -68,12 +68,12 @@ def check_features(node: Mapping[str, Any], features: object) -> None:
         raise ConfigError(NO_NUMBERS)
 
 
-def dataset_family(node: Mapping[str, Any], label: str) -> str | None:
+def dataset_family(node: Mapping[str, Any], name: str) -> str | None:
     """What data sets that are views of the same examples have in common: `dataset.family`.
 
-    Without it, what a label says beside its choice, where that stands for many: `openml,id=6`, `arrays,name=mine`.
+    Without it, what the name says beside its choice, where that stands for many: `openml,id=6`, `arrays,name=mine`.
     """
-    choice, *others = label.split(",")
+    choice, *others = name.split(",")
     named = [each for each in others if each.startswith(("id=", "name=", "path="))]
     family: str | None = node.get("family")
     return family or (",".join([choice, *named]) if named else None)

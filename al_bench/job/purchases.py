@@ -71,7 +71,7 @@ class Purchases:
             ours = np.concatenate([bought.indices[:0], *(batch.indices for batch in committed)])
             if not np.array_equal(ours, bought.indices[: len(ours)]):
                 raise RunDirectoryError(
-                    f"{said}: this run has bought what others had, whose folder has the same labels; say name=... for "
+                    f"{said}: this run has bought what others had, whose runs are called the same; say name=... for "
                     "these"
                 )
 

@@ -58,8 +58,8 @@ class Board:
 
     def is_published(self, place: Place) -> bool:
         """Whether Random's runs in a place are, at each seed."""
-        label = place.planned.identity.dataset
-        return all((place.regime, label, seed) in self.published for seed in place.seeds)
+        dataset = place.planned.identity.dataset
+        return all((place.regime, dataset, seed) in self.published for seed in place.seeds)
 
     def due(self, regime: str) -> list[Place]:
         """What a submission to a regime has to have."""

@@ -27,7 +27,7 @@ class Checked:
     Args:
         submission: that was read.
         placed: its runs, by data set of a regime.
-        strategy: the label of its strategy.
+        strategy: what its strategy is called in paths.
         regimes: that it is in.
         remarks: what was not checked, a line each.
         retrained: the rounds that were, a line each.

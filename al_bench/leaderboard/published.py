@@ -17,7 +17,7 @@ class First:
 
     Args:
         regime: `low`.
-        dataset: the label of the data set.
+        dataset: what the data set is called in paths.
         seed: of the run.
         data_digest: of what was learned from.
         split_digest: of the examples that an index in the pool means: the source's rows, as they were split.
@@ -46,7 +46,7 @@ class First:
 
 
 Published = Mapping[tuple[str, str, int], First]
-"""By regime, label of the data set, and seed."""
+"""By regime, name of the data set, and seed."""
 
 COLUMNS = tuple(each.name for each in fields(First))
 

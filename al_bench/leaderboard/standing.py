@@ -26,7 +26,7 @@ class Gain:
 
     Args:
         regime: `low`.
-        strategy: the label.
+        strategy: what it is called in paths.
         num_datasets: over which it is.
         gain: the mean over data sets, in percentage points of area under the whole curve.
         low, high: the 95 % interval over data sets by Student's t; NaN for fewer than three.

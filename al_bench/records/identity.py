@@ -1,6 +1,6 @@
-"""The labels of a run, computed from its resolved configuration: what it is called on disk and in tables.
+"""The names of a run, computed from its resolved configuration: what it is called on disk and in tables.
 
-A label is the group's choice and whatever differs from what that choice alone would give, sorted, in canonical form:
+A name is the group's choice and whatever differs from what that choice alone would give, sorted, in canonical form:
 `mlp`, `mlp,optimizer.lr=0.001`, `badge,first=largest`. So `lr=1e-3` and `lr=0.001` are one run, and an override that
 repeats a default changes nothing.
 """
@@ -26,9 +26,9 @@ UNNAMED = {
 }
 OWN = ("arrays.arrays", "modalities.modalities", "texts.texts", "table.table", "images.images")
 NAMED = {f"al_bench.datasets.{each}" for each in OWN}  # by `name`, instead of `path` and `test_path`
-REPLAY = "al_bench.strategies.replay.Replay"  # `of` runs by their labels, wherever their folder is
-ORACLES = "oracle/"  # the folder of their options, which labels do without
-MAX_LABEL = 120
+REPLAY = "al_bench.strategies.replay.Replay"  # `of` runs by their names, wherever their folder is
+ORACLES = "oracle/"  # the folder of their options, which names do without
+MAX_NAME = 120
 NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -78,8 +78,8 @@ def identity_of(
         choices: the option chosen in each of the groups `GROUPS`, and in those that are named in the variant.
         nested: options chosen inside of those, by their path, that are not the usual ones: `strategy.query: badge`.
     """
-    labels = {}
-    config, unnamed = _by_labels(config), _unnamed(config)
+    names = {}
+    config, unnamed = _by_names(config), _unnamed(config)
     for group in GROUPS:
         inner = [
             f"{path.partition('.')[2]}={option}"
@@ -87,16 +87,16 @@ def identity_of(
             if path.startswith(f"{group}.")
         ]
         differences = _differences(*(_relevant(group, each, unnamed) for each in (config, default)))
-        labels[group] = _label([choices[group].removeprefix(ORACLES), *sorted(inner + differences)])
+        names[group] = _name([choices[group].removeprefix(ORACLES), *sorted(inner + differences)])
     chosen = [
         f"{group}={choices[group]}" for group, usual in VARIANT_GROUPS.items() if choices.get(group, usual) != usual
     ]
     named = (*VARIANT_KEYS, *VARIANT_GROUPS)
     variant, usual = ({key: each[key] for key in named if key in each} for each in (config, default))
     return Identity(
-        **labels,
+        **names,
         batch_size=config["batch_size"]["size"],
-        variant=_label(sorted(chosen + _differences(variant, usual))),
+        variant=_name(sorted(chosen + _differences(variant, usual))),
         seed=config["seed"],
     )
 
@@ -121,7 +121,7 @@ def differing_keys(
 def _relevant_leaves(config: Mapping[str, Any]) -> dict[str, Any]:
     """Those that change results; an empty mapping says nothing."""
     unnamed = tuple(_unnamed(config))
-    relevant = {key: value for key, value in _by_labels(config).items() if key not in IRRELEVANT}
+    relevant = {key: value for key, value in _by_names(config).items() if key not in IRRELEVANT}
     return {
         key: value
         for key, value in flattened(relevant)
@@ -176,11 +176,11 @@ def _unnamed(config: Mapping[str, Any]) -> set[str]:
     return UNNAMED | {"dataset.path", "dataset.test_path"} if is_named else UNNAMED
 
 
-def _by_labels(node: Mapping[str, Any]) -> dict[str, Any]:
+def _by_names(node: Mapping[str, Any]) -> dict[str, Any]:
     """A node in which a replay names the runs by `<model>.<strategy>`, as far as their folder tells that."""
-    changed = {key: _by_labels(value) if isinstance(value, Mapping) else value for key, value in node.items()}
-    if changed.get("_target_") == REPLAY and (labels := identity_of_path(folder_named(str(changed.get("of"))) / "s0")):
-        changed["of"] = f"{labels['model']}.{labels['strategy']}"
+    changed = {key: _by_names(value) if isinstance(value, Mapping) else value for key, value in node.items()}
+    if changed.get("_target_") == REPLAY and (names := identity_of_path(folder_named(str(changed.get("of"))) / "s0")):
+        changed["of"] = f"{names['model']}.{names['strategy']}"
     return changed
 
 
@@ -200,13 +200,13 @@ def _is_replaced(key: str, leaves: Mapping[str, Any]) -> bool:
     return any(leaf.startswith(f"{key}.") or key.startswith(f"{leaf}.") for leaf in leaves)
 
 
-def _label(parts: list[str]) -> str:
+def _name(parts: list[str]) -> str:
     """Joined by commas, safe as a folder's name and on a case-preserving file system; a long one ends in a hash."""
-    label = quote(",".join(parts), safe="=,+-_.:()[]{} ")
-    if len(label) <= MAX_LABEL:
-        return label
-    digest = hashlib.sha256(label.encode()).hexdigest()[:12]
-    return f"{label[: MAX_LABEL - 13]}~{digest}"
+    name = quote(",".join(parts), safe="=,+-_.:()[]{} ")
+    if len(name) <= MAX_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{name[: MAX_NAME - 13]}~{digest}"
 
 
 def check_same_run(path: Path, config: Mapping[str, Any], default: Mapping[str, Any] = NO_DEFAULTS) -> None:

@@ -102,8 +102,8 @@ def _run_parts(identity: Mapping[str, object]) -> list[str]:
     return _parts(identity, ("dataset", "model", "strategy"))
 
 
-def _parts(labels: Mapping[str, object], names: tuple[str, ...]) -> list[str]:
-    parts = (*(labels[name] for name in names), f"b{labels['batch_size']}", labels["variant"])
+def _parts(identity: Mapping[str, object], columns: tuple[str, ...]) -> list[str]:
+    parts = (*(identity[column] for column in columns), f"b{identity['batch_size']}", identity["variant"])
     return [str(part) for part in parts if part != ""]
 
 

@@ -61,7 +61,7 @@ WRAPPERS: Mapping[str, Any] = {
 
 # What is known of a root key besides its type. `schema`: the type that is composed, if that is another; `default`: what
 # is composed where no file says it; `usual`: of a group that is named in the variant, the option that is not.
-IN_VARIANT = {"is_named": True}  # in the label `variant`, where it differs from what the choices alone give
+IN_VARIANT = {"is_named": True}  # in the name `variant`, where it differs from what the choices alone give
 ASIDE = {"is_aside": True}  # runs that differ in it are one run
 PART = {"schema": Any}
 

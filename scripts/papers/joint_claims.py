@@ -85,7 +85,7 @@ def _over_datasets(gains: pd.DataFrame) -> pd.DataFrame:
 
 def families_of(table: pd.DataFrame) -> dict[str, str]:
     """Subsets of modalities are of the same examples."""
-    return {str(label): str(label).partition(",")[0] for label in table["dataset"].unique()}
+    return {str(name): str(name).partition(",")[0] for name in table["dataset"].unique()}
 
 
 def claims(rounds: pd.DataFrame) -> list[Claim]:

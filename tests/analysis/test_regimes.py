@@ -18,7 +18,7 @@ from tests.support.made_results import noisy, write_run
 
 DATASETS = ("digits", "letters", "mnist")
 NOISE, PROBE = "label_noise.rate=0.1", "features=minilm"
-REGIMES = {  # what is added to the label of a data set, model and variant
+REGIMES = {  # what is added to the name of a data set, model and variant
     "mlp": ("", "mlp", ""),
     f"mlp · {NOISE}": (f",{NOISE}", "mlp", ""),
     f"linear · {PROBE}": ("", "linear", PROBE),
@@ -83,7 +83,7 @@ def assert_same_rows(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
         ("label_noise.rate=0.1", "", ""),
     ],
 )
-def test_what_was_done_to_the_pool_is_read_off_a_label(dataset, variant, conditions):
+def test_what_was_done_to_the_pool_is_read_off_a_name(dataset, variant, conditions):
     assert conditions_of(dataset, variant, 10) == conditions
 
 

@@ -144,7 +144,7 @@ def conflicting(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("choice", ["keep", "pool", "test"])
-def test_a_run_counts_copies_before_it_leaves_any_out_and_carries_the_choice_in_its_label(
+def test_a_run_counts_copies_before_it_leaves_any_out_and_carries_the_choice_in_its_name(
     cli, tmp_path, monkeypatch, choice
 ):
     conflicting(tmp_path)

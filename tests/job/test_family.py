@@ -11,7 +11,7 @@ QUICK = ("model.width=8", "model.max_epochs=2", "budget=200")
 
 
 @pytest.mark.parametrize(
-    ("node", "label", "family"),
+    ("node", "name", "family"),
     [
         ({}, "mnist", None),
         ({}, "mnist,copies=test", None),
@@ -21,8 +21,8 @@ QUICK = ("model.width=8", "model.max_epochs=2", "budget=200")
         ({"family": "views"}, "modalities,name=mine", "views"),
     ],
 )
-def test_it_is_what_was_said_or_what_the_label_says_of_one_among_many(node, label, family):
-    assert dataset_family(node, label) == family
+def test_it_is_what_was_said_or_what_the_name_says_of_one_among_many(node, name, family):
+    assert dataset_family(node, name) == family
 
 
 @pytest.mark.slow

@@ -141,7 +141,7 @@ class TestNumberOfClasses:
 
 @pytest.mark.slow
 class TestAFileThatHasChanged:
-    """The label of a run names a user's data by their name or path, so what is in the files is looked at."""
+    """A run is called after the name or path of a user's data, so what is in the files is looked at."""
 
     SWEEP = ("-m", "dataset=csv", "dataset.path=x.csv", "dataset.target=y", "dataset.name=mine", "seed=0,1", *QUICK)
 

@@ -1,4 +1,4 @@
-"""Data as it comes: keys of every data set, drawn from a stream of their own, named in labels, kept in the folder."""
+"""Data as it comes: keys of every data set, drawn from a stream of their own, part of names, kept in the folder."""
 
 import csv
 import json
@@ -235,7 +235,7 @@ def test_a_file_of_flips_in_a_run_without_noise_is_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_copies_that_are_bought_are_counted_and_all_is_named_in_the_label(cli, tmp_path):
+def test_copies_that_are_bought_are_counted_and_all_is_named_in_the_path(cli, tmp_path):
     assert cli(*QUICK, "dataset.duplicates.share=3", "dataset.max_pool_size=100", "budget=null").code == 0
     path = run_directory(tmp_path / "outputs")
     assert path.parts[-6] == "digits,duplicates.share=3,max_pool_size=100"

@@ -51,8 +51,8 @@ def folder(tmp_path_factory) -> Path:
                 labels = [num_classes * (1 + number) for number in range(9)]
                 known = (DATASETS.get(dataset) and dataset) or "openml_36"
                 curve = {count: float(made(strategy, known, seed, count / labels[-1])) for count in labels}
-                label = f"{dataset},max_pool_size=10000,scale=true"
-                identity = Identity(label, LEARNER, strategy, num_classes, f"num_initial={num_classes}", seed)
+                name = f"{dataset},max_pool_size=10000,scale=true"
+                identity = Identity(name, LEARNER, strategy, num_classes, f"num_initial={num_classes}", seed)
                 path = write_run(runs, identity, curve)
                 if strategy == "balanced_oracle":
                     text = (path / "environment.json").read_text()

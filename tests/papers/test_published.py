@@ -30,13 +30,13 @@ def composed(choices: tuple[str, ...]) -> dict[str, Any]:
 
 
 def choices_of(path: Path, root: Path) -> dict[str, str]:
-    """Options of the groups, by the labels in the path of a run directory."""
-    labels = dict(zip(GROUPS, path.relative_to(root).parts, strict=False))
-    return {group: label.partition(",")[0] for group, label in labels.items()}
+    """Options of the groups, by the names in the path of a run directory."""
+    names = dict(zip(GROUPS, path.relative_to(root).parts, strict=False))
+    return {group: name.partition(",")[0] for group, name in names.items()}
 
 
 def rule_of(path: Path, root: Path) -> str:
-    """The nested choice of a query rule in the label of the strategy, if there is one."""
+    """The nested choice of a query rule in the name of the strategy, if there is one."""
     parts = path.relative_to(root).parts[2].split(",")
     return next((part.removeprefix("query=") for part in parts if part.startswith("query=")), "")
 

@@ -30,13 +30,13 @@ def identity(**changes: object) -> Identity:
     return identity_of(config, DEFAULT, CHOICES)
 
 
-def test_a_choice_alone_is_its_own_label():
+def test_a_choice_alone_is_its_own_name():
     assert identity() == Identity("digits", "mlp", "badge", 100, "", 0)
     assert identity().path.as_posix() == "digits/mlp/badge/b100/s0"
 
 
 @pytest.mark.parametrize(
-    ("changes", "label"),
+    ("changes", "name"),
     [
         ({"model__optimizer__lr": 0.01}, "mlp,optimizer.lr=0.01"),
         ({"model__width": 3, "model__optimizer__lr": 1.0}, "mlp,optimizer.lr=1,width=3"),
@@ -54,8 +54,8 @@ def test_a_choice_alone_is_its_own_label():
         ({"model__extra": [["a", "1"], [True, None]]}, "mlp,extra=[[a,%221%22],[true,null]]"),
     ],
 )
-def test_a_label_names_what_differs_from_the_choice_in_canonical_form(changes, label):
-    assert identity(**changes).model == label
+def test_a_name_tells_what_differs_from_the_choice_in_canonical_form(changes, name):
+    assert identity(**changes).model == name
 
 
 def test_a_value_that_becomes_a_mapping_is_not_said_to_be_gone():
@@ -87,7 +87,7 @@ def test_root_keys_that_change_results_are_the_variant():
     assert identity(budget=7) == identity()
 
 
-def test_a_long_label_is_short_and_still_its_own():
+def test_a_long_name_is_short_and_still_its_own():
     first, second = identity(model__extra="x" * 300), identity(model__extra="x" * 299 + "y")
     assert len(first.model) <= 120
     assert first.model != second.model
@@ -152,10 +152,10 @@ def test_the_name_of_a_users_own_file_stands_for_its_path(function):
         default = {**DEFAULT, "dataset": {"_target_": function, "path": "???", "name": None}}
         return identity_of(config, default, CHOICES).dataset, config
 
-    label, config = of(path="a.npz")
-    named_label, named = of(path="a.npz", name="mine")
-    moved_label, moved = of(path="b.npz", name="mine")
-    assert (label, named_label, moved_label) == ("digits,path=a.npz", "digits,name=mine", "digits,name=mine")
+    name, config = of(path="a.npz")
+    own_name, named = of(path="a.npz", name="mine")
+    moved_name, moved = of(path="b.npz", name="mine")
+    assert (name, own_name, moved_name) == ("digits,path=a.npz", "digits,name=mine", "digits,name=mine")
     assert differing_keys(moved, named) == []
     assert differing_keys(of(path="b.npz")[1], config) == ["dataset.path: a.npz there, b.npz asked for"]
     assert differing_keys(of(path="a.npz", name="other")[1], named) == ["dataset.name: mine there, other asked for"]

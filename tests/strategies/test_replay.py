@@ -119,7 +119,7 @@ def bought(cli, tmp_path):
 
 @pytest.mark.slow
 class TestRuns:
-    def test_another_model_buys_the_same_and_says_so_by_its_label(self, cli, tmp_path, bought):
+    def test_another_model_buys_the_same_and_says_so_by_its_name(self, cli, tmp_path, bought):
         assert cli(*QUICK, "model.width=16", *AGAIN, "budget=70").code == 0
         path = tmp_path / "outputs/default/digits/mlp,max_epochs=2,width=16"
         path = run_directory(path)
@@ -250,7 +250,7 @@ class TestRuns:
             file = other / "b20/num_initial=20/s0" / name
             file.write_text(file.read_text().replace("random", "margin"))
         told = cli(*command, f"strategy.of='{other}/b20/num_initial=20'", "budget=70").err
-        assert "this run has bought what others had, whose folder has the same labels; say name=..." in told
+        assert "this run has bought what others had, whose runs are called the same; say name=..." in told
 
 
 def test_a_run_without_a_folder_says_what_to_say(cli):

@@ -70,11 +70,11 @@ def first_rounds(runs: list[Run], regime: str, all_places: Sequence[Place]) -> I
     """Random's, of each data set that has them at all seeds."""
     places = {(place.regime, place.setting): place for place in all_places if place.is_checked}
     for place in places.values():
-        label = place.planned.identity.dataset
+        dataset = place.planned.identity.dataset
         of_it = {
             int(str(run.identity["seed"])): run
             for run in runs
-            if place.regime == regime and (run.identity["dataset"], run.identity["strategy"]) == (label, "random")
+            if place.regime == regime and (run.identity["dataset"], run.identity["strategy"]) == (dataset, "random")
         }
         if {*of_it} >= {*place.seeds}:
             yield from (_first(of_it[seed], place) for seed in place.seeds)

@@ -32,12 +32,12 @@ SETTINGS = (
 
 
 def profiled(of_settings: pd.DataFrame) -> Profiles:
-    """With the data set that each label begins with."""
+    """With the data set that each name begins with."""
     return profiles(of_settings, families(of_settings))
 
 
 def table(values: dict[tuple[str, int], list[float]], **columns: object) -> pd.DataFrame:
-    """As `mean_areas` gives them: the areas of `NAMES` by label of the data set and batch size."""
+    """As `mean_areas` gives them: the areas of `NAMES` by name of the data set and batch size."""
     rows = [
         dict(zip(SETTING, (dataset, "mlp", batch_size, ""), strict=True))
         | {"strategy": strategy, "area": area, "num_seeds": 5, "is_partial": False}

@@ -1,4 +1,4 @@
-"""How networks are trained is a choice that labels name; those of before it was stay as they were."""
+"""How networks are trained is a choice that names tell; those of before it was stay as they were."""
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -23,7 +23,7 @@ def identity(*overrides: str) -> Identity:
 
 
 @pytest.mark.parametrize(
-    ("overrides", "label"),
+    ("overrides", "name"),
     [
         (["model=linear"], "linear"),
         (["model=mlp", "model.pass_precision=bfloat16"], "mlp,pass_precision=bfloat16"),
@@ -49,8 +49,8 @@ def identity(*overrides: str) -> Identity:
         (["dataset=mnist", "training@model=reference"], REFERENCE),
     ],
 )
-def test_the_label_of_the_model_says_how_it_is_trained(overrides, label):
-    assert identity(*overrides).model == label
+def test_the_name_of_the_model_says_how_it_is_trained(overrides, name):
+    assert identity(*overrides).model == name
 
 
 def test_passes_of_a_last_layer_alone_are_float32():
