@@ -40,7 +40,7 @@ def compared_settings(
     is_partial: bool = False,
     left_out: Mapping[tuple[object, ...], str] = MappingProxyType({}),
 ) -> list[Compared]:
-    """All settings.
+    """Each setting of the rounds, with the numbers of labels at which its strategies are compared.
 
     Args:
         rounds: as `al_bench.analysis.results.load_results` gives them.

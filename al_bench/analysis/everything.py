@@ -85,12 +85,12 @@ class Everything:
 
     @property
     def name(self) -> str:
-        """Of the folders."""
+        """The names of the folders that were read, with commas between."""
         return ", ".join(folder.resolve().name for folder in self.folders)
 
     @property
     def looks(self) -> dict[str, Look]:
-        """The same look for the same strategy in every figure."""
+        """Colour, line and marker of each strategy, the same in every figure."""
         called = self.choices
         found = looks(called.values(), [called[name] for name in self.oracles], called.get(self.against, self.against))
         return {name: found[called[name]] for name in self.strategies}
@@ -139,7 +139,7 @@ class Everything:
 
 
 class Options(TypedDict, total=False):
-    """Of `everything`, explained where they are taken: most by functions of `al_bench.analysis.statistics`."""
+    """What `everything` takes, explained where it is taken: most by functions of `al_bench.analysis.statistics`."""
 
     is_holm: bool  # penalty.penalty_matrices
     is_partial: bool  # penalty.penalty_matrices

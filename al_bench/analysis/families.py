@@ -44,7 +44,7 @@ class ByDataset:
 
 
 def by_dataset(mean_areas: pd.DataFrame, known: Mapping[str, str]) -> ByDataset:
-    """Of the column `area` of `al_bench.analysis.statistics.areas.mean_areas`, with the family of each data set."""
+    """Mean areas, as of `al_bench.analysis.statistics.areas`, with the family of each data set."""
     table = mean_areas.pivot(index=SETTING, columns="strategy", values="area")
     table = table[mean_areas["strategy"].unique().tolist()]
     num_seeds = mean_areas.pivot(index=SETTING, columns="strategy", values="num_seeds")

@@ -62,7 +62,7 @@ def regime_name(regime: Mapping[str, object]) -> str:
 
 
 def one_table(name: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Of those of all regimes, by a name; none without any. The first column says the regime."""
+    """The tables of all regimes as one, by its name, whose first column says the regime; empty without any."""
     named = []
     for regime, table in tables.items():
         named.append(table.copy())

@@ -37,7 +37,7 @@ class Estimate:
 
 
 def estimates(runs: Sequence[tuple[Identity, Wanted]], folder: Path) -> list[Estimate | None]:
-    """Of each run up to the labels that it wants, from finished runs below a folder of its setting and strategy, else
+    """Costs of each run up to the labels it wants: from finished runs below a folder of its setting and strategy, else
     from published ones, else from those of its setting, of its data set and model: the first that go as far as it, or
     the first; None without any.
     """

@@ -21,7 +21,7 @@ from al_bench.records.reading import RoundsFile, Told
 
 
 class State(StrEnum):
-    """Of a run; `interrupted` is one that was killed, and goes on when its command is repeated."""
+    """How a run stands; `interrupted` is one that was killed, and goes on when its command is repeated."""
 
     FINISHED = "finished"
     RUNNING = "running"

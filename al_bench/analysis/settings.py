@@ -58,7 +58,7 @@ class Curves:
 
     @cached_property
     def strategies_there(self) -> frozenset[str]:
-        """Those of the strategies that have a run here."""
+        """The strategies that have any value in this setting."""
         return frozenset(strategy for strategy, _ in self.ends)
 
     @cached_property
@@ -82,7 +82,7 @@ class Curves:
         return self.baseline in self.partial or is_short
 
     def num_seeds(self, strategy: str) -> int:
-        """Those that the strategy has."""
+        """How many seeds of the strategy have any value."""
         return int(np.isfinite(self.error_KSL[self.strategies.index(strategy)]).any(axis=1).sum())
 
     def at(self, num_labelled: int) -> Floats:
@@ -92,11 +92,11 @@ class Curves:
         return self.error_KSL[:, :, self.labels.index(num_labelled)]
 
     def values(self, error: Floats) -> Floats:
-        """Of the measure, by its errors; the same the other way."""
+        """Values of the measure from errors of any shape; errors from values by the same rule."""
         return 1 - error if self.measure.better == "higher" else error
 
     def mean_value(self, strategy: str) -> pd.Series:
-        """Of the measure, over its seeds, by the numbers of labels that all of them have; empty if there is none."""
+        """The measure's mean over seeds, by the numbers of labels that all of them have; empty without any."""
         error_SL = self.error_KSL[self.strategies.index(strategy)]
         error_SL = error_SL[~np.isnan(error_SL).all(axis=1)]
         is_common_L = ~np.isnan(error_SL).any(axis=0) & bool(len(error_SL))
@@ -165,7 +165,7 @@ def _name_of_random(rounds: pd.DataFrame) -> str:
 
 
 def setting_names(table: pd.DataFrame) -> list[str]:
-    """`setting_title` of each row."""
+    """For each row of a table the `setting_title` of its setting."""
     return [setting_title(dict(zip(SETTING, values, strict=True))) for values in table[SETTING].itertuples(index=False)]
 
 
@@ -217,7 +217,7 @@ def grouped(settings: Sequence[Mapping[str, object]]) -> Iterator[tuple[dict[str
 
 
 def conditions_in(setting: Mapping[str, object]) -> str:
-    """Its `conditions_of`."""
+    """What `conditions_of` says of a setting, given by its columns."""
     return conditions_of(str(setting["dataset"]), str(setting["variant"]), int(str(setting["batch_size"])))
 
 

@@ -24,7 +24,7 @@ and there."""
 
 
 def parser(called: Called) -> CommandParser:
-    """Its options."""
+    """The command's options, not parsed yet."""
     parser = CommandParser(called, DESCRIPTION)
     parser.add_argument("command", choices=["pack", "restore"], metavar="pack|restore", help="what to do")
     parser.add_argument(
@@ -48,7 +48,7 @@ def parser(called: Called) -> CommandParser:
 
 
 def main(arguments: Sequence[str], called: Called) -> None:
-    """Pack or restore."""
+    """Pack runs into an archive, or restore them from one."""
     options = (its := parser(called)).read(arguments)
     source, target, is_packed = options.source, options.target, options.command == "pack"
     if options.unfinished and not is_packed:

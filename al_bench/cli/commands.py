@@ -36,7 +36,7 @@ class Command:
         import_module(self.module).main(arguments, Called.as_command(self.word))
 
     def parser(self) -> CommandParser:
-        """Its options."""
+        """The parser of its options, of which the reference is made."""
         parser: CommandParser = import_module(self.module).parser(Called.as_command(self.word))
         return parser
 

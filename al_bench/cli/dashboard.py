@@ -19,7 +19,7 @@ Needs `pip install 'al-bench[dashboard]'` and a wandb key."""
 
 
 def parser(called: Called) -> CommandParser:
-    """Its options."""
+    """The command's options, not parsed yet."""
     parser = folder_parser(called, DESCRIPTION)
     parser.add_argument("--entity", required=True, metavar="TEAM", help="user or team of wandb")
     parser.add_argument("--project", default="al_bench", help="of wandb (al_bench)")

@@ -91,7 +91,7 @@ class RunDisplay:
         log.info("%s: %s, %s", plan.identity.title, how, plan.path)
 
     def round(self, record: RoundRecord) -> None:
-        """A round ended."""
+        """Show the row of a round that has ended."""
         self.clock.lap(record.num_labelled)
         self._limits_hit += record.epoch_limit_hit
         epochs = f"{record.num_epochs} epochs{'*' * record.epoch_limit_hit}"

@@ -29,7 +29,7 @@ the function's name, which replaces what was there; other columns stay."""
 
 
 def parser(called: Called) -> CommandParser:
-    """Its options."""
+    """The command's options, not parsed yet."""
     parser = folder_parser(called, DESCRIPTION)
     parser.add_argument("--measure", required=True, metavar="MODULE:FN", help="function(logits_NC, targets_N)")
     parser.add_argument("--all", action="store_true", help=f"list all runs without predictions, not only {MAX_LISTED}")
@@ -37,7 +37,7 @@ def parser(called: Called) -> CommandParser:
 
 
 def main(arguments: Sequence[str], called: Called) -> None:
-    """Compute and write it."""
+    """Compute the measure of every saved round, and write it into the run directories."""
     options = parser(called).read(arguments)
     from al_bench.analysis.evaluating import evaluate, own_measure  # NumPy
 

@@ -23,7 +23,7 @@ as for runs. What runs compute themselves is the same."""
 
 
 def parser(called: Called) -> CommandParser:
-    """Its options."""
+    """The command's options, not parsed yet."""
     parser = CommandParser(called, DESCRIPTION)
     parser.add_argument("dataset", type=_option, metavar="DATASET", help="cifar10, or any other")
     parser.add_argument("features", type=_option, metavar="EXTRACTOR", help="efficientnet_lite0, or any other")

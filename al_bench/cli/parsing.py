@@ -28,7 +28,7 @@ class Called:
 
     @staticmethod
     def as_command(word: str) -> "Called":
-        """As `al-bench WORD`."""
+        """What `al-bench WORD` is called."""
         return Called(f"al-bench {word}", f"al-bench {word}", ("al-bench", word))
 
     @staticmethod
@@ -80,7 +80,7 @@ class CommandParser(ArgumentParser):
         return known
 
     def option_words(self) -> list[str]:
-        """`--help` and the like."""
+        """All long options that can be typed: `--help` and the like."""
         return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
 
     def form(self) -> str:

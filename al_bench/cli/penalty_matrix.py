@@ -31,7 +31,7 @@ beside it, to FOLDER/analysis or DIR. Rows beat columns; lower means are better.
 
 
 def parser(called: Called) -> CommandParser:
-    """Its options."""
+    """The command's options, not parsed yet."""
     parser = folder_parser(called, DESCRIPTION)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the files go (FOLDER/analysis)")
     parser.add_argument("--definition", choices=["paper", "reference"], default="paper", help="of the budgets (paper)")

@@ -28,7 +28,7 @@ report."""
 
 
 def parser(called: Called) -> CommandParser:
-    """Its options."""
+    """The command's options, not parsed yet."""
     parser = CommandParser(called, DESCRIPTION)
     parser.add_argument(
         "folders", nargs="+", type=results_folder, metavar="FOLDER", help="with run directories, at any depth"
@@ -67,7 +67,7 @@ def _margin(text: str) -> float:
 
 
 def main(arguments: Sequence[str], called: Called) -> None:
-    """Write the files."""
+    """Write the report, and whatever else the options ask for."""
     options = (known := parser(called)).read(arguments)
     if len(options.folders) > 1 and options.out is None:
         known.error(f"{len(options.folders)} folders have no common place for report.html; say --out DIR")

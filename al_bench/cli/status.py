@@ -31,7 +31,7 @@ when their command is repeated."""
 
 
 def parser(called: Called) -> CommandParser:
-    """Its options."""
+    """The command's options, not parsed yet."""
     parser = folder_parser(called, DESCRIPTION)
     parser.add_argument("--all", action="store_true", help=f"list all runs of a state, not only {MAX_LISTED} lines")
     return parser

@@ -17,7 +17,7 @@ yet."""
 
 
 def parser(called: Called) -> CommandParser:
-    """Its options."""
+    """The command's options, not parsed yet."""
     parser = folder_parser(called, DESCRIPTION)
     parser.add_argument("--project", default="al_bench", help="of wandb (al_bench)")
     parser.add_argument(

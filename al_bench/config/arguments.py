@@ -68,7 +68,7 @@ def own_folder() -> Path | None:
 
 
 def without_value(ordered: Sequence[str]) -> list[str]:
-    """Those of the arguments, options first, that are neither an option, nor key=value, nor ~key."""
+    """The arguments, given options first, that are neither an option, nor key=value, nor ~key."""
     overrides: list[str] = get_args_parser().parse_args(ordered).overrides
     return [each for each in overrides if each and "=" not in each and each[0] != "~"]
 
@@ -95,7 +95,7 @@ def check_sweeps(overrides: Sequence[Override]) -> None:
 
 
 def first_values(override: Override, most: int) -> list[str]:
-    """Of a key that is swept over. Those of a range are not shuffled, for which Hydra lists all of them."""
+    """At most so many values of a key that is swept over; a range is not shuffled, for which Hydra lists all of it."""
     swept = override.value()
     if isinstance(swept, RangeSweep):
         override = replace(override, _value=replace(swept, shuffle=False))
@@ -103,7 +103,7 @@ def first_values(override: Override, most: int) -> list[str]:
 
 
 def swept_values(override: Override) -> Iterator[str]:
-    """Of a key that is swept over; a glob takes no option that has a value to be said."""
+    """The values of a key that is swept over; a glob takes no option that has a value to be said."""
     group, is_glob = CONF / override.key_or_group, isinstance(override.value(), Glob)
     for value in override.sweep_string_iterator():
         file = group / f"{value}.yaml"
@@ -133,12 +133,12 @@ def composed_of(overrides: Sequence[str], arguments: Sequence[str]) -> Any:
 
 
 def overrides_among(arguments: Sequence[str]) -> list[str]:
-    """Those of the arguments that are no options."""
+    """The overrides among the arguments: `key=value` and `~key`, no options."""
     return [each for each in arguments if each[:1] not in ("", "-") and ("=" in each or each[0] == "~")]
 
 
 def parsed(overrides: Sequence[str]) -> list[Override]:
-    """Those that can be read."""
+    """The overrides that Hydra's grammar can read; others are left out."""
     parser = OverridesParser.create()
     read: list[Override] = []
     for override in overrides:

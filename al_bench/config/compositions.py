@@ -103,7 +103,7 @@ class Composition:
 
 
 class Compositions:
-    """Those of the jobs of a sweep: each equals what Hydra composes for the job.
+    """The configurations of the jobs of a sweep: each equals what Hydra composes for the job.
 
     Args:
         loader: Hydra's.
@@ -121,7 +121,7 @@ class Compositions:
         self._of_values: dict[tuple[str, ...], Composition] = {}
 
     def of(self, overrides: Sequence[str]) -> tuple[Composition, int | None]:
-        """That of a job, and the job's seed, if its overrides name one. Errors are those of Hydra, and of `check`."""
+        """A job's configuration, and its seed if its overrides name one. Errors are those of Hydra, and of `check`."""
         seeds = [each.partition("=")[2] for each in overrides if plain_key(each) == "seed"]
         seed = int(seeds[0]) if seeds and seeds[0].isdecimal() else None
         key = tuple(each for each in overrides if seed is None or plain_key(each) != "seed")

@@ -49,7 +49,7 @@ def said_once(arguments: Sequence[str]) -> list[str]:
 
 
 def plain_key(override: str) -> str:
-    """`seed` of `++seed=1`."""
+    """The key alone that an override sets: `seed` of `++seed=1`."""
     return override.partition("=")[0].lstrip("+")
 
 

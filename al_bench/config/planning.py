@@ -31,7 +31,7 @@ class Planned:
 
     @property
     def path(self) -> Path:
-        """Of the run directory."""
+        """The run directory, below the folder of the run's name."""
         return self.config.folder / self.identity.path
 
     def changed_code(self) -> list[str]:
@@ -54,7 +54,7 @@ def planned(cfg: DictConfig, hydra: HydraConf) -> Planned:
 
 
 def warn_of_code(runs: Sequence[Planned]) -> None:
-    """Of finished runs that are skipped: a line for each module of a user's that has changed since."""
+    """Warn of each module of a user's that has changed since the finished runs that use it, which are skipped."""
     changed: dict[str, list[Planned]] = {}
     for run in runs:
         for module in run.changed_code():

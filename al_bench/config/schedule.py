@@ -14,7 +14,7 @@ SAID = ("num_initial", "batch_size.size", "budget")  # by resolvers, in conf/sch
 
 
 def check_schedule(config: DictConfig, hydra: HydraConf) -> None:
-    """Of a configuration whose Hydra node is `hydra`, not resolved yet.
+    """Hold a configuration, not resolved yet, against its schedule; `hydra` is Hydra's own node.
 
     Raises:
         ConfigError: for a number of labels given beside a schedule, and for a data set that does not say how many

@@ -145,7 +145,7 @@ def at_home(key: str, folder: str) -> str:
 
 
 def checked_root(cfg: DictConfig) -> RunConfig:
-    """The resolved configuration.
+    """The resolved configuration, typed, if every root key is what it has to be.
 
     Raises:
         ConfigError: for a key that is unknown or has no value, and for a value out of range.

@@ -31,7 +31,7 @@ def taken_in(arguments: Sequence[str]) -> list[str]:
 
 
 def as_text(values: Mapping[str, Any], remark: str) -> str:
-    """Of such a file."""
+    """The text of a file of tuned values, which begins with a remark."""
     return f"# {remark}\n{yaml.safe_dump(dict(values), sort_keys=False)}"
 
 

@@ -55,7 +55,7 @@ class Stopwatch:
         self._start = self._now()
 
     def seconds(self) -> Seconds:
-        """Since the start."""
+        """Wall-clock and CPU seconds since it was started."""
         now = self._now()
         return Seconds(now.wall - self._start.wall, now.cpu - self._start.cpu)
 

@@ -63,7 +63,7 @@ def message_of(error: BaseException) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Of what an error says; its type, if it says nothing."""
+    """The first line of what an error says; its type, if it says nothing."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 

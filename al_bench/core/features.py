@@ -57,7 +57,7 @@ class FittedExtractor(ABC):
 
     @abstractmethod
     def check(self, inputs: Rows) -> None:
-        """As `Extractor.check`."""
+        """`InputsError` for inputs that it cannot take, as `Extractor.check`."""
 
     @abstractmethod
     def fitted(self, pool: Tensor) -> Callable[[Tensor], Tensor]:

@@ -128,5 +128,5 @@ class Committed:
 
     @property
     def num_labelled(self) -> int:
-        """Labels in all batches."""
+        """How many labels all committed batches have; no validation examples."""
         return sum(len(batch.indices) for batch in self.batches)

@@ -53,7 +53,7 @@ class Outputs:
 
     @property
     def logits_NC(self) -> Tensor:
-        """The logits."""
+        """Logits (N, C), a row for each example."""
         return self._declared(self.logits, "LOGITS")
 
     @property
@@ -72,7 +72,7 @@ class Outputs:
         return self._declared(self.samples, "SAMPLES").movedim(1, 0)
 
     def restricted(self, needs: Needs) -> "Outputs":
-        """Those of the outputs that are declared in `needs`."""
+        """The same examples with the outputs alone that are declared in `needs`."""
         return self._of_each(lambda name, value: value if Needs[name.upper()] in needs else None)
 
     def take(self, rows: Tensor) -> "Outputs":

@@ -22,7 +22,7 @@ label; `test` takes the examples that have a copy in the pool out of the test se
 
 @dataclass(frozen=True)
 class Found:
-    """Counts of examples.
+    """How many copies were found in pool and test set.
 
     Args:
         pool: of the pool that are copies of one before them.
@@ -37,7 +37,7 @@ class Found:
     by_letters: "Found | None" = None
 
     def as_dict(self) -> dict[str, int]:
-        """For environment.json."""
+        """The counts as environment.json has them, those by letters under names of their own."""
         counts = {key: value for key, value in asdict(self).items() if key != "by_letters"}
         alike = {} if self.by_letters is None else self.by_letters.as_dict()
         return counts | {f"{key}_by_letters": value for key, value in alike.items()}
@@ -54,7 +54,7 @@ class Copies:
 
     @classmethod
     def of(cls, dataset: Dataset[Any]) -> "Copies":
-        """Found by inputs alone."""
+        """The copies of a data set, found by inputs alone."""
         train, test = dataset.train, dataset.test
         is_text = isinstance(train.inputs, tuple)
         first = first_equal(train.inputs + test.inputs if is_text else torch.cat([train.inputs, test.inputs]))
@@ -67,7 +67,7 @@ class Copies:
         )
 
     def found(self) -> Found:
-        """Their numbers."""
+        """How many there are in the pool, in the test set, and with another label."""
         is_copy_N = self.pool_N != np.arange(len(self.pool_N))
         differing = self.pool_N[self.targets_N != self.targets_N[self.pool_N]]
         return Found(

@@ -57,7 +57,7 @@ def texts(
 
 
 def text_dataset(inputs: Sequence[Texts], targets: Sequence[NDArray[np.int64]]) -> Dataset[Texts]:
-    """Of the pool's texts and the test set's, with their classes (N,), 0 .. C-1."""
+    """A data set of the pool's texts and the test set's, with their classes (N,), 0 .. C-1."""
     train, test = (Examples(texts, torch.from_numpy(each)) for texts, each in zip(inputs, targets, strict=True))
     return Dataset(train, test, num_classes=int(targets[0].max()) + 1)
 

@@ -10,7 +10,7 @@ class Flatten:
     """A row of float32 numbers for each input; pixels in uint8 from 0 to 1."""
 
     def check(self, inputs: Rows) -> None:
-        """Anything but texts."""
+        """`InputsError` for texts: anything else can be flattened."""
         if isinstance(inputs, tuple):
             raise wrong_kind("numbers", inputs)
 

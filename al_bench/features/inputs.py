@@ -4,7 +4,7 @@ from torch import Tensor
 
 
 class Inputs:
-    """Networks see the inputs."""
+    """No features: networks see the inputs as they are."""
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Inputs (N, ...) -> the same."""

@@ -39,7 +39,7 @@ class SentenceTransformers(Extractor):
         self.name, self.max_tokens, self.pooling, self.dtype = name, max_tokens, pooling, dtype
 
     def check(self, inputs: Rows) -> None:
-        """Texts."""
+        """`InputsError` for anything but texts."""
         if not isinstance(inputs, tuple):
             raise wrong_kind("texts", inputs)
 

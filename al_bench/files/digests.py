@@ -13,7 +13,7 @@ CHUNK = 1 << 22  # bytes
 
 
 def digest_of_paths(paths: Sequence[str]) -> str | None:
-    """Of what is in the files; of folders by the names and sizes of what is in them.
+    """A digest of what is in the files; of folders, of the names and sizes of what is in them.
 
     None without any, and where one of them is not there or cannot be read.
     """

@@ -112,7 +112,7 @@ class Lock:
             )
 
     def release(self) -> None:
-        """Others may have it."""
+        """Give the lock up: others may have it."""
         os.close(self._descriptor)
 
     def _is_same_file(self) -> bool:

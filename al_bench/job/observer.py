@@ -41,7 +41,7 @@ class Observer(Protocol):
         """A run starts or goes on."""
 
     def round(self, record: RoundRecord) -> None:
-        """A round is committed."""
+        """Called after a round is committed, with its record."""
 
     def finish(self, exit_code: int) -> None:
         """The rounds ended, well (0) or not."""

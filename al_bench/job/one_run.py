@@ -81,7 +81,7 @@ def run(planned: Planned, parts: Parts, observers: Sequence[Observer] = (), mode
 
 
 def set_up_torch(num_threads: int, device: str) -> None:
-    """The same numbers at every start: the thread count and deterministic algorithms are ours to set."""
+    """Have the same numbers at every start: the thread count and deterministic algorithms are ours to set."""
     torch.set_num_threads(num_threads)
     threadpool_limits(num_threads)
     torch.set_flush_denormal(True)  # certain networks have gradients below 1e-38, on which a CPU takes its time

@@ -82,7 +82,7 @@ def _sources(network: Network, node: Mapping[str, Any]) -> list[str]:
 
 
 def source_of(module: str) -> str:
-    """Its text; its name if there is none, as of compiled modules."""
+    """The text of a module; its name if there is none, as of compiled modules."""
     try:
         return inspect.getsource(sys.modules[module])
     except (OSError, TypeError):

@@ -36,7 +36,7 @@ def warn_of_lacking(directory: RunDirectory, kinds: Sequence[str]) -> None:
 
 
 def weights_as_bytes(network: Network) -> bytes:
-    """Its state_dict, of tensors on the CPU, as `torch.load(path, weights_only=True)` reads it."""
+    """The network's state_dict, of tensors on the CPU, as `torch.load(path, weights_only=True)` reads it."""
     content = BytesIO()
     torch.save({name: value.detach().cpu().clone() for name, value in network.state_dict().items()}, content)
     return content.getvalue()

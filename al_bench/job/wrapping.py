@@ -24,7 +24,7 @@ Wrapper = Callable[[Dataset[Any], np.random.Generator], Dataset[Any]]
 
 
 def checked_wrappers(node: Mapping[str, Any]) -> dict[str, Wrapper]:
-    """Those that the node of a data set asks for, in the order of `WRAPPERS`, by what asks for them.
+    """The wrappers that the node of a data set asks for, in the order of `WRAPPERS`, by what asks for them.
 
     A key that the function of the data set has itself is the function's.
 

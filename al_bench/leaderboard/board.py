@@ -25,7 +25,7 @@ class Place:
 
     @property
     def setting(self) -> tuple[object, ...]:
-        """The columns `SETTING_COLUMNS`."""
+        """The values of `SETTING_COLUMNS` of the runs in this place."""
         return setting_of(self.planned.identity)
 
     @property

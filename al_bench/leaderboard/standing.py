@@ -45,7 +45,7 @@ class Gain:
 
 
 def gains_beside(placed: Mapping[Place, Sequence[Run]], board_folder: Path) -> list[Gain]:
-    """Of the submission first, then of `BESIDE`, by regime; none where the folder has no results.csv.gz.
+    """The submission's gains first, then those of `BESIDE`, by regime; none where the folder has no results.csv.gz.
 
     Data sets are those of the submission that are published.
     """

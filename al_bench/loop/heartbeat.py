@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Of one run; it remembers how long each kind of thing took the last time.
+    """Says what a run is doing where that takes long; it remembers how long each kind of thing took the last time.
 
     Args:
         title: of the run, before each line.

@@ -26,7 +26,7 @@ OF_ENTRIES, OF_CHANNELS = (nn.Dropout,), (nn.Dropout1d, nn.Dropout2d, nn.Dropout
 def dropout_samples(
     network: Network, num: int, seed: int, round: int, logits: Sample | None = None
 ) -> tuple[Sample, ...]:
-    """Of a trained network in evaluation mode, by its dropout modules alone; the same on every device.
+    """Samples of a trained network in evaluation mode, by its dropout modules alone; the same on every device.
 
     `logits` are how inputs pass through it, if that is not its own way.
     """

@@ -150,7 +150,7 @@ def keep_error(folder: Path, error: BaseException, as_finished: Mapping[str, byt
 
 
 def now() -> str:
-    """As files say it."""
+    """The time as files say it: UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -179,7 +179,7 @@ class Starts:
         self._write([*starts, dict(environment)])
 
     def note(self, facts: Mapping[str, object]) -> None:
-        """More of this start."""
+        """Add facts to this start."""
         *earlier, start = self._read()
         self._write([*earlier, start | dict(facts)])
 

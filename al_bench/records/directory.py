@@ -97,7 +97,7 @@ class RunDirectory:
             lock.release()
 
     def append(self, record: RoundRecord) -> None:
-        """Commit a round.
+        """Commit a round: its labels and state first, then its row.
 
         Raises:
             RunDirectoryError: if it cannot be written, or another process may be writing by now.

@@ -33,7 +33,7 @@ def check_files(path: Path) -> None:
 
 
 def weights_name(round: int) -> str:
-    """Of the file with the weights of a round, which has the place of those of two rounds before."""
+    """The name of the file with the weights of a round, which takes the place of those of two rounds before."""
     return RESTART_WEIGHTS[round % 2]
 
 
@@ -79,7 +79,7 @@ def folder_named(text: str) -> Path:
 
 
 def path_of(identity: Mapping[str, object]) -> Path:
-    """Of the run directory, below the folder of the experiment; `identity_of_path` is the way back."""
+    """The path of the run directory, below the folder of the experiment; `identity_of_path` is the way back."""
     return Path(*_run_parts(identity), f"s{identity['seed']}")
 
 
@@ -117,14 +117,14 @@ def wandb_id(path: Path) -> str:
 
 
 def offline_folders(folder: Path, run_id: str) -> list[Path]:
-    """Those below `<folder>/wandb` of the run of this id: a folder's name is its time and the whole id."""
+    """The folders below `<folder>/wandb` of the run of this id: a folder's name is its time and the whole id."""
     name = re.compile(rf"offline-run-\d{{8}}_\d{{6}}-{re.escape(run_id)}")
     found = [path for path in (folder / "wandb").glob("offline-run-*") if name.fullmatch(path.name)]
     return [path for path in found if path.is_dir() and not path.is_symlink()]
 
 
 def seeds_title(seeds: Iterable[int]) -> str:
-    """For people: `0-4, 7`."""
+    """Seeds in few letters, for people: `0-4, 7`."""
     known = sorted(set(seeds))
     runs = [[seed for _, seed in run] for _, run in groupby(enumerate(known), key=lambda pair: pair[1] - pair[0])]
     return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)

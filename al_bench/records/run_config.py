@@ -84,21 +84,21 @@ class Wanted:
 
     @classmethod
     def of(cls, config: "RunConfig") -> "Wanted":
-        """Of a checked configuration."""
+        """What a checked configuration wants."""
         if config.schedule is None:
             return cls(config.budget)
         return cls(config.budget, config.batch_size, config.num_initial + config.num_validation, is_scheduled=True)
 
     @classmethod
     def of_plain(cls, plain: Mapping[str, Any]) -> "Wanted":
-        """Of a configuration as config.yaml holds it, which may be from before there were schedules."""
+        """What a configuration wants as config.yaml holds it, which may be from before there were schedules."""
         if plain.get("schedule") is None:
             return cls(plain["budget"])
         first = plain["num_initial"] + plain["num_validation"]
         return cls(plain["budget"], plain["batch_size"]["size"], first, is_scheduled=True)
 
     def within(self, pool_size: int) -> int:
-        """Of a pool of this size."""
+        """How many labels these are of a pool of this size."""
         if self.budget is None or not self.is_scheduled:
             return pool_size if self.budget is None else self.budget
         num_rounds = max(0, pool_size // 3 - self.first) // self.batch_size
@@ -163,7 +163,7 @@ class RunConfig:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> "RunConfig":
-        """Of plain values that have been checked."""
+        """The configuration of plain values that have been checked."""
         values = {each.name: plain[each.name] for each in KEYS if each.name in plain}
         values["batch_size"] = plain["batch_size"]["size"]
         if values.get("schedule") is not None:
@@ -173,16 +173,16 @@ class RunConfig:
 
     @property
     def wanted(self) -> "Wanted":
-        """Labels in all."""
+        """How many labels the run wants in all."""
         return Wanted.of(self)
 
     @property
     def folder(self) -> Path:
-        """Of the runs of its name."""
+        """The folder that the runs of its name are in."""
         return self.output_dir / self.name
 
     def with_seed(self, seed: int) -> "RunConfig":
-        """The same at another seed."""
+        """The same configuration at another seed."""
         return replace(self, seed=seed, plain={**self.plain, "seed": seed})
 
 

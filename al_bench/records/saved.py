@@ -26,13 +26,13 @@ NAME = re.compile(r"round_(\d{3,})\.(npz|pt)")
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of the network of a round on the test set: logits (N, C), float32, and targets (N,), int64, in its order."""
+    """What a round's network says of the test set, in its order: logits (N, C), float32; targets (N,), int64."""
 
     logits_NC: NDArray[np.float32]
     targets_N: NDArray[np.int64]
 
     def as_bytes(self) -> bytes:
-        """Of a compressed .npz file: the same predictions make the same bytes."""
+        """The bytes of a compressed .npz file: the same predictions make the same bytes."""
         content = BytesIO()
         np.savez_compressed(content, logits=self.logits_NC, targets=self.targets_N)
         return content.getvalue()
@@ -66,13 +66,13 @@ def drop_uncommitted(folder: Path, num_rounds: int) -> None:
 
 
 def drop_older(folder: Path) -> None:
-    """Of the last weights keep those of the last round."""
+    """Remove last weights but those of the last round."""
     for round in sorted(saved_rounds(folder, LAST_WEIGHTS))[:-1]:
         saved_path(folder, LAST_WEIGHTS, round).unlink()
 
 
 def read_predictions(folder: Path, round: int) -> Predictions:
-    """Those of a round; FileNotFoundError if there are none, ValueError if the file is not as it was written."""
+    """What a round has said; FileNotFoundError if there is no file, ValueError if the file is not as it was written."""
     path = saved_path(folder, PREDICTIONS, round)
     try:
         arrays = read_npz(path, ("logits", "targets"))

@@ -51,7 +51,7 @@ class RunFiles:
 
     @cached_property
     def rounds_bytes(self) -> bytes:
-        """Of rounds.csv."""
+        """The bytes of rounds.csv, a torn last line among them."""
         return read_bytes(self.path / ROUNDS)
 
     @cached_property
@@ -62,7 +62,7 @@ class RunFiles:
 
     @cached_property
     def queries(self) -> bytes:
-        """Of queries.csv."""
+        """The bytes of queries.csv, a torn last line among them."""
         return read_bytes(self.path / QUERIES)
 
     @property

@@ -16,7 +16,7 @@ MIN_SUBSET, MAX_SUBSET = 4, 5000  # batches, and examples, that a strategy is sh
 
 
 class Boss(Strategy):
-    """Of many batches the one with which a refitted head predicts most of the test set right, the first of equals.
+    """The one of many batches with which a refitted head predicts most of the test set right, the first of equals.
 
     Args:
         num_batches: proposed by random, margin, coreset, badge, bait, typiclust, alfamix, dropquery, maxherding and

@@ -20,7 +20,7 @@ def predicted_classes(logits_NC: Tensor) -> Tensor:
 
 
 def spread_batch(embedding_ND: Tensor, is_candidate_N: Tensor, batch_size: int, rng: np.random.Generator) -> Tensor:
-    """Of the candidates, those nearest to the centres of B clusters of their z / |z|, by k-means: rows (B,).
+    """The candidates nearest to the centres of B clusters of their z / |z|, by k-means: rows (B,).
 
     If there are not more candidates than that, all of them, and others drawn uniformly, in an order drawn at random.
     """

@@ -61,7 +61,7 @@ class Joint(Strategy):
         )
 
     def weight(self, epoch: int) -> float:
-        """Of the entropy, in epoch 1, 2, ..."""
+        """The weight of the entropy in epoch 1, 2, ...: it rises to its value over the ramp."""
         return self._entropy_weight * min(1.0, epoch / max(1, self._ramp_epochs))
 
     def check(self, *, pool_size: int, batch_size: int, num_classes: int, num_dimensions: int) -> None:

@@ -70,7 +70,7 @@ class KDPP(Strategy):
 
 
 class PrimalKernel:
-    """Of few rows: L itself, the elementwise product of the Gram matrices of the two factors.
+    """The kernel L of few rows: L itself, the elementwise product of the Gram matrices of the two factors.
 
     `eigenvalue_R` holds the R eigenvalues above rounding, in ascending order.
     """
@@ -82,13 +82,13 @@ class PrimalKernel:
         self.eigenvalue_R, self._vectors_NR = eigenvalues[first:], vectors_NN[:, first:]
 
     def eigenvectors(self, positions: Tensor) -> Tensor:
-        """Of these eigenvalues, orthonormal: (N, B)."""
+        """Orthonormal eigenvectors (N, B) of L, of the eigenvalues in these places (B,)."""
         vectors_NB: Tensor = self._vectors_NR.index_select(1, positions)
         return vectors_NB
 
 
 class DualKernel:
-    """Of many rows: G^T G has the same eigenvalues, with eigenvectors u of L's G u / sqrt(eigenvalue).
+    """The kernel L of many rows: G^T G has the same eigenvalues, with eigenvectors u of L's G u / sqrt(eigenvalue).
 
     The entries of p - onehot(argmax p) add up to 0, so they have C-1 coordinates, and the rank is (C-1)D at most.
     """
@@ -104,7 +104,7 @@ class DualKernel:
         self.eigenvalue_R, self._vectors_MR = eigenvalues[first:], vectors_MM[:, first:]
 
     def eigenvectors(self, positions: Tensor) -> Tensor:
-        """Of these eigenvalues, orthonormal: (N, B)."""
+        """Orthonormal eigenvectors (N, B) of L, of the eigenvalues in these places (B,)."""
         scaled_MB = self._vectors_MR.index_select(1, positions) / self.eigenvalue_R[positions].sqrt()
         vectors_NB: Tensor = scaled_MB.new_empty(len(self._error_NK), len(positions))
         chunks = vectors_NB.split(ROWS_AT_ONCE)

@@ -39,7 +39,7 @@ MEMBERS: Mapping[Member, Callable[[], Strategy]] = {
 
 
 def members_of(names: Sequence[Member]) -> list[Strategy]:
-    """One of each name."""
+    """A strategy with its usual options for each of these names, in their order."""
     return [MEMBERS[name]() for name in names]
 
 

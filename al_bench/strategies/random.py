@@ -8,7 +8,7 @@ from al_bench.core.strategy import QueryContext, Strategy
 
 
 class Random(Strategy):
-    """Uniformly without replacement."""
+    """Examples drawn uniformly, without replacement."""
 
     family = "diversity"
 

@@ -40,7 +40,7 @@ class Sampled(Strategy):
 
     @abstractmethod
     def scores(self, context: QueryContext, rng: np.random.Generator) -> Tensor:
-        """Of each unlabelled example (N,), float64, in nats, never below 0; equal for equal examples."""
+        """The scores of the unlabelled examples (N,), float64, in nats, never below 0; equal for equal examples."""
 
     def predictions(self, context: QueryContext, rng: np.random.Generator) -> Predictions:
         """For the unlabelled examples; masks of `head` are the first that is drawn."""

@@ -42,7 +42,7 @@ class Confidence(Uncertainty):
 
     @staticmethod
     def score(logits_NC: Tensor) -> Tensor:
-        """-max_c p_c."""
+        """-max_c p_c (N,): the less probable the prediction, the higher."""
         return -logits_NC.softmax(dim=1).amax(dim=1)
 
 
@@ -51,7 +51,7 @@ class Margin(Uncertainty):
 
     @staticmethod
     def score(logits_NC: Tensor) -> Tensor:
-        """p_(2) - p_(1)."""
+        """p_(2) - p_(1) (N,), of the two most probable classes: never above 0."""
         top_N2 = logits_NC.softmax(dim=1).topk(2, dim=1).values
         return top_N2[:, 1] - top_N2[:, 0]
 

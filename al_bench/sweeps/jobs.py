@@ -59,7 +59,7 @@ class Job:
         return Outcome(self.name, Status.FAILED, error_of(self.run.path) or "")
 
     def lost(self, reason: str, since: float) -> Outcome:
-        """Its outcome where the process that did it is gone, for a reason; with the run's log, if that has begun."""
+        """The outcome where the process that did it is gone, for a reason; with the run's log, if that has begun."""
         file = None if self.run is None else self.run.path / LOG
         where = f"; the run's log: {file}" if file is not None and is_newer(file, since) else ""
         return Outcome(self.name, Status.FAILED, f"{reason}{where}")

@@ -35,7 +35,7 @@ def told(error: BaseException) -> str:
 
 
 def in_time(error: WorkerTimeoutError, launcher: Mapping[str, Any]) -> LostError:
-    """Of a launcher that waited no longer for a worker; joblib says nothing with it."""
+    """The loss of a job whose launcher waited no longer for a worker; joblib says nothing with it."""
     seconds = canonical(launcher.get("timeout"))
     return LostError(
         f"hydra.launcher.timeout={seconds}: a run took longer than these seconds, so joblib ended its worker processes "
@@ -44,7 +44,7 @@ def in_time(error: WorkerTimeoutError, launcher: Mapping[str, Any]) -> LostError
 
 
 def in_ray(error: BaseException, logs: object) -> LostError:
-    """Of a task of Ray whose process is gone, or that never had one.
+    """The loss of a task of Ray whose process is gone, or that never had one.
 
     Args:
         error: of Ray.

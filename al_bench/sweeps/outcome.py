@@ -10,7 +10,7 @@ WITHOUT_VALIDATION = "num_validation=0: hyperparameters are chosen on validation
 
 
 class Status(Enum):
-    """How a job ended."""
+    """How a job of a sweep ended."""
 
     FINISHED = "finished"
     SKIPPED = "skipped (finished before)"

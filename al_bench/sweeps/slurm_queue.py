@@ -39,7 +39,7 @@ def queued_tasks(array: str, of: Sequence[Any]) -> dict[str, tuple[str, str]]:
 
 
 def how_it_ended(task: str) -> str:
-    """Of a task that is in no queue any more, in a few words; "" where Slurm has forgotten it."""
+    """How a task that is in no queue any more ended, in a few words; "" where Slurm has forgotten it."""
     try:
         command = ["scontrol", "show", "job", task, "--oneliner"]
         told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
@@ -53,7 +53,7 @@ def how_it_ended(task: str) -> str:
 
 
 def how_it_was_lost(task: str, log_file: Path) -> str:
-    """Of a task that left no result: that it ended, with its log, or that it never began, and has none."""
+    """How a task that left no result was lost: it ended, with its log, or that it never began, and has none."""
     if log_file in log_file.parent.iterdir():  # which asks a network's disk anew
         return f"Slurm ended task {task} before it had a result{how_it_ended(task)}; its log: {log_file}"
     return f"task {task} never started{how_it_ended(task)}"

@@ -65,14 +65,14 @@ class Subject:
         return made_context(self.strategy.needs, case.num_unlabelled, case.num_classes, case.num_dimensions, **sizes)  # type: ignore[arg-type]
 
     def asked(self, of: QueryContext, batch_size: int, seed: int = 0, strategy: Strategy | None = None) -> Tensor:
-        """Its rows, by a new one unless another is given; AssertionError if they are none, or it raises."""
+        """Its rows (B,), by a new strategy unless one is given; AssertionError if they are none, or it raises."""
         try:
             return querying.chosen(strategy or self.new(), of, batch_size, np.random.default_rng(seed))
         except Exception as error:  # whatever it raises
             raise self.failure(f"{asked_for(of, batch_size)} it raised {described(error)}") from error
 
     def failure(self, what: str) -> AssertionError:
-        """Names the strategy."""
+        """The error of a check, which begins with the strategy's name."""
         return AssertionError(f"{type(self.strategy).__name__}: {what}")
 
 

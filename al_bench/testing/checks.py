@@ -69,7 +69,7 @@ def takes_a_first_batch_without_labels(subject: Subject) -> None:
 
 
 def without_labels(of: QueryContext) -> QueryContext:
-    """The same before anything is labelled."""
+    """The same context as it is before anything is labelled."""
     return replace(of, round=-1, labelled=of.labelled.take(torch.arange(0)), labelled_targets=of.labelled_targets[:0])
 
 
@@ -89,7 +89,7 @@ def is_a_pure_function(subject: Subject) -> None:
 
 
 def touches_no_global_generator(subject: Subject) -> None:
-    """Of PyTorch, NumPy and Python: others draw from them, so that runs would not be paired."""
+    """Those of PyTorch, NumPy and Python stay as they are: others draw from them, so that runs would not be paired."""
 
     def states() -> dict[str, object]:
         numpy_state = np.random.get_state()[1:3]  # type: ignore[index]  # noqa: NPY002

@@ -12,7 +12,7 @@ from al_bench.core.network import Network
 
 
 def batch_norm_layers(network: Network) -> list[BatchNorm]:
-    """Those that keep running statistics or need more than one example in training."""
+    """The layers that keep running statistics or need more than one example in training."""
     return [module for module in network.modules() if isinstance(module, BatchNorm)]
 
 

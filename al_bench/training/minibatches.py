@@ -36,7 +36,7 @@ class Minibatches:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the inputs of the largest."""
+        """The shape of the inputs of the largest mini-batch."""
         return max(self.sizes), *self.examples.inputs.shape[1:]
 
     def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:

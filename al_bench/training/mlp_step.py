@@ -30,7 +30,7 @@ _is_right: dict[Hashable, bool] = {}  # what this process has found, by `MLPStep
 
 
 class MLPStep:
-    """Of an `MLP` under the cross-entropy, plain or balanced, and Adam or AdamW in float32 on the CPU, written out.
+    """A step of an `MLP`, written out: cross-entropy, plain or balanced, and Adam or AdamW in float32 on the CPU.
 
     These steps are so small that autograd and the optimizer take longer to find out what to do than to do it. Here the
     operators that they would call are called at once, on memory that is allocated once: the same weights to the bit.

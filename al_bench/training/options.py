@@ -134,7 +134,7 @@ class TrainingOptions:
         return self.augmentation == "crop_flip" or (self.augmentation == "auto" and len(input_shape) == 3)
 
     def optimizer_of(self, network: nn.Module) -> Optimizer:
-        """Of all parameters of a network."""
+        """A new optimizer of all parameters of a network."""
         assert self.optimizer is not None  # as it is no probe
         return self.optimizer(network.parameters())
 

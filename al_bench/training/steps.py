@@ -16,7 +16,7 @@ Step = Callable[[Tensor, Tensor, Term | None], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class AutogradStep:
-    """Of any network, objective and optimizer."""
+    """Training steps of any network, objective and optimizer, by autograd."""
 
     network: Network
     objective: Objective

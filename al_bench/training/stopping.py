@@ -101,7 +101,7 @@ class FewEpochs:
         self._num_inputs = num_inputs
 
     def look(self, round: int, course: Course, num_labels: int) -> None:
-        """After training."""
+        """Look at how the training of a round went, and warn if it ended so."""
         is_rule = self._threshold is not None and not course.epoch_limit_hit
         if not is_rule or course.num_epochs > FEW_EPOCHS or num_labels >= self._num_inputs:
             return

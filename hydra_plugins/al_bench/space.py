@@ -37,7 +37,7 @@ class Asked:
     fixed: Sequence[str]
 
     def overrides(self, point: Mapping[str, Any]) -> list[list[str]]:
-        """Of the runs of a trial."""
+        """The overrides of each run of a trial, a list of them for each seed."""
         own = [*self.fixed, *(f"{key}={value}" for key, value in point.items())]
         return [[*own, f"seed={seed}"] for seed in self.seeds] if self.seeds else [own]
 

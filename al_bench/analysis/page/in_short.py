@@ -80,7 +80,7 @@ def _first(listed: Sequence[str], section: str) -> str:
 
 
 def too_few(everything: Everything) -> Iterator[str]:
-    """Of which models and strategies nothing is said over data sets, and which settings have no gains."""
+    """A sentence for models and strategies of which nothing is said over data sets, and for settings without gains."""
     against, table = isolated(everything.against), whole_gains(everything.overall, everything.measure)
     table = table[table["batch_size"] == ALL]
     few = []

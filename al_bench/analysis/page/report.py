@@ -121,7 +121,7 @@ class Plots:
     figures: dict[str, str] = field(default_factory=dict)
 
     def add(self, plot: Plot) -> str:
-        """Its id."""
+        """Keep a figure to be drawn later; the id of its place in the page."""
         name = f"figure-{len(self.figures)}"
         self.figures[name] = plot.to_json()
         return name

@@ -112,7 +112,7 @@ def _command(command: Any) -> str:
 
 
 def versions(runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """Of what the runs were made with, every value that there was."""
+    """What the runs were made with, such as torch and device, and every value of it that there was."""
     values: dict[str, set[str]] = {}
     for start in (start for run in runs for start in run.starts):
         versions = start.get("versions")

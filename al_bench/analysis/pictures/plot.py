@@ -38,7 +38,7 @@ class Plot:
         return json.dumps(told, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
     def figure(self) -> "go.Figure":
-        """For a notebook."""
+        """The same as a figure of plotly, for a notebook."""
         import plotly.graph_objects as go  # a report does without
 
         return go.Figure(self.data, self.layout | {"template": "none"})

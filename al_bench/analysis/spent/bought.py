@@ -48,7 +48,7 @@ def bought(rounds: pd.DataFrame) -> pd.DataFrame:
 
 
 def bought_curves(bought: pd.DataFrame, setting: Mapping[str, object]) -> dict[Measure, pd.DataFrame]:
-    """Those of `BOUGHT` that vary in a setting, in the columns of learning curves, without bands.
+    """The curves of those of `BOUGHT` that vary in a setting, in the columns of learning curves, without bands.
 
     Args:
         bought: as `bought` gives it.

@@ -55,7 +55,7 @@ def gains(
     against: str = BASELINE,
     margin: float = MARGIN,
 ) -> pd.DataFrame:
-    """Of every strategy over `against`, by setting, measure and part.
+    """How much better every strategy is than `against`, a row for each setting, measure and part.
 
     A part is `whole`, the area under the curve over the numbers of labels that all strategies have in common (see
     `al_bench.analysis.statistics.areas`); `early`, `middle` and `late`, the same over thirds of that range; or a number

@@ -33,7 +33,7 @@ class Sample:
 
     @classmethod
     def of(cls, values_NS: Floats) -> "Sample":
-        """Of rows (N, S) in which NaN is no value."""
+        """The sample of rows of values (N, S), in which NaN is no value."""
         is_there_NS = np.isfinite(values_NS)
         num_N = is_there_NS.sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -45,12 +45,12 @@ class Sample:
         return cls(num_N, np.where(is_constant_N, highest_N, mean_N), np.where(is_constant_N, 0.0, sd_N))
 
     def interval(self, level: float = CONFIDENCE) -> tuple[Floats, Floats]:
-        """Of the mean: low and high (N,)."""
+        """Low and high (N,): the mean's confidence interval."""
         half_N = self._quantile_N(level) * self.sd_N / np.sqrt(self.num_N)
         return self.mean_N - half_N, self.mean_N + half_N
 
     def prediction(self, level: float = CONFIDENCE) -> tuple[Floats, Floats]:
-        """Of one value more: low and high (N,)."""
+        """Low and high (N,): the prediction interval of one value more."""
         half_N = self._quantile_N(level) * self.sd_N * np.sqrt(1 + 1 / np.maximum(self.num_N, 1))
         return self.mean_N - half_N, self.mean_N + half_N
 
@@ -79,7 +79,7 @@ class Sample:
 
 @cache
 def detectable_factor(num: int) -> float:
-    """That times sd / sqrt(num): 3.76 with five values, 3.15 with ten; NaN with fewer than two."""
+    """`detectable_N` in units of sd / sqrt(num): 3.76 with five values, 3.15 with ten; NaN with fewer than two."""
     if num < 2:
         return np.nan
     critical = stats.t.isf((1 - CONFIDENCE) / 2, num - 1)
@@ -120,7 +120,7 @@ class Verdict(StrEnum):
 
 
 def verdicts(sample: Sample, margin: float | None, p_N: Floats | None = None) -> list[Verdict]:
-    """Of gains (N,).
+    """What is said of each of N gains.
 
     Args:
         sample: of the gains.

@@ -57,12 +57,12 @@ class Measure:
 
     @property
     def gain_unit(self) -> str:
-        """Of differences."""
+        """The unit of differences between values: `percentage points`."""
         return "percentage points" if self.is_share else self.unit or f"units of the {self.label}"
 
     @property
     def points(self) -> str:
-        """Of differences, in a sentence."""
+        """The unit of differences as a sentence has it: `points`."""
         return "points" if self.is_share else self.gain_unit
 
     @property

@@ -103,7 +103,7 @@ def overall(
 
 
 def mean_gains(rounds: Iterable[Mapping[str, object]]) -> dict[str, tuple[int, float, float, float]]:
-    """Of each strategy over Random in accuracy, by area under the whole curve, over data sets of one regime.
+    """Each strategy's gain over Random in accuracy, by area under the whole curve, over data sets of one regime.
 
     Args:
         rounds: a row each, with dataset, batch_size, strategy, seed, num_labelled and test_accuracy.

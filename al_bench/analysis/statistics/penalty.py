@@ -60,7 +60,9 @@ class Tally:
 
 @dataclass(frozen=True)
 class SettingWins:
-    """Of one setting: entry (i, j) of `share_KK` is the share of its budgets at which i beats j, of those at which both
+    """Who beats whom in one setting.
+
+    Entry (i, j) of `share_KK` is the share of its budgets at which i beats j, of those at which both
     have two seeds or more in common: all, unless runs are missing. NaN if there is none.
 
     Attributes:
@@ -116,7 +118,7 @@ class PenaltyMatrix:
 
     @property
     def tally(self) -> Tally:
-        """Of all its settings."""
+        """The comparisons of all its settings, counted together."""
         return sum((each.tally for each in self.wins), Tally())
 
     @property

@@ -26,7 +26,7 @@ PROFILE_CAPTION = (
 
 @dataclass(frozen=True)
 class Profiles:
-    """Of K strategies on D data sets.
+    """How far each of K strategies is from the best, on D data sets.
 
     Attributes:
         gaps: points (D, K) by which a strategy is worse than the best of the data set; data sets as index. Points are
@@ -51,7 +51,7 @@ class Profiles:
 
     @property
     def points(self) -> str:
-        """What gaps are in."""
+        """The unit of the gaps as a caption has it."""
         return "points" if self.measure.is_share else self.measure.unit or "units"
 
     @property

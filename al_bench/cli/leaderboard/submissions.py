@@ -28,7 +28,7 @@ is there is overwritten."""
 
 
 def parser(called: Called) -> CommandParser:
-    """Its options."""
+    """The command's options, not parsed yet."""
     parser = CommandParser(called, DESCRIPTION)
     parser.add_argument("command", choices=["check", "add"], metavar="check|add", help="what to do")
     parser.add_argument("folder", type=results_folder, metavar="FOLDER", help="with runs.tar.xz and card.yaml")

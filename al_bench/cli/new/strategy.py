@@ -29,7 +29,7 @@ OF_HYDRA = ("null", "true", "false", "inf", "nan")  # which it reads as other th
 
 
 def parser(called: Called) -> CommandParser:
-    """Its options."""
+    """The command's options, not parsed yet."""
     parser = CommandParser(called, DESCRIPTION)
     parser.add_argument(
         "kind", type=_kind, choices=("strategy",), metavar="strategy", help="what is to be written: nothing else is"
@@ -89,7 +89,7 @@ def class_of(name: str) -> str:
 
 
 def files(name: str) -> dict[str, str]:
-    """Their texts, by their paths in the folder."""
+    """The texts of the new files, by their paths in the folder."""
     texts = {f"{name}.py": STRATEGY, f"conf/strategy/{name}.yaml": YAML, f"test_{name}.py": TEST}
     names = {"NAME": name, "CLASS": class_of(name)}
     return {path: re.sub("NAME|CLASS", lambda each: names[each[0]], text) for path, text in texts.items()}

@@ -44,7 +44,7 @@ class Experiment:
 
 
 def experiments_in(folder: str, config_dir: Path | None = None) -> Sequence[Experiment]:
-    """Those whose files lie in a folder of the group: `leaderboard`."""
+    """The experiments whose files lie in a folder of the group: `leaderboard`."""
     places = (place / "experiment" / folder for place in (CONF, config_dir) if place is not None)
     names = sorted({path.stem for place in places for path in place.glob("*.yaml")})
     return [Experiment.read(f"{folder}/{name}", config_dir) for name in names]

@@ -57,7 +57,7 @@ class Key:
 
 
 def keys_of(node: Mapping[str, Any], path: str = "") -> Iterator[Key]:
-    """Those of a plain node and of all within it, in their order; Hydra's own are left out."""
+    """The keys of a plain node and of all nodes within it, in their order; Hydra's own are left out."""
     target = node.get("_target_")
     beside = BESIDE["strategy"] if path.startswith("strategy.") else BESIDE.get(path, [])
     sources = [*([target] if isinstance(target, str) else []), *beside]

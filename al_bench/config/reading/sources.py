@@ -12,7 +12,7 @@ CONF = next(folder for folder in (parent / "conf" for parent in Path(__file__).p
 
 @cache
 def file_of(module: str) -> Path | None:
-    """Of a module, None if there is none; it is not imported, nor is a package that it is in."""
+    """The file of a module, None if there is none; it is not imported, nor is a package that it is in."""
     spec, parts = None, module.split(".")
     for last in range(len(parts)):
         try:
@@ -37,7 +37,7 @@ def source_of(module: str) -> ast.Module:
 
 
 def definition(target: str) -> ast.ClassDef | ast.FunctionDef | None:
-    """Of the class or function `module.name`."""
+    """The syntax of the class or function `module.name`; None if it has no source."""
     module, _, name = target.rpartition(".")
     body = source_of(module).body if module else []
     definitions = (each for each in body if isinstance(each, ast.ClassDef | ast.FunctionDef))

@@ -16,7 +16,7 @@ Cells = list[str]
 
 @dataclass(frozen=True)
 class Table:
-    """What a file holds.
+    """The cells of a table's file, as text.
 
     Args:
         place: the key and its value, for messages: `dataset.path=x.csv`.

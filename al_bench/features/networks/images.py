@@ -59,7 +59,7 @@ class ImageExtractor(Extractor):
             )
 
     def weights(self) -> Iterable[tuple[str, Tensor | Path]]:
-        """Of the network, batch norm's statistics among them."""
+        """The tensors of the network by name, batch norm's statistics among them."""
         return self._loaded[0].state_dict().items()
 
     def __call__(self, rows: Rows, device: str) -> Tensor:

@@ -145,7 +145,7 @@ def _written(folder: Path, files: Iterable[Path]) -> Iterator[None]:
 
 
 def digest_of(weights: Iterable[tuple[str, Tensor | Path]]) -> str:
-    """Of the values of tensors, and of the bytes of files, with their names."""
+    """A digest of the values of tensors, and of the bytes of files, with their names."""
     hashed = hashlib.blake2b(digest_size=16)
     for name, each in weights:
         if isinstance(each, Path):

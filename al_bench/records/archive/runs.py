@@ -99,7 +99,7 @@ def is_saved(name: str) -> bool:
 
 
 def committed_part(files: Files) -> Files:
-    """Of a run that is not finished: nothing beyond its last committed round, and no mark of how a start ended."""
+    """What counts of an unfinished run: nothing beyond its last committed round, and no mark of how a start ended."""
     rounds = whole(files.get(ROUNDS, b""))
     num_rounds = len(rounds_of({ROUNDS: rounds}))
     kept = {name: content for name, content in files.items() if name not in (DONE, ERROR, CURVE)}
@@ -112,7 +112,7 @@ def committed_part(files: Files) -> Files:
 
 
 def whole(content: bytes) -> bytes:
-    """The whole lines."""
+    """The whole lines of a file; a torn last one is left out."""
     return content[: content.rfind(b"\n") + 1]
 
 

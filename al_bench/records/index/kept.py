@@ -36,14 +36,14 @@ STALE = 3600  # seconds after which a file that was being written was left by a 
 
 
 class Files(NamedTuple):
-    """Of a run directory: the sizes and times of all in one word, and the youngest time, in nanoseconds."""
+    """The files of a run directory: sizes and times of all in one word, and the youngest time, in nanoseconds."""
 
     word: str
     youngest: int
 
 
 class Entry(NamedTuple):
-    """Of a run: the word of its files, what they say, and its place on the shelf, if it has rounds."""
+    """A run in the index: the word of its files, what they say, and its place on the shelf, if it has rounds."""
 
     word: str
     is_finished: bool
@@ -61,7 +61,7 @@ def indexed_runs(folder: Path) -> list[tuple[Path, Set[str], Told]]:
 
 
 class Index:
-    """Of a folder: what is kept of it, and what was read anew."""
+    """The index of a folder: what is kept of it, and what was read anew."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._place = folder, folder / "analysis"

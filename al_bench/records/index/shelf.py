@@ -22,8 +22,8 @@ NOTHING: NDArray[Any] = np.zeros(0)
 
 @dataclass(frozen=True)
 class Kind:
-    """Of runs: the names of their columns in order, of those without a number in any round, and of usual ones that
-    they lack.
+    """What runs can have in common: the names of their columns in order, of those without a number in any round, and
+    of usual ones that they lack.
     """
 
     names: Mapping[str, None]
@@ -49,7 +49,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Shelf:
-    """R runs.
+    """The rounds of R runs, by column.
 
     Attributes:
         kinds: of runs.
@@ -88,7 +88,7 @@ class ShelvedColumns(Mapping[str, Any]):
 
     @property
     def names(self) -> Mapping[str, None]:
-        """Of the columns; the same object for all runs of a kind."""
+        """The names of the columns; the same object for all runs of a kind."""
         return self._kind.names
 
     def of_run(self, name: str) -> Any:
@@ -126,7 +126,7 @@ def value_of(run: Mapping[str, Any], name: str) -> Any:
 
 
 def names_of(runs: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Of the columns that any of the runs has, in the order in which they come."""
+    """The names of the columns that any of the runs has, in the order in which they come."""
     names = (run.names if isinstance(run, ShelvedColumns) else run for run in runs)
     return [*dict.fromkeys(chain.from_iterable({id(each): each for each in names}.values()))]
 
@@ -145,8 +145,9 @@ class Gathered:
         return cls(shelved) if len(shelved) == len(runs) and len({id(run.shelf) for run in shelved}) == 1 else None
 
     def values(self, name: str) -> NDArray[Any] | None:
-        """Of a column: numbers, NaN where a run has none, or texts, empty where it has none; None of a column that has
-        one value a run, or numbers in some runs and texts in others.
+        """The values of a column: numbers, NaN where a run has none, or texts, empty where it has none.
+
+        None of a column that has one value a run, or numbers in some runs and texts in others.
         """
         shelf = self._shelf
         if name in PLACES or name == "round" or (name in shelf.numbers and name in shelf.words):

@@ -26,7 +26,7 @@ class Fisher(ABC):
     @classmethod
     @abstractmethod
     def of(cls, logits_NC: Tensor, embedding_ND: Tensor) -> Self:
-        """From a network's outputs."""
+        """The information of N examples, from a network's logits (N, C) and embeddings (N, D)."""
 
     @abstractmethod
     def take(self, rows: Tensor) -> Self:
@@ -34,15 +34,15 @@ class Fisher(ABC):
 
     @abstractmethod
     def factor(self, row: int) -> Tensor:
-        """V_i^T (M, K)."""
+        """V_i^T (M, K), the factor of the example in this row."""
 
     @abstractmethod
     def total(self) -> Tensor:
-        """sum_i F_i (M, M)."""
+        """sum_i F_i (M, M), over all examples."""
 
     @abstractmethod
     def traces(self) -> Tensor:
-        """Tr F_i (N,)."""
+        """Tr F_i (N,), of each example."""
 
     @abstractmethod
     def multiply(self, first_MM: Tensor, second_MM: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ class Fisher(ABC):
 
 
 class BinaryFisher(Fisher):
-    """Of the likelihood that the prediction is right: V_i is one row, and G_i and H_i are numbers."""
+    """The information in whether the prediction is right: V_i is one row, and G_i and H_i are numbers."""
 
     def __init__(self, factor_DN: Tensor) -> None:
         self._factor_DN = factor_DN  # an example a column: its products with two vectors are fastest so
@@ -112,7 +112,7 @@ class BinaryFisher(Fisher):
 
 
 class MultinomialFisher(Fisher):
-    """Of the likelihood of the class: K = C - 1."""
+    """The information in the class: K = C - 1."""
 
     def __init__(self, embedding_ND: Tensor, root_NKK: Tensor) -> None:
         self._embedding_ND, self._root_NKK = embedding_ND, root_NKK

@@ -29,7 +29,7 @@ class GradientEmbedding:
 
     @classmethod
     def of(cls, logits_NC: Tensor, embedding_ND: Tensor) -> "GradientEmbedding":
-        """From a network's outputs."""
+        """The gradient embeddings of a network's logits (N, C) and embeddings (N, D)."""
         probabilities_NC = logits_NC.softmax(dim=1)
         prediction_N1 = logits_NC.argmax(dim=1, keepdim=True)
         # p - 1 of a certain prediction is rounding: minus the sum of the other probabilities is the same, and exact.

@@ -43,7 +43,7 @@ def linear_fit(
     has_bias: bool = False,
     class_weights_C: Tensor | None = None,
 ) -> LinearFit:
-    """Multinomial logistic regression.
+    """Multinomial logistic regression, fitted to embeddings (N, D) and targets (N,).
 
     It minimises sum_i v_i (-log softmax(W z_i + b)_{y_i}) / sum_i v_i + ridge/2 |W|^2, where v_i is the weight of the
     class y_i, by L-BFGS (Liu and Nocedal, 1989) from zero, until no entry of the gradient is above 1e-4. The bias b is

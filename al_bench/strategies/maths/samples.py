@@ -33,10 +33,10 @@ class Predictions(ABC):
 
     @abstractmethod
     def logits(self, rows: Tensor) -> Tensor:
-        """Of these rows (R,): (R, S, C), float64."""
+        """Logits (R, S, C), float64, of these rows (R,)."""
 
     def log_probabilities(self, rows: Tensor) -> Tensor:
-        """Of these rows (R,): (R, S, C), float64, never -inf."""
+        """Log-probabilities (R, S, C), float64, of these rows (R,); never -inf."""
         return self.logits(rows).log_softmax(dim=2)
 
     def scores(self, information: Callable[[Tensor], Tensor]) -> Tensor:
@@ -81,7 +81,7 @@ class DropoutAtTheHead(Predictions):
 
 
 class SampledLogits(Predictions):
-    """Those that were computed by the network."""
+    """Predictions whose logits (S, N, C) the network has computed."""
 
     def __init__(self, samples_SNC: Tensor) -> None:
         super().__init__(samples_SNC.movedim(0, 1))

@@ -31,7 +31,7 @@ def unit_length(vectors_ND: Tensor) -> Tensor:
 
 
 def unit_doubles(vectors_ND: Tensor) -> Tensor:
-    """The same in float64, which a caller asks for in chunks."""
+    """The rows (N, D) at length 1 in float64, which a caller asks for in chunks."""
     doubles_ND = vectors_ND.double()
     largest_N1 = doubles_ND.abs().amax(dim=1, keepdim=True)  # whose square would overflow, or come to nothing
     doubles_ND = doubles_ND / torch.where(largest_N1 > 0, largest_N1, 1.0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Course:
-    """Of one fit: see the columns of these names in docs/columns.md.
+    """How one fit went: see the columns of these names in docs/columns.md.
 
     `train_accuracy` is the running accuracy of the last epoch: the one that the stopping rule saw.
     """

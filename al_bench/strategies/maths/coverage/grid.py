@@ -36,7 +36,7 @@ class Points:
         return len(self.square_N)
 
     def take(self, rows: Tensor | slice) -> "Points":
-        """These points."""
+        """The points of these rows alone (R, D), with the same slack."""
         return Points(self.point_ND[rows], self.square_N[rows], self.slack)
 
     def split(self, size: int) -> Iterator["Points"]:
