@@ -249,6 +249,11 @@ def test_a_hidden_layer_of_one_unit_is_left_to_autograd(taken):
     assert taken.keys() == {"AutogradStep"}
 
 
+def test_several_hidden_layers_are_left_to_autograd(taken):
+    fit(SHORT, network=lambda shape, num_classes, width: MLP(shape, num_classes, width, widths=[8, 4]))
+    assert taken.keys() == {"AutogradStep"}
+
+
 @BACKWARD
 @pytest.mark.parametrize("where", ["", "hidden", "head"])
 @pytest.mark.parametrize("kind", HOOKS)
