@@ -36,13 +36,14 @@ class MLP(Network):
         super().__init__()
         first, *others = widths or [width]
         self.hidden = nn.Linear(math.prod(input_shape), first)
-        self.others = nn.ModuleList(nn.Linear(*sizes) for sizes in pairwise([first, *others]))
+        layers = [nn.Linear(*sizes) for sizes in pairwise([first, *others])]
+        self.others = nn.ModuleList(layers) if layers else None
         self.head = nn.Linear([first, *others][-1], num_classes, bias=False)
         self.dropout = nn.Dropout(dropout) if dropout else None
 
     def embed(self, inputs: Tensor) -> Tensor:
         """See `Network.embed`."""
         embedding_ND = functional.relu(self.hidden(inputs.flatten(start_dim=1)))
-        for layer in self.others:
+        for layer in self.others or ():
             embedding_ND = functional.relu(layer(embedding_ND))
         return embedding_ND if self.dropout is None else self.dropout(embedding_ND)
