@@ -61,5 +61,4 @@ def by_dataset(mean_areas: pd.DataFrame, known: Mapping[str, str]) -> ByDataset:
 
 
 def _told(run: Run) -> str:
-    named = [start.get("family") for start in run.starts]
-    return next((family for family in reversed(named) if isinstance(family, str) and family), "")
+    return next((family for start in reversed(run.starts) if (family := start.get("family"))), "")

@@ -18,7 +18,7 @@ from al_bench.records.index.kept import indexed_runs
 from al_bench.records.index.shelf import OF_A_RUN, Gathered, names_of, value_of
 from al_bench.records.layout import run_title, setting_title
 from al_bench.records.reading import RoundsFile, RunColumns
-from al_bench.records.state import starts_of
+from al_bench.records.starts.told import starts_of
 
 SETTING = [*SETTING_COLUMNS]
 IDENTITY = [*SETTING, "strategy", "seed"]

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -18,6 +17,7 @@ from al_bench.records.index.lasting import kept_to_the_end
 from al_bench.records.index.shelf import value_of
 from al_bench.records.layout import DONE, LOCK, identity_of_path, run_title, setting_title
 from al_bench.records.reading import RoundsFile, Told
+from al_bench.records.starts.told import Start
 
 
 class State(StrEnum):
@@ -50,7 +50,7 @@ class Run:
     message: str = ""
     path: Path | None = None
     num_labelled: int = 0
-    starts: tuple[dict[str, Any], ...] = ()
+    starts: tuple[Start, ...] = ()
     file: RoundsFile | None = field(default=None, repr=False)
 
     @property
@@ -109,7 +109,7 @@ def mixed_data(runs: Sequence[Run]) -> list[str]:
     """A line for each setting in which the runs of a seed are not of the same data, by what their last starts say."""
     digests: dict[tuple[str, object], dict[str, list[str]]] = {}
     for run in runs:
-        if run.identity and (told := [start["data"] for start in run.starts if start.get("data")]):
+        if run.identity and (told := [data for start in run.starts if (data := start.get("data"))]):
             of_seed = digests.setdefault((run.setting, run.identity["seed"]), {})
             of_seed.setdefault(told[-1], []).append(str(run.identity["strategy"]))
     return with_seeds(

@@ -16,7 +16,8 @@ from al_bench.config.schedule import check_schedule
 from al_bench.config.schema import checked_root
 from al_bench.records.identity import Identity
 from al_bench.records.run_config import RunConfig
-from al_bench.records.state import changed_modules, is_finished, starts_of
+from al_bench.records.starts.told import changed_modules, starts_of
+from al_bench.records.state import is_finished
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,8 @@ from al_bench.records.committed import found_in
 from al_bench.records.identity import Identity, canonical
 from al_bench.records.layout import CONFIG, check_files, folder_named, identity_of_path
 from al_bench.records.run_config import RunConfig, read_config
-from al_bench.records.state import Done, done_of, is_finished, starts_of
+from al_bench.records.starts.told import split_digest, starts_of
+from al_bench.records.state import Done, done_of, is_finished
 from al_bench.strategies.replay import Bought
 
 SHAPE = "outputs/<name>/<dataset>/<model>/<strategy>/b<batch size>[/<variant>]"
@@ -65,7 +66,7 @@ class Purchases:
         """
         for said, path, bought in self._told:
             starts = starts_of(path)
-            theirs = starts[-1].get("examples", starts[-1].get("data")) if starts else None
+            theirs = split_digest(starts[-1]) if starts else None
             if theirs != examples_digest:
                 raise DataError(f"{said}: its runs are on other data than this one, where an index is another example")
             ours = np.concatenate([bought.indices[:0], *(batch.indices for batch in committed)])

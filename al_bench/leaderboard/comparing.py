@@ -10,6 +10,7 @@ from al_bench.leaderboard.published import First
 from al_bench.leaderboard.submission import Run
 from al_bench.records.columns import SETTING_COLUMNS
 from al_bench.records.identity import differing_keys
+from al_bench.records.starts.told import Start, split_digest
 
 ROUNDING = 1e-6  # of an accuracy that is a share of the test set
 
@@ -32,10 +33,10 @@ def differences(run: Run, place: Place, first: First) -> Iterator[str]:
     configs = (place.planned.config.with_seed(first.seed).plain, run.config, place.planned.default)
     for line in differing_keys(*map(_without_strategy, configs)):
         yield f"{run.name}/config.yaml: {line}"
-    start: Mapping[str, Any] = next((start for start in reversed(run.starts) if "data" in start), {})
+    start = next((start for start in reversed(run.starts) if "data" in start), Start())
     if start.get("is_oracle") is True:
         yield f"{run.name}/environment.json: is_oracle=true: a strategy that sees hidden labels is not compared"
-    split = start.get("examples") or start.get("data")
+    split = split_digest(start)
     if split != first.split_digest:
         yield (
             f"{run.name}/environment.json: data={split}, where {first.split_digest} is right: other source data, or "

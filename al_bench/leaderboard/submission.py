@@ -29,6 +29,7 @@ from al_bench.records.layout import (
 )
 from al_bench.records.rounds_file import Columns
 from al_bench.records.run_config import read_config
+from al_bench.records.starts.told import Start
 from al_bench.records.state import RunFiles
 
 ARCHIVE = "runs.tar.xz"
@@ -49,7 +50,7 @@ class Run:
     config: Mapping[str, Any] = field(repr=False)
     rounds: Columns = field(repr=False)
     batches: Sequence[Batch] = field(repr=False)
-    starts: Sequence[Mapping[str, Any]] = field(repr=False)
+    starts: Sequence[Start] = field(repr=False)
     pool_size: int
 
 

@@ -24,12 +24,13 @@ from al_bench.core.rounds import Committed, RoundRecord
 from al_bench.files.locks import Lock
 from al_bench.files.writing import append_lines, check_link, keep_lines, replace_bytes, replace_text
 from al_bench.records.columns import ROUND_COLUMNS
-from al_bench.records.committed import WAY_ON, Starts, as_finished, found_in, keep_drawn, keep_error, now
+from al_bench.records.committed import WAY_ON, as_finished, found_in, keep_drawn, keep_error
 from al_bench.records.identity import NO_DEFAULTS, Identity, check_same_run, holds_run
 from al_bench.records.layout import CONFIG, DONE, ERROR, LOCK, LOG, QUERIES, ROUNDS, STATES, check_files, logging_to
 from al_bench.records.queries import QUERY_COLUMNS
 from al_bench.records.rounds_file import DIGEST_LENGTH, checked_row, parsed_state
 from al_bench.records.saved import drop_older, drop_uncommitted, save
+from al_bench.records.starts.noted import Starts, now
 from al_bench.records.state import SCHEMA_VERSION
 from al_bench.records.tables import Table, query_rows, round_row
 

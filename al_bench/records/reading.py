@@ -16,6 +16,7 @@ from al_bench.records.columns import IDENTITY_COLUMNS, USUAL
 from al_bench.records.layout import DONE, ENVIRONMENT, ERROR, LOCK, MEASURES, QUERIES, ROUNDS, identity_of_path
 from al_bench.records.queries import check_queries, parsed_queries
 from al_bench.records.rounds_file import Columns, parsed_rounds
+from al_bench.records.starts.told import Start
 from al_bench.records.state import RunFiles, error_of
 from al_bench.records.tables import read_measures
 
@@ -58,13 +59,13 @@ class RoundsFile:
 @dataclass(frozen=True)
 class Told:
     """What the files of a run directory say: its rounds.csv, None without one, and as the functions of these names
-    have it in `al_bench.records.state`: is_finished, error_of, starts_of.
+    have it in `al_bench.records`: `state.is_finished`, `state.error_of`, `starts.told.starts_of`.
     """
 
     file: RoundsFile | None
     is_finished: bool
     error: str | None
-    starts: tuple[dict[str, Any], ...]
+    starts: tuple[Start, ...]
 
 
 def told_of(path: Path, names: Set[str]) -> Told:

@@ -13,15 +13,12 @@ from al_bench.files.digests import digest_of_paths
 from al_bench.files.writing import read_bytes, read_json, whole_lines
 from al_bench.records.columns import IDENTITY_COLUMNS, MOST
 from al_bench.records.identity import NO_DEFAULTS, check_same_run, own_paths
-from al_bench.records.layout import CONFIG, DONE, DRAWN, ENVIRONMENT, ERROR, QUERIES, ROUNDS, STATES
+from al_bench.records.layout import CONFIG, DONE, DRAWN, ERROR, QUERIES, ROUNDS, STATES
 from al_bench.records.rounds_file import Columns, digest_of, num_queried, parsed_rounds
 from al_bench.records.run_config import Wanted
+from al_bench.records.starts.told import Start, starts_of
 
 SCHEMA_VERSION = 1
-TEXTS_OF_A_START = (
-    *("time", "host", "device", "device_name", "python", "al_bench", "torch_build", "commit", "data", "examples"),
-    *("feature_weights", "own_files", *DRAWN),
-)
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class RunFiles:
         return done_of(self.path)
 
     @cached_property
-    def starts(self) -> list[dict[str, Any]]:
+    def starts(self) -> list[Start]:
         """See `starts_of`."""
         return starts_of(self.path)
 
@@ -72,7 +69,7 @@ class RunFiles:
             done = self.done
         except RunDirectoryError:
             return False
-        budget: int | None = self.starts[-1].get("budget") if self.starts else None
+        budget = self.starts[-1].get("budget") if self.starts else None
         return done is not None and done.num_labelled >= (budget or done.pool_size)
 
     @cached_property
@@ -118,7 +115,8 @@ class RunFiles:
         return False
 
     def _noted(self, key: str) -> str | None:
-        return next((start[key] for start in reversed(self.starts) if key in start), None)
+        told: Sequence[Mapping[str, Any]] = self.starts
+        return next((start[key] for start in reversed(told) if key in start), None)
 
 
 def is_finished(path: Path, config: Mapping[str, Any] | None = None, default: Mapping[str, Any] = NO_DEFAULTS) -> bool:
@@ -139,7 +137,7 @@ def is_finished(path: Path, config: Mapping[str, Any] | None = None, default: Ma
     done = files.done
     if done is None or done.num_labelled < Wanted.of_plain(config).within(done.pool_size):
         return False
-    is_asked_for_more = "budget" in (files.starts or [{}])[-1] and not files.says_finished
+    is_asked_for_more = "budget" in (files.starts or [Start()])[-1] and not files.says_finished
     return not is_asked_for_more and files.has_own_files(config.get("dataset", {})) and files.is_whole
 
 
@@ -177,29 +175,6 @@ def _count(values: Mapping[str, Any], key: str) -> int:
     return value
 
 
-def starts_of(path: Path) -> list[dict[str, Any]]:
-    """The entries of the directory's environment.json, one for each start; none if it cannot be read.
-
-    Values that no run writes are left out.
-    """
-    try:
-        starts = raw_starts(path)
-    except (OSError, ValueError):
-        return []
-    return [{key: value for key, value in start.items() if _is_written(key, value)} for start in starts]
-
-
-def raw_starts(path: Path) -> list[dict[str, Any]]:
-    """The entries of environment.json as they are; ValueError if there is anything else in it."""
-    try:
-        starts = read_json(path / ENVIRONMENT)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    if not isinstance(starts, list) or not all(isinstance(start, dict) for start in starts):
-        raise ValueError("it is no list of starts")
-    return starts
-
-
 def error_of(path: Path) -> str | None:
     """The error that the last start ended with, `TypeError: its message`; None if it left none."""
     try:
@@ -209,26 +184,6 @@ def error_of(path: Path) -> str | None:
         return None
     except (OSError, ValueError, LookupError, TypeError):
         return "unknown error: error.json cannot be read"
-
-
-def changed_modules(starts: Sequence[Mapping[str, Any]], now: Mapping[str, str]) -> list[str]:
-    """Those of these modules of a user's, by their digests, that were others at the last of the starts."""
-    known = starts[-1].get("own_code", {}) if starts else {}
-    return [module for module in sorted(now) if known.get(module, now[module]) != now[module]]
-
-
-def _is_written(key: str, value: object) -> bool:
-    """Whether a start can have written this value."""
-    match key:
-        case "budget":
-            return value is None or (type(value) is int and 0 < value <= MOST)
-        case "command":
-            return isinstance(value, list) and all(isinstance(each, str) for each in value)
-        case "versions" | "own_code":
-            return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
-        case "commit_clean":
-            return isinstance(value, bool | None)
-    return key not in TEXTS_OF_A_START or isinstance(value, str | None)
 
 
 def _are_done(rounds: Columns, done: Done) -> bool:

@@ -36,7 +36,8 @@ PACKAGE = str(Path(al_bench.__file__).parent)
 WRITERS = (  # modules of the package
     *("files/writing.py", "files/locks.py", "files/npz.py", "records/directory.py", "records/tables.py"),
     *("records/state.py", "records/saved.py", "records/archive/moving.py", "job/pretraining.py", "datasets/openml.py"),
-    *("records/committed.py", "job/weights.py", "job/features/files.py", "job/features/extracting.py"),
+    *("records/committed.py", "records/starts/noted.py", "job/weights.py"),
+    *("job/features/files.py", "job/features/extracting.py"),
 )
 COMPARED = (
     *("queries.csv", "strategy_state.jsonl", "done.json", "optimization_results.yaml", "flips.csv"),

@@ -4,7 +4,6 @@ import argparse
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
@@ -21,6 +20,7 @@ from al_bench.analysis.statistics.intervals import MARGIN
 from al_bench.analysis.statistics.measures import ACCURACY
 from al_bench.analysis.statistics.overall import ALL
 from al_bench.files.writing import replace_text
+from al_bench.records.starts.told import Start
 from papers.claims import detectable_of, judged
 
 BY_THE_CLOCK = ["fit_seconds", "query_seconds", "seconds_per_query"]
@@ -50,7 +50,7 @@ def rendered(template: str, **values: object) -> str:
     return environment.from_string((Path(__file__).parent / template).read_text()).render(values)
 
 
-def provenance(starts: Sequence[dict[str, Any]]) -> dict[str, object]:
+def provenance(starts: Sequence[Start]) -> dict[str, object]:
     """Dates, machines, commits, versions and commands."""
     days = sorted(str(start["time"])[:10] for start in starts)
     versions = [{"Python": start["python"], **start["versions"]} for start in starts]
@@ -64,7 +64,7 @@ def provenance(starts: Sequence[dict[str, Any]]) -> dict[str, object]:
     }
 
 
-def _commit(start: dict[str, Any]) -> str:
+def _commit(start: Start) -> str:
     """Of a start of a run; an installed package knows none."""
     return str(start.get("commit", "unknown"))[:7] + (" with changes" if start.get("commit_clean") is False else "")
 

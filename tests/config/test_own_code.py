@@ -5,8 +5,8 @@ import json
 import pytest
 
 from al_bench.config import own_code
-from al_bench.records.committed import Starts
-from al_bench.records.state import changed_modules, starts_of
+from al_bench.records.starts.noted import Starts
+from al_bench.records.starts.told import changed_modules, starts_of
 from tests.conftest import run_directory
 
 QUICK = ("model.width=8", "model.max_epochs=2", "num_initial=10", "batch_size.size=10", "budget=20")

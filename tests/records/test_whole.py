@@ -21,7 +21,8 @@ from al_bench.records.archive.moving import pack
 from al_bench.records.directory import RunDirectory
 from al_bench.records.reading import RoundsFile, told_of
 from al_bench.records.rounds_file import digest_of
-from al_bench.records.state import error_of, is_finished, starts_of
+from al_bench.records.starts.told import starts_of
+from al_bench.records.state import error_of, is_finished
 from al_bench.strategies.albl import Albl
 from tests.records.test_records import CONFIG, IDENTITY, opened, record, without_columns
 

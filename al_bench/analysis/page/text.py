@@ -2,9 +2,8 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from al_bench.analysis.everything import Everything
 from al_bench.analysis.names import isolated
@@ -79,8 +78,8 @@ def _short_strategies(everything: Everything) -> Iterator[str]:
             )
 
 
-def _starts_by_setting(runs: Sequence[Run]) -> dict[str, list[dict[str, Any]]]:
-    starts: dict[str, list[dict[str, Any]]] = {}
+def _starts_by_setting(runs: Sequence[Run]) -> dict[str, list[Mapping[str, object]]]:
+    starts: dict[str, list[Mapping[str, object]]] = {}
     for run in runs:
         if run.identity:
             starts.setdefault(run.setting, []).extend(run.starts)
@@ -100,13 +99,13 @@ def not_finished(runs: Sequence[Run]) -> list[tuple[str, int, list[str]]]:
 def commands(runs: Sequence[Run]) -> list[tuple[str, int]]:
     """What started the runs, and how many starts each is."""
     starts = [start for run in runs for start in run.starts]
-    return Counter(_command(start.get("command")) for start in starts).most_common(MAX_LISTED)
+    return Counter(_command(start.get("command", ())) for start in starts).most_common(MAX_LISTED)
 
 
-def _command(command: Any) -> str:
-    if not isinstance(command, list) or not command:
+def _command(command: Sequence[str]) -> str:
+    if not command:
         return "not recorded"
-    program, *arguments = map(str, command)
+    program, *arguments = command
     name = "python -m al_bench.run" if Path(program).name == "run.py" else Path(program).name
     return f"{name} {shlex.join(arguments)}".strip()
 
@@ -115,9 +114,8 @@ def versions(runs: Sequence[Run]) -> list[tuple[str, str]]:
     """What the runs were made with, such as torch and device, and every value of it that there was."""
     values: dict[str, set[str]] = {}
     for start in (start for run in runs for start in run.starts):
-        versions = start.get("versions")
         known = {key: start.get(key) for key in ("al_bench", "commit", "python", "device_name", "host")}
-        for key, value in (known | (versions if isinstance(versions, dict) else {})).items():
+        for key, value in (known | start.get("versions", {})).items():
             if value is not None:
                 values.setdefault(key, set()).add(str(value))
     return [(key.replace("_", " "), ", ".join(sorted(found))) for key, found in values.items()]

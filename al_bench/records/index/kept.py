@@ -23,6 +23,7 @@ from al_bench.files.npz import read_kept, write_kept
 from al_bench.records.index.shelf import Column, Kind, Shelf, ShelvedColumns, shelved
 from al_bench.records.layout import CONFIG, DONE, DRAWN, ENVIRONMENT, ERROR, MEASURES, QUERIES, ROUNDS, STATES
 from al_bench.records.reading import RoundsFile, Told, run_directories, told_of
+from al_bench.records.starts.told import Start
 
 FORMAT = f"1 {__version__}"
 NAME = "index.npz"  # in FOLDER/analysis
@@ -48,7 +49,7 @@ class Entry(NamedTuple):
     word: str
     is_finished: bool
     error: str | None
-    starts: Sequence[dict[str, Any]]
+    starts: Sequence[Start]
     place: int | None
 
 

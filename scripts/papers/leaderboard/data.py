@@ -22,6 +22,7 @@ from al_bench.job.loading import loaded
 from al_bench.leaderboard.board import Board, Place
 from al_bench.leaderboard.published import PUBLISHED, First, published_text
 from al_bench.records.archive.moving import restore
+from al_bench.records.starts.told import split_digest
 from al_bench.records.state import RunFiles
 from papers.leaderboard.described import FILE, Described, describe
 from papers.leaderboard.protocol import RESULTS, Protocol
@@ -90,7 +91,7 @@ def _first(run: Run, place: Place) -> First:
         dataset=str(run.identity["dataset"]),
         seed=seed,
         data_digest=str(start["data"]),
-        split_digest=str(start.get("examples") or start["data"]),
+        split_digest=str(split_digest(start)),
         pool_size=files.done.pool_size,
         num_test=_num_test(place, seed),
         num_labelled=rounds["num_labelled"][0],

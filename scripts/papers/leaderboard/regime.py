@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -11,6 +10,7 @@ from al_bench.analysis.results import combined
 from al_bench.analysis.runs import Run, State, runs_in
 from al_bench.core.errors import ResultsError
 from al_bench.records.archive.moving import restore
+from al_bench.records.starts.told import Start
 from papers.leaderboard.protocol import Protocol, strategies_of
 
 NAMED = ["model", "variant"]  # the learner and the schedule, which the name of a data set and the regime say
@@ -35,7 +35,7 @@ class Regime:
     datasets: tuple[str, ...]
     rounds: pd.DataFrame
     lacking: dict[str, int]
-    starts: tuple[dict[str, Any], ...]
+    starts: tuple[Start, ...]
 
     @property
     def hours(self) -> float:
