@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from al_bench.config.parts import checked_value, is_plain
 from al_bench.config.reading.sources import CONF as CONF  # whoever composes what is there needs what is registered here
-from al_bench.config.yaml_files import parse_once
+from al_bench.config.remembered.yaml_files import parse_once
 from al_bench.core.errors import ConfigError, nearest
 from al_bench.core.ranges import PositiveFloat, PositiveInt, check_budget
 from al_bench.records.identity import GROUPS, canonical, flattened

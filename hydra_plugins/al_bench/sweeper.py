@@ -19,6 +19,7 @@ from al_bench.config.arguments import check_sweeps, swept_values
 from al_bench.config.compositions import Compositions
 from al_bench.config.overrides import plain_key, said_once
 from al_bench.config.planning import warn_of_code
+from al_bench.config.remembered.merging import merged_once
 from al_bench.config.schema import at_home
 from al_bench.core.errors import ConfigError, UserError
 from al_bench.files.locks import alone_in
@@ -57,7 +58,8 @@ class Sweeper(BasicSweeper):
         self._check_params_are_not_their_own_choice(arguments)
         combinations = _combined(parser.parse_overrides(said_once([*self._parse_config(), *arguments])))
         composed = self._jobs(job_order.in_order(combinations))
-        jobs = sweeps.distinct(with_bar(composed, "checks what each run is", len(combinations)))
+        with merged_once(self.hydra_context.config_loader):
+            jobs = sweeps.distinct(with_bar(composed, "checks what each run is", len(combinations)))
         if len(jobs) < len(combinations):
             log.info("%d combinations are %d different runs", len(combinations), len(jobs))
         if self.config.hydra.launcher.get("n_jobs") == 0:

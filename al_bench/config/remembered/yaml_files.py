@@ -13,6 +13,7 @@ from typing import Any
 import omegaconf.base
 import yaml
 from hydra._internal import defaults_list
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra.plugins.config_source import ConfigResult
 
@@ -36,6 +37,14 @@ def parse_once() -> None:
 
     ConfigRepository.initialize_sources = initialize_sources  # type: ignore[method-assign, assignment]
     ConfigRepository.__deepcopy__ = lambda self, _: copy(self)  # type: ignore[attr-defined]
+    options = ConfigLoaderImpl.get_group_options
+
+    def get_group_options(loader: ConfigLoaderImpl, group_name: str, *arguments: Any, **named: Any) -> list[str]:
+        if len(arguments) > 1 or named.keys() - {"results_filter"}:
+            return options(loader, group_name, *arguments, **named)
+        return loader.repository.get_group_options(group_name, *arguments, **named)  # without a search path from files
+
+    ConfigLoaderImpl.get_group_options = get_group_options  # type: ignore[method-assign, assignment]
     create = defaults_list._create_interpolation_map
 
     def create_map(overrides: Any, defaults: Any, self_added: bool) -> Any:
@@ -47,7 +56,7 @@ def parse_once() -> None:
 
 
 def _remembered(source: Any, load: Any, config_path: str) -> ConfigResult:
-    key = (source.scheme(), source.path, config_path, *_stamp(_file(source, config_path)))
+    key = version_of(source, config_path)
     if key not in _known:
         if source.scheme() == "file":  # somebody's own
             _check(_file(source, config_path))
@@ -68,6 +77,11 @@ def _check(path: Path) -> None:
             check_nodes(path.read_text())
         except ValueError as error:
             raise ConfigError(f"{path}: {error}") from error
+
+
+def version_of(source: Any, config_path: str) -> tuple[object, ...]:
+    """Of a file of a source: another when it has changed."""
+    return source.scheme(), source.path, config_path, *_stamp(_file(source, config_path))
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

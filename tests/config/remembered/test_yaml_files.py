@@ -85,7 +85,7 @@ ALIKE = (
 )
 COMPOSED = """
 import json, sys
-from al_bench.config import yaml_files
+from al_bench.config.remembered import yaml_files
 if sys.argv[1] == "hydra":
     yaml_files.parse_once = lambda: None
 from hydra import compose, initialize_config_dir
