@@ -109,7 +109,8 @@ def _composed(config_name: str, choices: tuple[tuple[str, str], ...]) -> DictCon
 @cache
 def _all_choices(config_name: str, choices: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
     """These, and those that come with them."""
-    return parted(_composed(config_name, choices))[1].runtime.choices
+    chosen = _composed(config_name, choices).hydra.runtime.choices
+    return OmegaConf.to_container(chosen)  # type: ignore[return-value]
 
 
 @cache
