@@ -127,6 +127,6 @@ class Committed:
     weights: RoundWeights | None = field(default=None, compare=False, repr=False)
 
     @property
-    def num_labelled(self) -> int:
+    def num_trained_on(self) -> int:
         """How many labels all committed batches have; no validation examples."""
         return sum(len(batch.indices) for batch in self.batches)

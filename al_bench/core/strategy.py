@@ -29,13 +29,13 @@ class Needs(Flag):
     HEAD = auto()  # weight and bias of the last layer
     VALIDATION = auto()  # the outputs declared, for the validation examples too
     POOL_TARGETS = auto()  # those of the unlabelled examples; for oracles alone
-    EVALUATION = auto()  # the outputs declared and the targets, of the test set; for oracles alone
+    TEST = auto()  # the outputs declared and the targets, of the test set; for oracles alone
     SAMPLES = auto()  # logits under samples of the weights, which `Strategy.samples` says how to draw
     INDICES = auto()  # where in the pool the unlabelled examples are
 
 
 Family = Literal["uncertainty", "diversity", "both", "Bayesian", "other"]
-OF_ORACLES = Needs.POOL_TARGETS | Needs.EVALUATION
+OF_ORACLES = Needs.POOL_TARGETS | Needs.TEST
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class QueryContext:
 
     Row r of `unlabelled` is the r-th unlabelled example in ascending pool order; row l of `labelled` and
     `labelled_targets` the l-th in labelling order. `round` is the last one that was trained, -1 before any. `labelled`,
-    `validation` and `evaluation` (the test set) are empty unless declared; `head`, `pool_targets` and `indices` are
+    `validation` and `test` (the test set) are empty unless declared; `head`, `pool_targets` and `indices` are
     read by `head_weight_CD`, `head_bias_C`, `unlabelled_targets` and `unlabelled_indices`.
     """
 
@@ -141,7 +141,7 @@ class QueryContext:
     head: tuple[Tensor, Tensor] | None = None
     validation: Known = field(default_factory=Known)
     pool_targets: Tensor | None = None
-    evaluation: Known = field(default_factory=Known)
+    test: Known = field(default_factory=Known)
     indices: Tensor | None = None
 
     @property
@@ -174,7 +174,7 @@ class QueryContext:
         """What a strategy of these needs would see of it."""
         known = [
             Known(each.outputs.restricted(needs), each.targets) if need in needs else Known(Undeclared(need))
-            for each, need in ((self.validation, Needs.VALIDATION), (self.evaluation, Needs.EVALUATION))
+            for each, need in ((self.validation, Needs.VALIDATION), (self.test, Needs.TEST))
         ]
         return replace(
             self,
@@ -183,7 +183,7 @@ class QueryContext:
             head=self.head if Needs.HEAD in needs else None,
             validation=known[0],
             pool_targets=self.pool_targets if Needs.POOL_TARGETS in needs else None,
-            evaluation=known[1],
+            test=known[1],
             indices=self.indices if Needs.INDICES in needs else None,
         )
 

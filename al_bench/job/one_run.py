@@ -173,7 +173,7 @@ def _plan(planned: Planned, parts: Parts, dataset: Dataset, network: Network, di
         device=parts.device,
         num_threads=config.num_threads,
         num_parameters=sum(parameter.numel() for parameter in network.parameters()),
-        num_done=config.num_validation * bool(committed.batches) + committed.num_labelled,
+        num_done=config.num_validation * bool(committed.batches) + committed.num_trained_on,
     )
 
 

@@ -65,7 +65,7 @@ def retrained(drawn: Drawn) -> str:
         if (wrong := pool.label(batch.indices).targets != batch.targets).any():
             index, target = batch.indices[wrong][0], batch.targets[wrong][0]
             return f"{run.name}/queries.csv: target={target} of pool_index={index} in round {number} is not its label"
-    log.info("%s: training round %d again, on %d labels", run.name, round, pool.num_labelled)
+    log.info("%s: training round %d again, on %d labels", run.name, round, pool.num_trained_on)
     learner = parts.learner(dataset).pretrained(dataset.train.inputs, config.seed)
     networks = RoundNetworks(pool, learner, parts.strategy, config.seed, Heartbeat(run.name))
     accuracy = networks.fitted(round, is_measured=True).measured.evaluate(dataset.test).accuracy

@@ -54,7 +54,7 @@ class Measuring:
         """
         trained, num_test = fitted.measured, len(self.dataset.test)
         assert trained.course is not None  # it was fitted in this round
-        self.few_epochs.look(round, trained.course, self.pool.num_labelled)
+        self.few_epochs.look(round, trained.course, self.pool.num_trained_on)
         with self.heartbeat.during("measuring", f"round {round}: measuring on {num_test:,} test examples"):
             logits_NC, targets_N = trained.logits(self.dataset.test)
             test = metrics_of(logits_NC, targets_N)
@@ -71,7 +71,7 @@ class Measuring:
         return RoundRecord(
             round=round,
             batch=batch,
-            num_labelled=pool.num_labels,
+            num_labelled=pool.num_labelled,
             train_accuracy=course.train_accuracy,
             test=test,
             num_epochs=course.num_epochs,

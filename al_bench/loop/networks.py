@@ -56,7 +56,7 @@ class RoundNetworks:
     def fitted(self, round: int, *, is_measured: bool) -> Fitted:
         """The networks of a round; if they are not measured any more, the one that chooses stands for both."""
         wanted, pool = trained_with(self.strategy), self.pool
-        with self.heartbeat.during("training", f"round {round}: training on {pool.num_labelled:,} labels"):
+        with self.heartbeat.during("training", f"round {round}: training on {pool.num_trained_on:,} labels"):
             is_kept = CHOOSES in self.earlier and not is_measured
             choosing = self.learner.restored(self.earlier[CHOOSES]) if is_kept else self._fit(round, CHOOSES)
         stopwatch = Stopwatch(self.learner.device)

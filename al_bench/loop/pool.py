@@ -39,7 +39,7 @@ class Pool:
         return self._examples.inputs
 
     @property
-    def num_labels(self) -> int:
+    def num_labelled(self) -> int:
         """How many labels are known: what a budget counts, those for validation among them."""
         return int(self._is_labelled.sum())
 
@@ -49,14 +49,14 @@ class Pool:
         return len(self._validation)
 
     @property
-    def num_labelled(self) -> int:
+    def num_trained_on(self) -> int:
         """How many examples are labelled to train on, as `labelled_indices` has them."""
-        return self.num_labels - self.num_validation
+        return self.num_labelled - self.num_validation
 
     @property
     def num_unlabelled(self) -> int:
         """How many examples have not been labelled."""
-        return len(self) - self.num_labels
+        return len(self) - self.num_labelled
 
     @property
     def num_copies(self) -> int:

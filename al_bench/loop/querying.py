@@ -93,7 +93,7 @@ def _context(pool: Pool, trained: Trained, needs: Needs, unlabelled: Tensor, dat
         head=trained.head(pool.inputs, unlabelled) if Needs.HEAD in needs else None,
         validation=known(pool.validation(), Needs.VALIDATION),
         pool_targets=pool.targets_for_oracles(unlabelled).to(device) if Needs.POOL_TARGETS in needs else None,
-        evaluation=known(dataset.test, Needs.EVALUATION),
+        test=known(dataset.test, Needs.TEST),
         indices=unlabelled if Needs.INDICES in needs else None,
     )
 

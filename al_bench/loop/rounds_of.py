@@ -120,7 +120,7 @@ class ActiveLearning:
         pool = self._pool()
         _load(self.strategy, self.committed.strategy_states)
         replayed = [_replayed(pool, batch, round) for round, batch in enumerate(self.committed.batches)]
-        if replayed and pool.num_labels >= budget:
+        if replayed and pool.num_labelled >= budget:
             return
         self.learner.check(self.strategy)
         start = self.learner.training.start
@@ -141,9 +141,9 @@ class ActiveLearning:
                 yield measuring.measured(round, batch, fitted, of_query)
             else:
                 self._warn_of_a_cut(batch, round)
-            if pool.num_labels >= budget:
+            if pool.num_labelled >= budget:
                 return
-            size = min(self.batch_size, budget - pool.num_labels)
+            size = min(self.batch_size, budget - pool.num_labelled)
             stopwatch = Stopwatch(learner.device)
             indices = self._queried(pool, fitted, networks.sampled(round, fitted.choosing), size, round)
             of_query = fitted.spent + stopwatch.seconds()
@@ -160,7 +160,7 @@ class ActiveLearning:
 
     def _first_batch(self, pool: Pool, budget: int) -> tuple[NDArray[np.int64], Seconds]:
         """Pool indices of the labels of round 0, and what it took to choose them: no time if they are drawn."""
-        size = min(self.num_initial or self.batch_size, budget - pool.num_labels)
+        size = min(self.num_initial or self.batch_size, budget - pool.num_labelled)
         if self._chooser is None:
             order = generator(self.seed, Stream.INITIAL).permutation(len(pool))
             return order[np.isin(order, pool.unlabelled_indices.cpu().numpy())][:size], Seconds()

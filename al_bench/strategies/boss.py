@@ -28,7 +28,7 @@ class Boss(Strategy):
     def __init__(self, num_batches: PositiveInt = 100) -> None:
         self.num_batches = num_batches
         self._members = members_of(list(MEMBERS))
-        own = Needs.EMBEDDING | Needs.LABELLED | Needs.POOL_TARGETS | Needs.EVALUATION
+        own = Needs.EMBEDDING | Needs.LABELLED | Needs.POOL_TARGETS | Needs.TEST
         self.needs = needs_of(self._members) | own
 
     def check(self, *, pool_size: int, batch_size: int, num_classes: int, num_dimensions: int) -> None:
@@ -60,6 +60,6 @@ class Boss(Strategy):
         """On the test set, of the head fitted to the labelled examples and these."""
         embedding_ND = torch.cat([context.labelled.embedding_ND, context.unlabelled.embedding_ND[rows]])
         targets_N = torch.cat([context.labelled_targets, context.unlabelled_targets[rows]]).to(torch.int64)
-        test = context.evaluation
+        test = context.test
         weight_CD = fitted_head(embedding_ND, targets_N, context.num_classes)
         return num_hits(test.outputs.embedding_ND, test.targets, weight_CD)

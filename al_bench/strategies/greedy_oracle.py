@@ -23,7 +23,7 @@ class GreedyOracle(Strategy):
         num_candidates: drawn uniformly for each example of the batch; so many fits it takes.
     """
 
-    needs = Needs.LOGITS | Needs.EMBEDDING | Needs.LABELLED | Needs.POOL_TARGETS | Needs.EVALUATION
+    needs = Needs.LOGITS | Needs.EMBEDDING | Needs.LABELLED | Needs.POOL_TARGETS | Needs.TEST
     is_oracle = True
 
     def __init__(self, num_candidates: PositiveInt = 20) -> None:
@@ -59,7 +59,7 @@ class GreedyOracle(Strategy):
     @staticmethod
     def _hits(context: QueryContext, embedding_LD: Tensor, target_L: Tensor) -> int:
         """On the test set, of the head fitted to these examples; with none of them, what a head of zeros hits."""
-        test = context.evaluation
+        test = context.test
         test_ND = test.outputs.embedding_ND
         weight_CD = torch.zeros(context.num_classes, test_ND.shape[1], dtype=torch.float64, device=test_ND.device)
         if len(target_L):

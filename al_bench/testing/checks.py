@@ -30,7 +30,7 @@ def declares_what_is_hidden(subject: Subject) -> None:
     if strategy.is_oracle and not strategy.needs & OF_ORACLES:
         raise subject.failure(
             "is_oracle = True keeps it out of all comparisons, and it declares nothing that is hidden; leave is_oracle "
-            "out, or declare Needs.POOL_TARGETS or Needs.EVALUATION"
+            "out, or declare Needs.POOL_TARGETS or Needs.TEST"
         )
 
 
@@ -186,7 +186,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
 
 def _tensors(of: QueryContext) -> list[Tensor]:
     """All that a strategy is shown."""
-    sets = (of.unlabelled, of.labelled, of.validation.outputs, of.evaluation.outputs)
+    sets = (of.unlabelled, of.labelled, of.validation.outputs, of.test.outputs)
     shown = [*(value for each in sets for value in vars(each).values()), *(of.head or ())]
-    shown += [of.labelled_targets, of.pool_targets, of.indices, of.validation.targets, of.evaluation.targets]
+    shown += [of.labelled_targets, of.pool_targets, of.indices, of.validation.targets, of.test.targets]
     return [each for each in shown if isinstance(each, Tensor)]

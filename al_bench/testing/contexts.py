@@ -57,6 +57,6 @@ def made_context(
         head=(weight_CD, bias_C),
         validation=known(5),
         pool_targets=torch.arange(num_unlabelled) % num_classes,
-        evaluation=known(6),
+        test=known(6),
         indices=torch.arange(num_unlabelled),
     ).declared(needs)

@@ -100,15 +100,15 @@ class FewEpochs:
         self._threshold = training.accuracy_to_stop_at if training.start == "scratch" else None
         self._num_inputs = num_inputs
 
-    def look(self, round: int, course: Course, num_labels: int) -> None:
+    def look(self, round: int, course: Course, num_trained_on: int) -> None:
         """Look at how the training of a round went, and warn if it ended so."""
         is_rule = self._threshold is not None and not course.epoch_limit_hit
-        if not is_rule or course.num_epochs > FEW_EPOCHS or num_labels >= self._num_inputs:
+        if not is_rule or course.num_epochs > FEW_EPOCHS or num_trained_on >= self._num_inputs:
             return
         log.warning(
             "round %d: model.stop_at_train_accuracy=%g ended training after %d epochs on %d labels of %d inputs each: "
             "so few are told apart by a network that has hardly learned; model.stop_at_train_accuracy=null "
             "model.max_epochs=50, say, trains for longer",
-            *(round, self._threshold, course.num_epochs, num_labels, self._num_inputs),
+            *(round, self._threshold, course.num_epochs, num_trained_on, self._num_inputs),
         )
         self._threshold = None

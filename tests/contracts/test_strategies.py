@@ -229,7 +229,7 @@ def test_a_strategy_is_shown_what_it_declares_alone():
         assert (shown.pool_targets is not None) == (need == Needs.POOL_TARGETS)
         assert (shown.indices is not None) == (need == Needs.INDICES)
         assert (len(shown.validation.targets) > 0) == (need == Needs.VALIDATION)
-        assert (len(shown.evaluation.targets) > 0) == (need == Needs.EVALUATION)
+        assert (len(shown.test.targets) > 0) == (need == Needs.TEST)
         assert [name for name, value in vars(shown.unlabelled).items() if value is not None] == [
             name for name in PRODUCERS if Needs[name.upper()] == need
         ]

@@ -35,8 +35,8 @@ def test_outputs_are_restricted_to_what_is_declared():
         ("LOGITS LABELLED", "labelled", "add Needs.EMBEDDING to its needs"),
         ("EMBEDDING LABELLED", "validation.outputs", "add Needs.VALIDATION to its needs, beside Needs.EMBEDDING"),
         ("VALIDATION", "validation.outputs", "add Needs.EMBEDDING to its needs"),
-        ("EMBEDDING LABELLED", "evaluation.outputs", "add Needs.EVALUATION to its needs, beside Needs.EMBEDDING"),
-        ("EVALUATION", "evaluation.outputs", "add Needs.EMBEDDING to its needs"),
+        ("EMBEDDING LABELLED", "test.outputs", "add Needs.TEST to its needs, beside Needs.EMBEDDING"),
+        ("TEST", "test.outputs", "add Needs.EMBEDDING to its needs"),
         ("LABELLED", "unlabelled", "add Needs.EMBEDDING to its needs"),
     ],
 )

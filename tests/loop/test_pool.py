@@ -17,14 +17,14 @@ def test_labels_come_in_labelling_order_and_the_rest_in_pool_order(pool):
     assert pool.labelled_indices.tolist() == [4, 1, 0]
     assert pool.labelled().inputs[:, 0].tolist() == [8.0, 2.0, 0.0]
     assert pool.unlabelled_indices.tolist() == [2, 3, 5]
-    assert pool.num_labelled == 3
+    assert pool.num_trained_on == 3
 
 
 def test_validation_examples_are_labels_but_not_labelled_to_train_on():
     pool = Pool(Examples(torch.arange(6.0)[:, None], torch.zeros(6, dtype=torch.int64)), np.array([5, 0]))
     pool.label(np.array([4]))
-    assert (pool.num_labels, pool.num_validation, pool.num_labelled, pool.num_unlabelled) == (3, 2, 1, 3)
-    assert pool.num_labelled == len(pool.labelled()) == len(pool.labelled_indices)
+    assert (pool.num_labelled, pool.num_validation, pool.num_trained_on, pool.num_unlabelled) == (3, 2, 1, 3)
+    assert pool.num_trained_on == len(pool.labelled()) == len(pool.labelled_indices)
     assert pool.validation().inputs[:, 0].tolist() == [5.0, 0.0]
 
 

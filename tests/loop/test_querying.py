@@ -22,7 +22,7 @@ from tests.conftest import blobs, small_learner
 
 DATASET = blobs()
 ALL = Needs.INDICES | Needs.LOGITS | Needs.EMBEDDING | Needs.FEATURES | Needs.LABELLED | Needs.HEAD | Needs.VALIDATION
-HIDDEN = Needs.POOL_TARGETS | Needs.EVALUATION
+HIDDEN = Needs.POOL_TARGETS | Needs.TEST
 
 
 class Watching(Strategy):
@@ -58,15 +58,15 @@ def test_each_thing_declared_is_what_it_says():
         assert torch.equal(of.unlabelled.features_ND, DATASET.train.inputs[indices])
         assert torch.equal(of.unlabelled_targets, DATASET.train.targets[indices])
         assert of.unlabelled_indices.tolist() == indices
-        for outputs in (of.unlabelled, of.labelled, of.validation.outputs, of.evaluation.outputs):
+        for outputs in (of.unlabelled, of.labelled, of.validation.outputs, of.test.outputs):
             logits = outputs.embedding_ND @ of.head_weight_CD.T + of.head_bias_C
             assert torch.allclose(logits, outputs.logits_NC, atol=1e-5)
         kept = generator(3, Stream.VALIDATION).permutation(len(DATASET.train))[:7]
         assert torch.equal(of.validation.outputs.features_ND, DATASET.train.inputs[kept])
         assert torch.equal(of.validation.targets, DATASET.train.targets[kept])
-        assert torch.equal(of.evaluation.outputs.features_ND, DATASET.test.inputs)
-        assert torch.equal(of.evaluation.targets, DATASET.test.targets)
-        hits = of.evaluation.outputs.logits_NC.argmax(dim=1) == DATASET.test.targets
+        assert torch.equal(of.test.outputs.features_ND, DATASET.test.inputs)
+        assert torch.equal(of.test.targets, DATASET.test.targets)
+        hits = of.test.outputs.logits_NC.argmax(dim=1) == DATASET.test.targets
         assert hits.double().mean() == records[round].test.accuracy
     assert not torch.equal(watching.seen[0].head_weight_CD, watching.seen[1].head_weight_CD)
 
@@ -147,7 +147,7 @@ class TestASubset:
             run(Watching(Needs.NONE, subset_size=9))
 
 
-@pytest.mark.parametrize("needs", [Needs.POOL_TARGETS, Needs.EVALUATION, Needs.LOGITS | Needs.EVALUATION])
+@pytest.mark.parametrize("needs", [Needs.POOL_TARGETS, Needs.TEST, Needs.LOGITS | Needs.TEST])
 def test_what_is_hidden_is_refused_to_all_but_oracles_before_anything_is_trained(needs, monkeypatch):
     run(Watching(needs, is_oracle=True))
     monkeypatch.setattr(Learner, "fit", lambda *_, **__: pytest.fail("trained"))

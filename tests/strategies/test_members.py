@@ -76,8 +76,8 @@ def test_boss_is_the_batch_with_the_best_head(monkeypatch, seed):
         embedding = torch.cat([of.labelled.embedding_ND, of.unlabelled.embedding_ND[rows]])
         targets = torch.cat([of.labelled_targets, of.unlabelled_targets[rows]])
         head = fitted_head(embedding, targets, of.num_classes)
-        predicted = (of.evaluation.outputs.embedding_ND.double() @ head.T).argmax(dim=1)
-        hits = int((predicted == of.evaluation.targets).sum())
+        predicted = (of.test.outputs.embedding_ND.double() @ head.T).argmax(dim=1)
+        hits = int((predicted == of.test.targets).sum())
         if hits > most:
             best, most = rows, hits
     boss = Boss(num_batches=20)

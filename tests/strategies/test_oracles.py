@@ -33,7 +33,7 @@ def problem(num_unlabelled: int = 12, num_labelled: int = 4, seed: int = 0) -> Q
     return QueryContext(
         *(unlabelled.outputs, labelled.outputs, labelled.targets, num_unlabelled, 3, 0),
         pool_targets=unlabelled.targets,
-        evaluation=test,
+        test=test,
     )
 
 
@@ -85,7 +85,7 @@ class TestGreedyOracle:
     def test_it_takes_what_helps_most_on_the_test_set(self, seed):
         """All candidates at every step, by scikit-learn's fit."""
         of = problem(seed=seed)
-        test = of.evaluation
+        test = of.test
         rows = GreedyOracle(num_candidates=12).query(of, 3, rng(seed)).tolist()
 
         def hits(chosen: list[int]) -> int:
@@ -111,7 +111,7 @@ class TestGreedyOracle:
         assert GreedyOracle(5).query(same, 1, rng()).tolist() == [first], "a row of zeros changes no head"
 
     def test_it_declares_what_it_sees(self):
-        hidden = Needs.POOL_TARGETS | Needs.EVALUATION
+        hidden = Needs.POOL_TARGETS | Needs.TEST
         assert GreedyOracle().needs & hidden == hidden
         assert GreedyOracle().is_oracle
         with pytest.raises(StrategyError, match="POOL_TARGETS"):
