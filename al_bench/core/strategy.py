@@ -58,17 +58,17 @@ class Outputs:
 
     @property
     def embedding_ND(self) -> Tensor:
-        """The input of the last linear layer."""
+        """The input of the last linear layer (N, D)."""
         return self._declared(self.embedding, "EMBEDDING")
 
     @property
     def features_ND(self) -> Tensor:
-        """The normalised inputs, a row each: frozen features where `features=...` makes them."""
+        """The normalised inputs (N, F), a row each: frozen features where `features=...` makes them."""
         return self._declared(self.features, "FEATURES")
 
     @property
     def samples_SNC(self) -> Tensor:
-        """The logits under each sample of the weights; the first one of an ensemble is the network itself."""
+        """The logits (S, N, C) under each sample of the weights; the first one of an ensemble is the network itself."""
         return self._declared(self.samples, "SAMPLES").movedim(1, 0)
 
     def restricted(self, needs: Needs) -> "Outputs":
@@ -124,12 +124,20 @@ class Known:
 
 @dataclass(frozen=True)
 class QueryContext:
-    """All that a strategy sees.
+    """All that a strategy sees: U unlabelled examples, L labelled ones, C classes, embeddings of D dimensions.
 
     Row r of `unlabelled` is the r-th unlabelled example in ascending pool order; row l of `labelled` and
     `labelled_targets` the l-th in labelling order. `round` is the last one that was trained, -1 before any. `labelled`,
     `validation` and `test` (the test set) are empty unless declared; `head`, `pool_targets` and `indices` are
     read by `head_weight_CD`, `head_bias_C`, `unlabelled_targets` and `unlabelled_indices`.
+
+    Attributes:
+        unlabelled: the outputs declared, U rows.
+        labelled, labelled_targets: L rows, and their targets (L,), int64.
+        num_unlabelled, num_classes: U and C.
+        head: weight (C, D) and bias (C,) of the last layer.
+        validation, test: outputs and targets of these examples.
+        pool_targets, indices: (U,) of the unlabelled examples, int64.
     """
 
     unlabelled: Outputs
@@ -205,11 +213,17 @@ class Samples:
 class Strategy(ABC):
     """A query strategy: a pure function of (context, batch size, random numbers).
 
-    One that learns between rounds keeps it in `state_dict`, so that a killed run goes on. An oracle (`is_oracle`), in
-    no ranks or penalties, sees what no annotator could tell ahead. Figures and `--help` go by the `family`.
+    One that learns between rounds keeps it in `state_dict`, so that a killed run goes on.
 
     Args:
         subset_size: it is shown so many of the unlabelled examples, drawn anew each round. None: all of them.
+
+    Attributes:
+        needs: what it reads of its context.
+        trained_with: what it changes in training: an objective, or a term on unlabelled examples.
+        samples: how the weights are sampled, for `Needs.SAMPLES`.
+        is_oracle: whether it sees what no annotator could tell ahead; it is in no ranks or penalties then.
+        family: where figures and `--help` show it.
     """
 
     needs: Needs = Needs.NONE

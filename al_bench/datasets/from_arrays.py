@@ -28,7 +28,20 @@ def drawn_dataset(
     modalities: Mapping[str, int] | None = None,
     scale: bool = False,
 ) -> Dataset:
-    """A data set that comes in one piece, split at random, `standardised` to `scale` it; targets are 0 .. C-1."""
+    """A data set that comes in one piece, split at random into a pool and a test set.
+
+    Args:
+        inputs: (N, ...), of any type of numbers; the network gets float32, or bytes as they are.
+        targets: (N,), classes 0 .. C-1; C is the largest of them and one.
+        test_fraction: share of the N examples that is the test set.
+        rng: draws which.
+        max_pool_size: the pool is cut to so many examples, drawn too; None to leave it whole.
+        modalities: name -> number of columns, side by side in `inputs` (N, D); None if there is one.
+        scale: to have every column `standardised`.
+
+    Raises:
+        TooRareError: if no pool with all classes can be drawn (`drawn_split`).
+    """
     train, test = drawn_split(targets, test_fraction, rng, max_pool_size)
     train_inputs, test_inputs = inputs[train], inputs[test]
     if scale:

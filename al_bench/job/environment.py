@@ -67,7 +67,7 @@ def _commit() -> dict[str, object]:
     try:
         head, changes = (
             subprocess.run(["git", "-C", str(tree), *command], capture_output=True, check=True, text=True).stdout
-            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--", "al_bench", "hydra_plugins"])
+            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--", "al_bench", "hydra_plugins", "conf"])
         )
     except (OSError, subprocess.CalledProcessError):
         return {}

@@ -16,7 +16,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is about to do; `path`: of its directory; `num_done` labels were committed before."""
+    """What a run is about to do.
+
+    Attributes:
+        identity, config: what the run is, and all keys of it, plain.
+        path: of its directory.
+        pool_size, test_size: numbers of examples.
+        input_shape: of one example, as the network gets it.
+        num_initial, num_validation, budget: numbers of labels; `budget` counts the others.
+        device: `cpu`, `cuda:0`, ...
+        num_threads: of PyTorch.
+        num_parameters: of the network.
+        num_done: labels that were committed before.
+    """
 
     identity: Identity
     path: Path

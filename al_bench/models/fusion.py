@@ -1,4 +1,4 @@
-"""A network for multi-modal data: an encoder for each modality, and a joint head on what they say together."""
+"""A network of ours for multi-modal data: an encoder for each modality, and a joint head on what they say together."""
 
 from collections.abc import Mapping
 
