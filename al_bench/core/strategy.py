@@ -127,17 +127,9 @@ class QueryContext:
     """All that a strategy sees: U unlabelled examples, L labelled ones, C classes, embeddings of D dimensions.
 
     Row r of `unlabelled` is the r-th unlabelled example in ascending pool order; row l of `labelled` and
-    `labelled_targets` the l-th in labelling order. `round` is the last one that was trained, -1 before any. `labelled`,
-    `validation` and `test` (the test set) are empty unless declared; `head`, `pool_targets` and `indices` are
-    read by `head_weight_CD`, `head_bias_C`, `unlabelled_targets` and `unlabelled_indices`.
-
-    Attributes:
-        unlabelled: the outputs declared, U rows.
-        labelled, labelled_targets: L rows, and their targets (L,), int64.
-        num_unlabelled, num_classes: U and C.
-        head: weight (C, D) and bias (C,) of the last layer.
-        validation, test: outputs and targets of these examples.
-        pool_targets, indices: (U,) of the unlabelled examples, int64.
+    `labelled_targets` (L,) the l-th in labelling order. `round` is the last one trained, -1 before any. `labelled`,
+    `validation` and `test` are empty unless declared; `head` (weight (C, D) and bias (C,)), `pool_targets` and
+    `indices` (U,) are read by `head_weight_CD`, `head_bias_C`, `unlabelled_targets` and `unlabelled_indices`.
     """
 
     unlabelled: Outputs
@@ -180,18 +172,18 @@ class QueryContext:
 
     def declared(self, needs: Needs) -> "QueryContext":
         """What a strategy of these needs would see of it."""
-        known = [
+        validation, test = (
             Known(each.outputs.restricted(needs), each.targets) if need in needs else Known(Undeclared(need))
             for each, need in ((self.validation, Needs.VALIDATION), (self.test, Needs.TEST))
-        ]
+        )
         return replace(
             self,
             unlabelled=self.unlabelled.restricted(needs),
             labelled=self.labelled.restricted(needs) if Needs.LABELLED in needs else Undeclared(Needs.LABELLED),
             head=self.head if Needs.HEAD in needs else None,
-            validation=known[0],
+            validation=validation,
             pool_targets=self.pool_targets if Needs.POOL_TARGETS in needs else None,
-            test=known[1],
+            test=test,
             indices=self.indices if Needs.INDICES in needs else None,
         )
 
@@ -213,17 +205,11 @@ class Samples:
 class Strategy(ABC):
     """A query strategy: a pure function of (context, batch size, random numbers).
 
-    One that learns between rounds keeps it in `state_dict`, so that a killed run goes on.
+    One that learns between rounds keeps it in `state_dict`, so that a killed run goes on. An oracle (`is_oracle`), in
+    no ranks or penalties, sees what no annotator could tell ahead. Figures and `--help` go by the `family`.
 
     Args:
         subset_size: it is shown so many of the unlabelled examples, drawn anew each round. None: all of them.
-
-    Attributes:
-        needs: what it reads of its context.
-        trained_with: what it changes in training: an objective, or a term on unlabelled examples.
-        samples: how the weights are sampled, for `Needs.SAMPLES`.
-        is_oracle: whether it sees what no annotator could tell ahead; it is in no ranks or penalties then.
-        family: where figures and `--help` show it.
     """
 
     needs: Needs = Needs.NONE
