@@ -1,4 +1,4 @@
-"""Augmentation of images in training, drawn for each example by itself, on the device (He et al., 2016, for CIFAR-10)."""
+"""Augmentation of images in training, drawn for each by itself, on the device (He et al., 2016, for CIFAR-10)."""
 
 import numpy as np
 import torch
