@@ -1,4 +1,4 @@
-"""Import paths of version 0.1, which go on working for one version, with a warning that names the new ones."""
+"""Import paths of version 0.1, which go on working in 0.3 alone, with a warning that names the new ones."""
 
 import sys
 import warnings

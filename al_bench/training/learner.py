@@ -87,9 +87,9 @@ class Learner:
         member: int = 0,
         earlier: Weights | None = None,
     ) -> Trained:
-        """A network trained from scratch: parameters, buffers and optimizer are new.
+        """A new network, trained; with the `earlier` state of the round before, as `training.start` makes of it.
 
-        With `training.start` it starts from the `earlier` state of the network of the round before, if there is one.
+        The optimizer is new in any case.
         All random numbers depend on the seed and the round alone, and on which member of an ensemble it is. An epoch
         has as many steps as the labelled examples make, with or without unlabelled ones.
 
