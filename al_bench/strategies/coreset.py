@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from al_bench.core.copies import first_equal
 from al_bench.core.strategy import Needs, QueryContext, Strategy
-from al_bench.strategies.maths.distances import CHUNK, common_offset, first_equals, squared_distances
+from al_bench.strategies.maths.coverage.greedy import not_among
+from al_bench.strategies.maths.distances import CHUNK, common_offset, squared_distances
 from al_bench.strategies.maths.spaces import NEEDS, Space, longest, vectors
 
 NUM_FRONT = 1024  # examples whose distances are exact at a time
@@ -71,7 +73,7 @@ class KCentre:
         self._centre_LD[: len(centre_LD)] = centre_LD - self._offset_D
         self._square_L = self._centre_LD.square().sum(dim=1)
         self._bound_N = embedding_ND.new_full((num_rows,), torch.inf, dtype=torch.float64)  # of squared distances
-        self._is_copy_N = first_equals(embedding_ND) != torch.arange(num_rows, device=embedding_ND.device)
+        self._is_copy_N = torch.from_numpy(first_equal(embedding_ND) != np.arange(num_rows)).to(embedding_ND.device)
         self._num_met_N = torch.zeros(num_rows, dtype=torch.int64, device=embedding_ND.device)  # centres compared with
 
     def chosen(self) -> Tensor:
@@ -85,9 +87,7 @@ class KCentre:
             front, embedding_FD = self._made_exact(front, largest_outside)
             rows += self._farthest(front, embedding_FD, first_outside, largest_outside, self._batch_size - len(rows))
         chosen = torch.tensor(rows, dtype=torch.int64, device=self._bound_N.device)
-        is_left_N = torch.ones_like(self._is_copy_N).index_fill_(0, chosen, False)
-        copies = is_left_N.nonzero().squeeze(1)[: self._batch_size - len(rows)]
-        return torch.cat([chosen, copies])
+        return torch.cat([chosen, not_among(chosen, len(self._bound_N))[: self._batch_size - len(rows)]])
 
     def _meet_first_centres(self) -> None:
         end = min(NUM_FIRST, self._num_centres)

@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from al_bench.core.copies import first_equal
 from al_bench.core.strategy import Needs, Outputs, QueryContext, Strategy
-from al_bench.strategies.maths.distances import common_offset, first_equals
+from al_bench.strategies.maths.coverage.greedy import not_among
+from al_bench.strategies.maths.distances import common_offset
 from al_bench.strategies.maths.gradients import GradientEmbedding
 from al_bench.strategies.maths.nearest_centre import NearestCentre
 from al_bench.strategies.maths.spaces import NEEDS, longest, vectors
@@ -55,21 +57,21 @@ class LCMD(Strategy):
         distinct, count_R = self._distinct(context.unlabelled)
         outputs = context.unlabelled.take(distinct)
         offset_D = 0.0 if self.space == "gradient" else common_offset(self._vectors(outputs))
-        clusters = Clusters(self._points(outputs, offset_D), count_R)
+        points = self._points(outputs, offset_D)
+        clusters = Clusters(points, count_R)
         rows: list[int] = []
         if self.use_labelled and len(context.labelled_targets):
             labelled = context.labelled.take(self._distinct(context.labelled)[0])
             clusters.start_from(self._points(labelled, offset_D))
         else:
-            rows.append(clusters.longest() if self.space == "gradient" else longest(vectors(outputs, self.space)))
+            squares_N = points.square_N
+            rows.append(int(squares_N.argmax()) if self.space == "gradient" else longest(vectors(outputs, self.space)))
             clusters.add(rows[0])
         while len(rows) < batch_size and (row := clusters.farthest_of_the_heaviest()) is not None:
             clusters.add(row)
             rows.append(row)
         chosen = distinct[rows]
-        is_left_N = torch.ones(context.num_unlabelled, dtype=torch.bool, device=distinct.device)
-        copies = is_left_N.index_fill_(0, chosen, False).nonzero().squeeze(1)
-        return torch.cat([chosen, copies[: batch_size - len(rows)]])
+        return torch.cat([chosen, not_among(chosen, context.num_unlabelled)[: batch_size - len(rows)]])
 
     def _distinct(self, outputs: Outputs) -> tuple[Tensor, Tensor]:
         """The first of each group of equal rows (R,), ascending, and how many are in it: copies share a distance."""
@@ -77,7 +79,8 @@ class LCMD(Strategy):
             read_NM = torch.cat([outputs.logits_NC, outputs.embedding_ND], dim=1)
         else:
             read_NM = vectors(outputs, self.space)
-        distinct, count_R = first_equals(read_NM).unique(return_counts=True)
+        first_N = torch.from_numpy(first_equal(read_NM)).to(read_NM.device)
+        distinct, count_R = first_N.unique(return_counts=True)
         return distinct, count_R
 
     def _points(self, outputs: Outputs, offset_D: Tensor | float) -> GradientEmbedding:
@@ -107,10 +110,6 @@ class Clusters:
         self._cluster_R = torch.zeros_like(self._count_R)
         self._num_clusters = 0
         self._mass_exponent = MASS_BITS - math.frexp(float(count_R.sum()))[1]
-
-    def longest(self) -> int:
-        """The row of largest norm; of equal ones the first."""
-        return int(self._points.square_N.argmax())
 
     def start_from(self, centres: GradientEmbedding) -> None:
         """The first centres, none of which need be a row."""

@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from al_bench.core.copies import first_equal
 from al_bench.core.ranges import NonNegativeInt, PositiveInt
 from al_bench.core.strategy import Needs, QueryContext, Strategy
 from al_bench.strategies.maths.clustering import clustered
-from al_bench.strategies.maths.distances import CHUNK, common_offset, first_equals, squared_distances
+from al_bench.strategies.maths.distances import CHUNK, common_offset, squared_distances
 from al_bench.strategies.maths.spaces import NEEDS, Space, vectors
 
 MOST_BY_ALL_ROWS, MINIBATCH_SIZE = 50, 5000  # clusters, and rows, as in the authors' code
@@ -99,7 +100,7 @@ def most_typical(vectors_RD: Tensor, num_neighbours: int) -> int:
     Means by inner products leave a few rows; those are told apart by differences, which are the same for copies.
     """
     num_neighbours = min(num_neighbours, len(vectors_RD) // 2)
-    first_R = first_equals(vectors_RD)
+    first_R = torch.from_numpy(first_equal(vectors_RD)).to(vectors_RD.device)
     has_enough_copies_R = first_R.bincount(minlength=len(first_R))[first_R] > num_neighbours
     if has_enough_copies_R.any():
         return int(has_enough_copies_R.int().argmax())

@@ -26,6 +26,13 @@ def test_zero_is_zero_whatever_its_sign():
     assert first_equal(torch.tensor([[0.0, 1.0], [-0.0, 1.0], [1.0, -0.0]])).tolist() == [0, 0, 2]
 
 
+@pytest.mark.parametrize("num_rows", [1, 4])
+def test_one_number_a_row_wherever_it_lies(num_rows):
+    column = torch.tensor([[1.0, 2.0], [3.0, 4.0], [1.0, 5.0], [3.0, 4.0]]).T[:1, :num_rows].T
+    assert first_equal(column).tolist() == [0, 1, 0, 1][:num_rows]
+    assert first_equal(torch.empty_strided((num_rows, 1), (1, 5)).fill_(2.0)).tolist() == [0] * num_rows
+
+
 def test_examples_without_inputs_are_equal():
     assert first_equal(torch.empty(3, 0)).tolist() == [0, 0, 0]
     assert first_equal(torch.empty(0, 4)).tolist() == []
