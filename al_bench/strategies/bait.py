@@ -33,7 +33,7 @@ class Bait(Strategy):
 
     Args:
         likelihood: whose Fisher information: `binary`, that the prediction is right (Huseljic et al., "Fast Fishing",
-            ECML PKDD 2024), or `multinomial`, of the class, as in the paper.
+            ECML PKDD 2024), or `multinomial`, of the class, as in the paper, at many times the cost.
         ridge: the multiple of the identity in M.
         oversampling: examples that are added, as a multiple of the batch size.
     """

@@ -18,7 +18,7 @@ class MaxHerding(Strategy):
     """Greedily the largest rise of sum_i max_c k(x_i, x_c), c the labelled and the chosen examples.
 
     Args:
-        sigma: of the kernel.
+        sigma: of the kernel exp(-distance^2 / sigma^2).
         space: what x is.
         normalise: whether x is scaled to length 1.
     """

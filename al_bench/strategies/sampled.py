@@ -20,7 +20,7 @@ class Sampled(Strategy):
         num_samples: S, of `head` and `network`.
         dropout: how likely an entry of the last layer's input is 0 in a sample of `head`.
         samples: by dropout at the last layer's input (`head`), wherever the `network` has it, or by an `ensemble`.
-        num_members: S, the networks of the ensemble.
+        num_members: S, the networks of the ensemble, all trained in every round.
     """
 
     family = "Bayesian"
