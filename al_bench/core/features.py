@@ -30,10 +30,12 @@ class Extractor(ABC):
     Attributes:
         dtype: of the features that are kept.
         batch_size: rows that it is called with.
+        packages: distributions whose versions a run notes; one that is not installed is passed over.
     """
 
     dtype: KeptType = "float16"
     batch_size: ClassVar[int] = 64
+    packages: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def check(self, inputs: Rows) -> None:

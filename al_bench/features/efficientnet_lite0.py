@@ -28,6 +28,8 @@ class EfficientNetLite0(ImageExtractor):
         dtype: of the features that are kept.
     """
 
+    packages = ("efficientnet-lite-pytorch",)
+
     def __init__(
         self,
         resolution: Annotated[int, Ge(32)] = 96,

@@ -28,6 +28,8 @@ class SentenceTransformers(Extractor):
         dtype: of the features that are kept.
     """
 
+    packages = ("sentence-transformers",)
+
     def __init__(
         self,
         name: str = "all-MiniLM-L6-v2",

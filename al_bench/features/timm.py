@@ -23,6 +23,8 @@ class Timm(ImageExtractor):
         dtype: of the features that are kept.
     """
 
+    packages = ("timm",)
+
     def __init__(
         self,
         name: str = "resnet18.a1_in1k",

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -12,13 +13,18 @@ from pathlib import Path
 import torch
 
 import al_bench
+from al_bench.config.reading.sources import constant, targets
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn", "hydra-core", "omegaconf")
-EXTRACTORS = ("timm", "sentence-transformers", "efficientnet-lite-pytorch")  # extras, which may be installed or not
 
 
-def describe(device: str) -> dict[str, object]:
-    """Versions, device, host, command, and the commit of a source checkout with whether it was clean."""
+def describe(device: str, packages: Iterable[str] = ()) -> dict[str, object]:
+    """Versions, device, host, command, and the commit of a source checkout with whether it was clean.
+
+    Args:
+        device: of the run.
+        packages: distributions whose versions are noted beside those that are for every run.
+    """
     is_cuda = device.startswith("cuda")
     return {
         "command": sys.argv,
@@ -27,7 +33,7 @@ def describe(device: str) -> dict[str, object]:
         "device_name": torch.cuda.get_device_name(device) if is_cuda else _processor(),
         "python": platform.python_version(),
         "al_bench": al_bench.__version__,
-        "versions": dict(_versions()),
+        "versions": _versions(tuple(packages)),
         "torch_build": torch.__version__,
         **_slurm_task(),
         **_commit(),
@@ -35,9 +41,15 @@ def describe(device: str) -> dict[str, object]:
 
 
 @cache
-def _versions() -> dict[str, str]:
+def of_extractors() -> tuple[str, ...]:
+    """The packages of all options of conf/features, which may be installed or not; used or not, they are noted."""
+    of_each = (constant(target, "packages") for target in reversed(targets("features").values()))
+    return tuple(dict.fromkeys(package for packages in of_each if isinstance(packages, tuple) for package in packages))
+
+
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
     found = {package: version(package) for package in PACKAGES}
-    for package in EXTRACTORS:
+    for package in (*of_extractors(), *packages):
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found

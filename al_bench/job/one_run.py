@@ -16,6 +16,7 @@ from al_bench.config.own_code import own_code
 from al_bench.config.planning import Planned
 from al_bench.core.data import Dataset
 from al_bench.core.errors import ConfigError
+from al_bench.core.features import Extractor
 from al_bench.core.network import Network
 from al_bench.files.digests import digest_of_paths
 from al_bench.job.built import Parts, check_trainable, tried
@@ -117,7 +118,8 @@ def _data(planned: Planned, parts: Parts, directory: RunDirectory, heartbeat: He
 def _environment(planned: Planned, parts: Parts) -> dict[str, Any]:
     """What is noted of a start."""
     config = planned.config
-    return describe(parts.device) | {
+    packages = parts.features.packages if isinstance(parts.features, Extractor) else ()
+    return describe(parts.device, packages) | {
         "budget": config.budget,
         "family": dataset_family(config.dataset, planned.identity.dataset),
         "own_code": own_code(config.plain),

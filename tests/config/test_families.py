@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from al_bench.config.reading import families as module
+from al_bench.config.reading import sources
 from al_bench.config.reading.families import IN_ORDER, families
 from al_bench.config.reading.sources import CONF, constant
 
@@ -46,7 +46,7 @@ def test_one_file_and_one_yaml_are_a_new_strategy_of_its_family(mine, tmp_path, 
     shutil.copytree(CONF / "strategy", tmp_path / "conf" / "strategy")
     for name, target in (("a_new_one", "Alone"), ("another", "Nothing")):
         (tmp_path / "conf" / "strategy" / f"{name}.yaml").write_text(f"_target_: of_families.{target}\n")
-    monkeypatch.setattr(module, "CONF", tmp_path / "conf")
-    before = families()
+    before = families.__wrapped__()
+    monkeypatch.setattr(sources, "CONF", tmp_path / "conf")
     assert families.__wrapped__() == before | {"diversity": (*before["diversity"], "a_new_one")}
     assert tuple(before) == IN_ORDER

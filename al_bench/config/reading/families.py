@@ -1,9 +1,8 @@
 """The family of each strategy of conf/strategy, as the class behind it says; none is imported for that."""
 
-import re
 from functools import cache
 
-from al_bench.config.reading.sources import CONF, constant
+from al_bench.config.reading.sources import constant, targets
 
 ORACLES = "oracles"
 IN_ORDER = ("uncertainty", "diversity", "both", "Bayesian", ORACLES)
@@ -19,7 +18,7 @@ LOOKED_FIRST = (  # whose looks in figures stay as they are; of what is not name
 def families() -> dict[str, tuple[str, ...]]:
     """The options of each family; those that say none, as `replay`, are of none."""
     found: dict[str, list[str]] = {family: [] for family in IN_ORDER}
-    for option, target in _targets().items():
+    for option, target in targets("strategy").items():
         found.get(_family(target), []).append(option)
     place = {option: number for number, option in enumerate(LOOKED_FIRST)}
     return {
@@ -30,14 +29,7 @@ def families() -> dict[str, tuple[str, ...]]:
 
 def shipped() -> set[str]:
     """The options that al_bench comes with; in a clone, conf/strategy may hold a user's own, too."""
-    return {option for option, target in _targets().items() if target.startswith("al_bench.")}
-
-
-def _targets() -> dict[str, str]:
-    """What is behind each option of conf/strategy, in order of their names."""
-    files = sorted((CONF / "strategy").rglob("*.yaml"), key=lambda file: file.stem)
-    found = ((file, re.search(r"^_target_: ([\w.]+)", file.read_text("utf-8"), re.MULTILINE)) for file in files)
-    return {file.stem: target[1] for file, target in found if target}
+    return {option for option, target in targets("strategy").items() if target.startswith("al_bench.")}
 
 
 def _family(target: str) -> str:

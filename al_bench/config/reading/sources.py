@@ -1,6 +1,7 @@
 """Where conf/ lies, and what the source of a class says, whose module is found but not imported."""
 
 import ast
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.machinery import PathFinder
@@ -61,6 +62,13 @@ def constant(target: str, name: str) -> object:
             return said
     of_bases = (constant(base, name) for base in bases(target))
     return next((value for value in of_bases if value is not None), None)
+
+
+def targets(group: str) -> dict[str, str]:
+    """What is behind each option of a group of conf/, in order of their names."""
+    files = sorted((CONF / group).rglob("*.yaml"), key=lambda file: file.stem)
+    found = ((file, re.search(r"^_target_: ([\w.]+)", file.read_text("utf-8"), re.MULTILINE)) for file in files)
+    return {file.stem: target[1] for file, target in found if target}
 
 
 def _imported(body: Sequence[ast.stmt], module: str, name: str) -> str:
