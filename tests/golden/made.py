@@ -1,4 +1,8 @@
-"""`python -m tests.golden.made [first] [second] [third]`: golden runs, anew: short ones of all that decides numbers.
+"""`python -m tests.golden.made [first] [second] [third] [fourth]`: golden runs, anew.
+
+They are short ones of every strategy, model, training and initial set of conf/, on digits and on made images,
+modalities and a table. None is on a GPU, in bfloat16, on the published data sets other than digits or on features of a
+pretrained network; of the options of a strategy or of training, few are set to another value than the default.
 
 They hold for one processor and one build of PyTorch, which machine.json names, with the commits that made them: the
 first ones by the oldest commit that knew their commands, the others by later ones.
@@ -61,7 +65,29 @@ THIRD = (  # of streams that none above draws from: subsets, dropout in training
     (*THREE, "initial=strategy", "strategy=coreset", "strategy.space=features", "strategy.subset_size=300"),
     (*THREE, "initial=centroids", "training@model=regularised", "strategy=margin"),
 )
-COMMANDS = {"first": FIRST, "second": SECOND, "third": THIRD}
+FEW = (*MLP, "batch_size.size=10", "budget=50")
+MARGIN = (*FEW, "strategy=margin")
+PROBE = (*SHORT, "batch_size.size=10", "budget=50", "model=linear", "strategy=margin")
+ALFAMIX = "golden/digits/mlp,max_epochs=40,width=16/alfamix/b10/num_initial=30"
+FOURTH = (  # the strategies and trainings that none above has, and options that change what every epoch does
+    (
+        "-m",
+        *FEW,
+        "strategy=alfamix,cal,clue,dropquery,facility_location,falcun,power_bald,power_confidence,power_entropy,"
+        "power_margin,probcover,uherding,oracle/balanced_oracle",
+    ),
+    (*FEW, "strategy=refine", "strategy.num_rounds=2", "strategy.num_batches=9"),
+    (*FEW, "strategy=oracle/boss", "strategy.num_batches=10"),
+    (*FEW, "strategy=oracle/greedy_oracle", "strategy.num_candidates=2"),
+    (*PROBE[:-1], "strategy=replay", f"strategy.of='{ALFAMIX}'"),
+    (*FEW, "strategy=joint_random", "training@model=fixed", "model.max_epochs=5"),
+    (*MARGIN, "initial=balanced", "model.class_weights=balanced"),
+    (*MARGIN, "model.minibatches=equal", "model.minibatch_size=16"),
+    (*MARGIN, "model.widths=[8,4]"),
+    (*PROBE, "training@model=probe_sgd", "model.max_epochs=20"),
+    (*PROBE, "training@model=probe_adamw", "model.max_epochs=20"),
+)
+COMMANDS = {"first": FIRST, "second": SECOND, "third": THIRD, "fourth": FOURTH}
 
 
 def write_data(folder: Path) -> None:

@@ -3,12 +3,16 @@
 import csv
 import itertools
 import json
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from al_bench.config.schema import CONF
 from tests.golden.made import COMMANDS, GOLDEN, ROOT, machine, made, results_of, write_data
+
+DEFAULTS = {"model": {"mlp"}, "training": {"paper", "probe"}, "initial": {"random"}}  # what nothing need be said for
 
 
 def stored() -> dict[str, list[list[str]]]:
@@ -42,6 +46,20 @@ def of_columns(table: list[list[str]], columns: list[str]) -> list[list[str]]:
     return [[row[place] for place in places] for row in table]
 
 
+def named(group: str) -> set[str]:
+    """The options of a group that the commands name."""
+    words = [word.partition("=") for command in itertools.chain(*COMMANDS.values()) for word in command]
+    return {
+        option for key, _, options in words if re.fullmatch(rf"{group}(@\w+)?", key) for option in options.split(",")
+    }
+
+
+@pytest.mark.parametrize("group", ["strategy", "model", "training", "initial"])
+def test_every_option_is_in_some_run(group):
+    options = {str(path.relative_to(CONF / group).with_suffix("")) for path in (CONF / group).rglob("*.yaml")}
+    assert options - named(group) - DEFAULTS.get(group, set()) == set()
+
+
 @pytest.mark.slow
 def test_runs_are_as_they_were(cli, tmp_path, tmp_path_factory):
     write_data(tmp_path)
@@ -50,4 +68,4 @@ def test_runs_are_as_they_were(cli, tmp_path, tmp_path_factory):
     found, expected = results_of(tmp_path), golden(tmp_path_factory.mktemp("golden"))
     assert found.keys() == expected.keys()
     assert [file for file in expected if of_columns(found[file], expected[file][0]) != expected[file]] == []
-    assert len(expected) >= 66
+    assert len(expected) >= 112
