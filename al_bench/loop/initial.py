@@ -14,10 +14,6 @@ from al_bench.training.outputs import Passes
 from al_bench.training.trained import Trained
 
 OF_NETWORKS = Needs.LOGITS | Needs.EMBEDDING | Needs.HEAD | Needs.SAMPLES
-ABLE = (
-    "random and oracle/balanced_oracle can, and with strategy.space=features coreset, facility_location, kmeans, lcmd, "
-    "maxherding, probcover and typiclust"
-)
 
 
 def uniform() -> None:
@@ -43,7 +39,8 @@ def check_first(chooser: Strategy, strategy: Strategy, num_initial: int, batch_s
     names = ", ".join(str(need.name).lower() for need in read)
     raise ConfigError(
         f"{said}: {type(chooser).__name__} reads {names} of a network, and before the first labels there is none; "
-        f"{ABLE}; or say initial=random, balanced or centroids, with num_initial=..."
+        "say initial=random, balanced or centroids, with num_initial=..., or a strategy that reads none: some with "
+        "strategy.space=features (docs/budgets.md)"
     )
 
 

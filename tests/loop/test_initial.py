@@ -1,7 +1,9 @@
 """The first batch: drawn, balanced, near centroids, or the strategy's own."""
 
+import re
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from sklearn.cluster import KMeans as Clustering
 
+from al_bench.config.reading.families import shipped
 from al_bench.config.schema import BY_STRATEGY, CONF, UNIFORM
 from al_bench.core.data import Dataset, Examples, Normalisation
 from al_bench.core.errors import ConfigError
@@ -17,7 +20,7 @@ from al_bench.core.rounds import Committed, RoundRecord
 from al_bench.core.seeding import Stream, generator
 from al_bench.core.strategy import Needs, QueryContext, Strategy
 from al_bench.job.built import checked_strategy
-from al_bench.loop.initial import ABLE, OF_NETWORKS
+from al_bench.loop.initial import OF_NETWORKS
 from al_bench.loop.rounds_of import ActiveLearning, active_learning
 from al_bench.strategies.balanced_oracle import BalancedOracle
 from al_bench.strategies.coreset import Coreset
@@ -211,7 +214,8 @@ class TestRefused:
         ("changed", "said"), [({"num_initial": 0}, "num_initial=0"), ({"initial": Margin()}, "initial")]
     )
     def test_what_reads_a_network(self, changed, said):
-        with pytest.raises(ConfigError, match=f"^{said}: Margin reads logits of a network, .*; random and oracle"):
+        told = f"^{said}: Margin reads logits of a network, .*; say initial=random, .*features \\(docs/budgets.md\\)$"
+        with pytest.raises(ConfigError, match=told):
             run(Margin(), **changed)
 
     def test_another_chooser_of_no_labels(self):
@@ -237,20 +241,21 @@ class TestRefused:
 
 
 @pytest.mark.slow
-def test_who_can_choose_it_is_what_the_message_says():
+def test_who_can_choose_it_is_what_the_page_says_that_the_message_names():
     """By the yaml of each strategy, with space=features where it has that."""
     able = set()
     for path in (CONF / "strategy").rglob("*.yaml"):
         option = str(path.relative_to(CONF / "strategy").with_suffix(""))
         with initialize_config_dir(str(CONF), version_base="1.3"):
             node = OmegaConf.to_container(compose("config", [f"strategy={option}"]).strategy, resolve=True)
-        if "???" in node.values():
+        if path.stem not in shipped() or "???" in node.values():
             continue
         for changed in ({}, {"space": "features"}) if "space" in node else ({},):
             if not checked_strategy(node | changed, batch_size=1).needs & OF_NETWORKS:
                 able.add(option)
-    named = ABLE.replace(" and with strategy.space=features", "").replace(" can,", ",").replace(" and ", ", ")
-    assert {each.strip() for each in named.split(",")} == able
+    page = (Path(__file__).parents[2] / "docs" / "budgets.md").read_text("utf-8")
+    told = page.partition("is refused, with what can: ")[2].partition(".\n")[0]
+    assert set(re.findall("`([^`]+)`", told)) - {"strategy.space=features"} == able
 
 
 def test_the_targets_in_the_schema_are_those_of_the_options():
