@@ -34,9 +34,9 @@ def as_csv(rows: Sequence[Sequence[str]], header: str = "text,label") -> str:
     return "\r\n".join([header, *cells]) + "\r\n"
 
 
-def published(option: str) -> dict[str, bytes]:
+def published(option: str, num_classes: int = 3) -> dict[str, bytes]:
     """The files of a data set of the format of `option`, by their paths."""
-    train, test = made(60), [(f"{text} again", kind) for text, kind in made(20)]
+    train, test = made(20 * num_classes, num_classes), [(f"{text} again", kind) for text, kind in made(20)]
     if option == "banking77":
         parts = {"train": train, "test": test}
         return {f"banking77/{part}.csv": as_csv(rows, "text,category").encode() for part, rows in parts.items()}
