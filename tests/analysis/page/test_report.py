@@ -583,7 +583,8 @@ class TestInABrowser:
             assert all(top > bottom for top, bottom in zip(tops[1:], bottoms[:-1], strict=True))
             assert width == 1400 or "num_initial=77," in texts.first.locator("tspan").all_text_contents()
             bar, legend = (place.locator(each).bounding_box() for each in (".modebar", ".legend"))
-            assert bar["y"] + bar["height"] <= legend["y"] + 3
+            assert (bar is None) == (width == 500)  # on a phone, where it would lie over buttons
+            assert bar is None or bar["y"] + bar["height"] <= legend["y"] + 3
 
     @pytest.mark.slow
     def test_twenty_strategies_of_any_name_are_readable_500_pixels_wide_and_on_paper(self, browser, tmp_path):
