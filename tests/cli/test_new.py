@@ -7,7 +7,7 @@ import pytest
 from al_bench.cli.new import strategy
 from al_bench.cli.new.strategy import class_of, files, written
 from al_bench.cli.parsing import Called
-from al_bench.config.reading import families
+from al_bench.config.reading import sources
 from tests.conftest import run_directory
 from tests.support.forks import python
 
@@ -91,7 +91,7 @@ def test_nothing_is_overwritten_and_nothing_written_beside_it(cli, tmp_path, the
 
 def test_one_that_is_there_already_in_a_clone_is_not_called_one_of_ours(tmp_path, monkeypatch, capsys):
     (tmp_path / "conf" / "strategy").mkdir(parents=True)
-    monkeypatch.setattr(families, "CONF", tmp_path / "conf")
+    monkeypatch.setattr(sources, "CONF", tmp_path / "conf")
     monkeypatch.setattr(strategy, "CONF", tmp_path / "conf")
     monkeypatch.chdir(tmp_path)
     strategy.main(["strategy", "mine"], Called.as_command("new"))

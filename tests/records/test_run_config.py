@@ -89,7 +89,7 @@ def told_by(read):
 
 def by_omegaconf(path):
     text = read_text(path)
-    run_config._check_nodes(text)
+    run_config.check_nodes(text)
     return OmegaConf.to_container(OmegaConf.load(StringIO(text)))
 
 

@@ -72,9 +72,10 @@ def _file(source: Any, config_path: str) -> Path:
 
 def _check(path: Path) -> None:
     """ConfigError for what would take all memory."""
-    with suppress(OSError, yaml.YAMLError):  # which Hydra tells
+    with suppress(OSError, UnicodeError, yaml.YAMLError):  # which Hydra tells
+        text = path.read_text("utf-8")
         try:
-            check_nodes(path.read_text())
+            check_nodes(text)
         except ValueError as error:
             raise ConfigError(f"{path}: {error}") from error
 
