@@ -14,7 +14,7 @@ from al_bench.analysis.runs import runs_in
 from al_bench.cli.leaderboard import submissions
 from al_bench.cli.new.strategy import files, written
 from al_bench.cli.parsing import Called
-from al_bench.config.reading import families
+from al_bench.config.reading import sources
 from al_bench.config.reading.sources import CONF
 from al_bench.core.errors import ResultsError
 from al_bench.leaderboard import checking, retraining
@@ -242,7 +242,7 @@ def test_a_strategy_of_ones_own_in_the_conf_of_a_clone_is_no_name_of_ours(runs, 
     """As `al-bench new strategy mine` makes it in the root of a clone."""
     clone = shutil.copytree(CONF, tmp_path / "clone" / "conf")
     written(files("mine"), clone.parent)
-    monkeypatch.setattr(families, "CONF", clone)
+    monkeypatch.setattr(sources, "CONF", clone)
     assert check(submitted(runs), board).strategy == "mine"
     (clone / "strategy" / "mine.yaml").write_text("_target_: al_bench.strategies.margin.Margin\n")
     with pytest.raises(ResultsError, match="strategy=mine: is the name of one that al_bench comes with"):
