@@ -19,14 +19,12 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.default_element import ResultDefault
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult
-from omegaconf import AnyNode, DictConfig, ListConfig, Node
+from omegaconf import DictConfig, ListConfig, Node
 from omegaconf.base import Container
 
 from al_bench.config.remembered.yaml_files import version_of
 
-PACKAGE = re.compile(r"\w+(\.\w+)*")  # of which the first word is the root key
 MAX_KNOWN = 20_000  # root keys merged, of some kilobytes each
-FLAG = "HYDRA_REMOVE_TOP_LEVEL_DEFAULTS"  # of a typed file, whose defaults list Hydra takes out in the end
 
 Path = tuple[Any, ...]
 
@@ -49,12 +47,6 @@ class Loaded:
     def is_typed(self) -> bool:
         """Whether what the root may hold, from here on, is its to say."""
         return self.is_root and self.config._is_typed()
-
-    @cached_property
-    def is_certain(self) -> bool:
-        """Whether it does nothing to the keys that it lacks."""
-        flags = set(self.config._metadata.flags or ()) - {FLAG}
-        return not flags and "defaults" not in self.keys
 
     @cached_property
     def nodes(self) -> dict[Path, Node]:
@@ -96,7 +88,7 @@ class Merging:
         if root in self._known and all(part in self._known for part in parts.values()):
             return self._assembled(root, parts)
         merged = merge(loader, defaults, repo)
-        if list(keys) == list(merged._content) and all(file.is_certain for file in files):  # type: ignore[arg-type]
+        if list(keys) == list(merged._content):  # type: ignore[arg-type]
             self._remember(root, merged, parts, files)
         return merged
 
@@ -129,7 +121,7 @@ class Merging:
         return self._loaded[key]
 
     def _part(self, key: Any, files: Sequence[Loaded]) -> tuple[Any, ...]:
-        return key, *(id(file) for file in files if file.is_typed or key in file.keys)
+        return key, *(id(file) for file in files if key in file.keys)
 
     def _remember(self, root: Any, merged: DictConfig, parts: dict[Any, Any], files: Sequence[Loaded]) -> None:
         content: dict[Any, Any] = merged._content  # type: ignore[assignment]
@@ -167,18 +159,13 @@ def _is_certain(files: Sequence[Loaded], key: Any) -> bool:
     """Whether nothing else has a say in what these give below a key, in this order.
 
     Where something takes the place of an interpolation, Hydra looks at what that names, wherever it is: that changes
-    what is merged into it (a mapping or a list), what counts as not said (???), and what may stand in a typed place.
+    what is merged into it (a mapping or a list), and what counts as not said (???).
     """
     earlier: set[Path] = set()
-    typed = {path for file in files for path, node in file.nodes.items() if _is_typed(node)}
-    of_typed = {path for file in files for path, node in file.nodes.items() if _holds_typed(node)}
     for file in files:
-        for path in earlier & file.nodes.keys():
-            node = file.nodes[path]
-            if isinstance(node, DictConfig | ListConfig) or node._is_missing() or path in typed:
-                return False
-            if any(path[:depth] in of_typed for depth in range(len(path))):
-                return False
+        over = [file.nodes[path] for path in earlier & file.nodes.keys()]
+        if any(isinstance(node, DictConfig | ListConfig) or node._is_missing() for node in over):
+            return False
         earlier |= {path for path, node in file.nodes.items() if path[:1] == (key,) and _looks_elsewhere(node, key)}
     return True
 
@@ -191,15 +178,6 @@ def _looks_elsewhere(node: Node, key: object) -> bool:
         and value.endswith("}")
         and not re.fullmatch(rf"\$\{{{re.escape(str(key))}(\.\w+)+\}}", value)
     )
-
-
-def _is_typed(node: Node) -> bool:
-    is_any = isinstance(node, AnyNode) or (isinstance(node, DictConfig | ListConfig) and node._metadata.ref_type is Any)
-    return not is_any
-
-
-def _holds_typed(node: Node) -> bool:
-    return isinstance(node, DictConfig | ListConfig) and node._metadata.element_type is not Any
 
 
 def _dumped(node: Node) -> bytes:

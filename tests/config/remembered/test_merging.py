@@ -1,6 +1,7 @@
 """What is put together of parts that were merged once is what Hydra merges."""
 
 from dataclasses import dataclass, field
+from itertools import product
 from random import Random
 
 import pytest
@@ -33,11 +34,12 @@ OURS = {
     "+nothing": ["1"],
 }
 OWN = {
-    "own.yaml": "defaults: [typed, {a: x}, {b: x}, _self_, {c: x}, {after: null}, {experiment: null}]\n"
+    "own.yaml": "defaults: [typed, {a: x}, {b: x}, {optional for: '${a}_${b}'}, _self_, {c: x}, {after: null}, "
+    "{experiment: null}]\n"
     "root: 1\ntext: '${root}'\nnode: '${a.inner}'\nlist: [1]\n",
     "a/x.yaml": "inner: {p: 1}\nother: 1\nlist: [1, 2]\n",
     "a/y.yaml": "inner: 7\nother: '${b.inner}'\n",
-    "a/z.yaml": "inner: {q: ???}\nother: {r: '${..inner}'}\n",
+    "a/z.yaml": "inner: {q: '???'}\nother: {r: '${..inner}'}\n",
     "a/nested.yaml": "defaults: [x, {sub: s}, _self_]\nother: 2\n",
     "a/below.yaml": "defaults: [_self_, {sub: t}, y]\nother: 3\n",
     "a/sub/s.yaml": "deep: 1\n",
@@ -46,17 +48,17 @@ OWN = {
     "b/x.yaml": "inner: 1\nseen: '${a.inner}'\n",
     "b/y.yaml": "seen: {p: 3}\ninner: {p: '${a.other}'}\n",
     "b/z.yaml": "inner: ???\nseen: ???\n",
-    "b/overrides.yaml": "defaults: [{override /c: y}]\ninner: 3\n",
     "c/x.yaml": "of: x\n",
     "c/y.yaml": "# @package root_of_c\nof: y\n",
     "c/z.yaml": "defaults: [/a@_here_: x, _self_]\nof: z\n",
-    "c/both.yaml": "# @package _global_\ndefaults: ['/for/${a}_${b}@both', _self_]\nc: {of: both}\n",
+    "c/first.yaml": "# @package _global_\ndefaults: [/for/x_x@c, /for/y_y@c]\n",
+    "c/second.yaml": "# @package _global_\ndefaults: [/for/y_y@c, /for/x_x@c]\n",
     "c/lists.yaml": "of: ['${root}', {k: 1}]\n",
     "c/wrong.yaml": "# @package _global_\nroot: {not: a number}\n",
     **{f"for/{a}_{b}.yaml": f"of: {a}_{b}\n" for a in "xy" for b in "xy"},
     "after/mapping.yaml": "# @package _global_\nnode: {p: 2, s: 1}\nb: {seen: {s: 2}}\na: {other: {t: 1}}\n",
     "after/text.yaml": "# @package _global_\nnode: 3\nroot: 4\nb: {seen: text}\nlist: [3]\n",
-    "after/missing.yaml": "# @package _global_\nnode: ???\nb: {seen: ???}\ntext: ???\n",
+    "after/missing.yaml": "# @package _global_\nnode: ???\nb: {seen: '???'}\ntext: ???\n",
     "after/none.yaml": "# @package _global_\nnode: null\nb: null\n",
     "after/places.yaml": "# @package typed\nplace: '${a.inner}'\nplaces: {k: '${a.inner}'}\n",
     "experiment/one.yaml": "# @package _global_\ndefaults: [{override /a: y}, {override /b: y}]\na: {other: 6}\n",
@@ -65,17 +67,20 @@ OWN = {
     "experiment/wide.yaml": "# @package _global_\na: {inner: {x: '${root}'}}\nb: {seen: {x: 1}}\nz: 1\n",
 }
 OWN_CHOICES = {
-    "a": ["x", "y", "z", "nested", "below", "global", "nothing"],
-    "b": ["x", "y", "z", "overrides"],
-    "c": ["x", "y", "z", "both", "lists", "wrong", "null"],
+    "a": ["x", "y", "z", "nested", "below", "global"],
+    "b": ["x", "y", "z"],
+    "c": ["x", "y", "z", "lists", "wrong", "first", "second"],
     "after": ["mapping", "text", "missing", "none", "places"],
     "experiment": ["one", "two", "wide"],
     "a/sub": ["s", "t"],
     "+a@more": ["x", "y"],
-    "~b": None,
     "root": ["2", "${a.other}"],
     "typed.place": ["5", "no"],
 }
+OWN_PRODUCTS = (
+    *(("a", "b", "after"), ("a", "c", "experiment"), ("a", "+a@more", "b"), ("typed.place", "experiment", "after")),
+    *(("a", "experiment", "after"), ("a", "a/sub", "b"), ("root", "c", "after")),
+)
 
 
 @dataclass
@@ -88,7 +93,12 @@ class Typed:
 
 def drawn(random, choices, at_most):
     keys = random.sample(sorted(choices), random.randint(1, at_most))
-    return [key if choices[key] is None else f"{key}={random.choice(choices[key])}" for key in keys]
+    return [f"{key}={random.choice(choices[key])}" for key in keys]
+
+
+def product_of(choices, keys):
+    """Jobs in which each option stands beside every other, as in a sweep: what was kept of one is used in another."""
+    return [list(job) for job in product(*([f"{key}={each}" for each in choices[key]] for key in keys))]
 
 
 def loader():
@@ -147,8 +157,8 @@ def test_of_options_that_bring_others(tmp_path, monkeypatch):
         (tmp_path / path).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / path).write_text(text)
     ConfigStore.instance().store("typed", Typed, package="typed")
-    random = Random(0)
-    jobs = [drawn(random, OWN_CHOICES, 5) for _ in range(400)]
+    jobs = [job for keys in OWN_PRODUCTS for job in product_of(OWN_CHOICES, keys)]
+    Random(0).shuffle(jobs)
     merged, right = compared(tmp_path, "own", jobs, monkeypatch)
     assert right > 150
     assert merged < right
